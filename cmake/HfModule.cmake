@@ -1,0 +1,33 @@
+# hf_module(NAME SOURCES a.cpp … [TESTS a_test.cpp …] [USES base model …] [LINK SQLite::SQLite3 …])
+#
+# A module of the house: a static library hf_NAME from sources listed by hand and, where it has tests, one
+# executable NAME_test run by CTest. USES is the whole of what the module may include; tests/tidy holds the
+# sources against it (cmake writes the list to <build>/uses.txt).
+function(hf_module NAME)
+  cmake_parse_arguments(M "NO_PCH" "" "SOURCES;TESTS;USES;LINK;TEST_LINK" ${ARGN})
+  string(REPLACE "/" "_" target ${NAME})
+  file(RELATIVE_PATH dir ${CMAKE_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+  file(APPEND ${CMAKE_BINARY_DIR}/uses.txt "${dir}: ${M_USES}\n")
+  list(TRANSFORM M_USES REPLACE "/" "_" OUTPUT_VARIABLE uses)
+  list(TRANSFORM uses PREPEND hf_)
+  if(M_SOURCES)
+    add_library(hf_${target} STATIC ${M_SOURCES})
+    target_link_libraries(hf_${target} PUBLIC hf_options ${uses} ${M_LINK})
+    if(NOT M_NO_PCH)
+      target_precompile_headers(hf_${target} REUSE_FROM hf_pch)
+    endif()
+  else()
+    add_library(hf_${target} INTERFACE)
+    target_link_libraries(hf_${target} INTERFACE hf_options ${uses} ${M_LINK})
+  endif()
+  if(M_TESTS)
+    add_executable(${target}_test ${M_TESTS})
+    target_link_libraries(${target}_test PRIVATE hf_${target} GTest::gtest_main GTest::gmock ${M_TEST_LINK})
+    if(NOT M_NO_PCH)
+      target_precompile_headers(${target}_test REUSE_FROM hf_pch)
+    endif()
+    add_test(NAME ${target}_test COMMAND ${target}_test)
+  endif()
+endfunction()
+
+file(WRITE ${CMAKE_BINARY_DIR}/uses.txt "")

@@ -1,0 +1,53 @@
+# What every target of ours is compiled with. Nothing here is global to third-party code.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+set(HF_SANITIZE "" CACHE STRING "address, thread, fuzzer or empty")
+find_package(Threads REQUIRED)
+find_package(GTest REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+
+add_library(hf_options INTERFACE)
+target_compile_options(hf_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  -fno-omit-frame-pointer)
+target_include_directories(hf_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+target_compile_definitions(hf_options INTERFACE
+  HF_VERSION="${PROJECT_VERSION}" HF_SOURCE_DIR="${CMAKE_SOURCE_DIR}" BOOST_ALLOW_DEPRECATED_HEADERS)
+target_link_libraries(hf_options INTERFACE Threads::Threads tl::expected)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_link_options(hf_options INTERFACE -fuse-ld=lld-19)
+  # A designated initializer names what differs from the defaults: that is what defaults are for.
+  target_compile_options(hf_options INTERFACE "SHELL:-Xclang -fno-pch-timestamp" -Wno-missing-designated-field-initializers)
+endif()
+if(HF_SANITIZE STREQUAL "address")
+  target_compile_options(hf_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all)
+  target_link_options(hf_options INTERFACE -fsanitize=address,undefined)
+elseif(HF_SANITIZE STREQUAL "thread")
+  target_compile_options(hf_options INTERFACE -fsanitize=thread)
+  target_link_options(hf_options INTERFACE -fsanitize=thread)
+elseif(HF_SANITIZE STREQUAL "fuzzer")
+  target_compile_options(hf_options INTERFACE -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all)
+  target_link_options(hf_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env
+    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    ${CCACHE})
+endif()
+
+# The precompiled header: what nearly every file needs and nobody changes.
+file(WRITE ${CMAKE_BINARY_DIR}/empty.cpp "")
+add_library(hf_pch STATIC ${CMAKE_BINARY_DIR}/empty.cpp)
+target_link_libraries(hf_pch PUBLIC hf_options)
+target_precompile_headers(hf_pch PRIVATE
+  <algorithm> <array> <chrono> <cstdint> <functional> <map> <memory> <optional> <set> <span> <string>
+  <string_view> <unordered_map> <utility> <variant> <vector> <tl/expected.hpp>)

@@ -1,0 +1,50 @@
+#include "base/id.h"
+
+#include <array>
+
+namespace hf {
+namespace {
+
+constexpr std::string_view kAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+constexpr std::size_t kTextLength = 26;
+
+constexpr std::array<std::int8_t, 256> make_values() {
+  std::array<std::int8_t, 256> values{};
+  for (auto& v : values) v = -1;
+  for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
+    values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
+  }
+  return values;
+}
+constexpr auto kValues = make_values();
+
+}  // namespace
+
+void Id128::append_to(std::string& out) const {
+  char buffer[kTextLength];
+  unsigned __int128 bits = (static_cast<unsigned __int128>(hi) << 64) | lo;
+  for (std::size_t i = kTextLength; i-- > 0;) {
+    buffer[i] = kAlphabet[static_cast<std::size_t>(bits & 31)];
+    bits >>= 5;
+  }
+  out.append(buffer, kTextLength);
+}
+
+std::string Id128::text() const {
+  std::string out;
+  append_to(out);
+  return out;
+}
+
+std::optional<Id128> Id128::parse(std::string_view text) noexcept {
+  if (text.size() != kTextLength) return std::nullopt;
+  unsigned __int128 bits = 0;
+  for (std::size_t i = 0; i < kTextLength; ++i) {
+    const int v = kValues[static_cast<unsigned char>(text[i])];
+    if (v < 0 || (i == 0 && v > 7)) return std::nullopt;
+    bits = (bits << 5) | static_cast<unsigned>(v);
+  }
+  return Id128{static_cast<std::uint64_t>(bits >> 64), static_cast<std::uint64_t>(bits)};
+}
+
+}  // namespace hf

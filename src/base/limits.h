@@ -1,0 +1,49 @@
+#pragma once
+
+// Every limit of the contract, its name and its default: the one place. A limit that a namespace may change
+// is a member of Limits; what the wire format itself fixes is a constant.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace hf {
+
+inline constexpr std::size_t target_segment_bytes_max = 200;
+inline constexpr std::size_t request_id_bytes_max = 64;
+inline constexpr std::size_t label_bytes_max = 100;
+inline constexpr std::size_t reason_bytes_max = 1024;
+inline constexpr std::size_t message_bytes_max = 1024;
+inline constexpr std::size_t owner_bytes_max = 200;
+inline constexpr std::size_t user_bytes_max = 200;
+inline constexpr std::uint64_t token_max = (std::uint64_t{1} << 53) - 1;
+
+struct Limits {
+  std::uint32_t targets_per_acquire_max = 1000;
+  std::uint32_t targets_per_wait_max = 100;
+  std::uint32_t locks_per_session_max = 10'000;  // counted in targets held
+  std::uint32_t waits_per_session_max = 16;
+  std::uint32_t waiters_per_node_max = 10'000;
+  std::uint32_t sessions_per_user_max = 20;
+  std::uint32_t sessions_per_service_max = 200;
+  std::uint32_t requests_in_flight_per_session_max = 64;
+  std::uint32_t request_ids_per_session_max = 64;
+  std::uint32_t ended_grants_max = 100'000;
+  std::uint32_t deadlock_steps_max = 1000;
+  std::uint32_t conflicts_told_max = 20;
+  std::uint32_t list_page_max = 500;
+  std::uint32_t watched_per_session_max = 200;
+  Millis wait_max{600'000};
+  Millis lease_min{10'000};
+  Millis lease_max{1'800'000};
+  Millis lease_websocket{30'000};
+  Millis temporary_ttl{60'000};
+  Millis hold_ttl_max{std::chrono::hours(24 * 366)};
+  Millis defer_max{300'000};
+  Millis memory_age_max{600'000};  // request ids, ended grants, known versions
+  Millis clock_step_max{1000};
+};
+
+}  // namespace hf

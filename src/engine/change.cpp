@@ -1,0 +1,123 @@
+#include "engine/change.h"
+
+#include "engine/change_codec.h"
+
+namespace hf {
+namespace {
+
+constexpr std::size_t kHeaderBytes = 4 + 1 + 1 + 16;
+
+std::string_view action_name(Action action, std::optional<EndReason> reason) {
+  switch (action) {
+    case Action::none: return "";
+    case Action::acquire: return "acquire";
+    case Action::reenter: return "reenter";
+    case Action::upgrade: return "upgrade";
+    case Action::release: return "release";
+    case Action::release_part: return "release_part";
+    case Action::extend: return "extend";
+    case Action::transfer: return "transfer";
+    case Action::end:
+      switch (reason.value_or(EndReason::released)) {
+        case EndReason::released: return "release";
+        case EndReason::expired: return "expire";
+        case EndReason::max_hold: return "max_hold";
+        case EndReason::forced: return "force";
+        case EndReason::handed_over: return "hand_over";
+        case EndReason::transferred: return "transfer";
+        case EndReason::session_ended: return "session_end";
+        case EndReason::engine_lost: return "engine_lost";
+      }
+      return "end";
+    case Action::queue: return "wait";
+    case Action::unqueue: return "wait_end";
+    case Action::ask: return "request";
+    case Action::refuse: return "refuse";
+    case Action::defer: return "defer";
+    case Action::unanswered: return "unanswered";
+    case Action::agree: return "agree";
+    case Action::session_open: return "session_open";
+    case Action::session_resume: return "session_resume";
+    case Action::session_end: return "session_end";
+  }
+  return "";
+}
+
+std::string held_text(std::uint8_t mode, std::uint8_t kind, std::string_view user, Token token) {
+  if (mode > 1 || kind > 2) return {};
+  return std::string(name_of(static_cast<Kind>(kind))) + " " + std::string(name_of(static_cast<Mode>(mode))) + " by " + std::string(user) +
+         ", token " + std::to_string(token);
+}
+
+std::vector<std::string> read_texts(ByteReader& r) {
+  std::vector<std::string> texts;
+  const std::uint64_t n = r.varint();
+  for (std::uint64_t i = 0; i < n && r.ok(); ++i) texts.emplace_back(r.text());
+  return texts;
+}
+
+}  // namespace
+
+std::optional<ChangeView> take_change(std::string_view& bytes) noexcept {
+  if (bytes.size() < kHeaderBytes) return std::nullopt;
+  ByteReader r(bytes);
+  const std::uint32_t length = r.u32();
+  if (length < kHeaderBytes - 4 || length > bytes.size() - 4) return std::nullopt;
+  ChangeView view;
+  view.header.entity = static_cast<Entity>(r.u8());
+  view.header.flags = r.u8();
+  view.header.key = r.id();
+  if (view.header.entity < Entity::meta || view.header.entity > Entity::note) return std::nullopt;
+  view.whole = bytes.substr(0, 4 + std::size_t{length});
+  view.body = view.whole.substr(kHeaderBytes);
+  bytes.remove_prefix(view.whole.size());
+  return view;
+}
+
+std::optional<AuditEntry> audit_of(const ChangeView& change) {
+  const Entity entity = change.header.entity;
+  if (entity != Entity::session && entity != Entity::grant && entity != Entity::wait) return std::nullopt;
+  ByteReader r(change.body);
+  const Stamp stamp = read_stamp(r);
+  if (!r.ok() || stamp.action == Action::none || stamp.action > Action::last) return std::nullopt;
+  AuditEntry entry;
+  entry.at = stamp.at;
+  entry.user = stamp.actor;
+  const bool erased = (change.header.flags & change_erase) != 0;
+  std::optional<EndReason> reason;
+  if (entity == Entity::session) {
+    entry.session.value = change.header.key;
+    entry.holder = r.text();
+    if (erased) {
+      entry.before = "open";
+      entry.reason = r.text();
+    } else {
+      entry.after = "open";
+    }
+  } else {
+    // Grants and waits begin alike (lock_tree_journal.cpp): mode, kind, session, user, token, targets, reason.
+    const std::uint8_t mode = r.u8();
+    const std::uint8_t kind = r.u8();
+    entry.lock.value = change.header.key;
+    entry.session.value = r.id();
+    entry.holder = r.text();
+    const Token token = r.varint();
+    entry.targets = read_texts(r);
+    entry.reason = r.text();
+    const std::string what = entity == Entity::grant ? held_text(mode, kind, entry.holder, token) : "waiting: " + entry.holder;
+    if (erased) {
+      const std::uint8_t why = r.u8();
+      if (why > static_cast<std::uint8_t>(EndReason::engine_lost)) return std::nullopt;
+      reason = static_cast<EndReason>(why);
+      entry.before = what;
+      entry.after = entity == Entity::grant ? std::string(name_of(*reason)) : "";
+    } else {
+      entry.after = what;
+    }
+  }
+  if (!r.ok()) return std::nullopt;
+  entry.action = action_name(stamp.action, reason);
+  return entry;
+}
+
+}  // namespace hf

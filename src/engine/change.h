@@ -1,0 +1,69 @@
+#pragma once
+
+// The journal's language. A change is one entity's new state (put) or its end (erase), with what the audit
+// trail says of it. Changes are bytes, so that the store can keep, fold and drop them without knowing what
+// they mean:
+//
+//   u32 length of what follows, u8 entity, u8 flags, 16 bytes key, then the body (varints and counted strings)
+//
+// Folding keeps the last change of each (entity, key): a put replaces, an erase removes. A put flagged `fresh`
+// has no earlier put of that key since it last was erased, so a fresh put and its erase cancel out.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+#include "model/lock.h"
+
+namespace hf {
+
+enum class Entity : std::uint8_t {
+  meta = 1,     // engine time, last token, counters; one key (nil)
+  session = 2,
+  grant = 3,
+  wait = 4,
+  ended = 5,    // how a grant ended; key: slot in a ring
+  memory = 6,   // an answer kept for repeats; key: scope and slot in its ring
+  version = 7,  // a bill's version told by a release
+  note = 8,     // audit only: never folded
+};
+
+inline constexpr std::uint8_t change_erase = 1;  // else a put
+inline constexpr std::uint8_t change_fresh = 2;  // a put of a key that is not in the folded state
+
+struct ChangeHeader {
+  Entity entity = Entity::note;
+  std::uint8_t flags = 0;
+  Id128 key;
+};
+
+// Takes the first change off `bytes`: header and body. Nothing if `bytes` is empty or malformed; then `bytes`
+// is left as it was.
+struct ChangeView {
+  ChangeHeader header;
+  std::string_view body;   // of the change
+  std::string_view whole;  // with length and header, as it lies in `bytes`
+};
+std::optional<ChangeView> take_change(std::string_view& bytes) noexcept;
+
+// One line of the audit trail, decoded from a change that carries one.
+struct AuditEntry {
+  Wall at{};
+  std::string action;  // acquire, release, expire, force, hand_over, transfer, request, agree, …
+  std::string user;    // who did it; empty: the engine itself (expiry)
+  std::string holder;  // whose lock it is
+  LockId lock;         // the grant or wait
+  SessionId session;
+  std::vector<std::string> targets;
+  std::string reason;
+  std::string before;  // short: e.g. "held exclusive by li, token 17"
+  std::string after;
+};
+// The audit line of `change`, if it has one.
+std::optional<AuditEntry> audit_of(const ChangeView& change);
+
+}  // namespace hf

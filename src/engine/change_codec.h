@@ -1,0 +1,157 @@
+#pragma once
+
+// The bodies of changes, written and read: fixed-width little-endian integers, LEB128 varints, counted strings.
+//
+// A ByteReader never reads past its end: after a malformed field ok() is false and every read gives zero or
+// empty. Internal to the engine. Not thread-safe.
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "base/id.h"
+#include "engine/change.h"
+
+namespace hf {
+
+// Little-endian machines only, as all that Debian's amd64 and arm64 run on.
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+
+class ByteWriter {
+ public:
+  explicit ByteWriter(std::string& out) : out_(out) {}
+  void u8(std::uint8_t v) { out_.push_back(static_cast<char>(v)); }
+  void u32(std::uint32_t v) { raw(v); }
+  void u64(std::uint64_t v) { raw(v); }
+  void i64(std::int64_t v) { raw(v); }
+  void varint(std::uint64_t v) {
+    while (v >= 0x80) {
+      u8(static_cast<std::uint8_t>(v | 0x80));
+      v >>= 7;
+    }
+    u8(static_cast<std::uint8_t>(v));
+  }
+  void id(const Id128& v) {
+    u64(v.hi);
+    u64(v.lo);
+  }
+  void text(std::string_view v) {
+    varint(v.size());
+    out_.append(v);
+  }
+
+ private:
+  template <class T>
+  void raw(T v) {
+    char bytes[sizeof v];
+    std::memcpy(bytes, &v, sizeof v);
+    out_.append(bytes, sizeof v);
+  }
+  std::string& out_;
+};
+
+class ByteReader {
+ public:
+  explicit ByteReader(std::string_view bytes) : bytes_(bytes) {}
+  std::uint8_t u8() { return raw<std::uint8_t>(); }
+  std::uint32_t u32() { return raw<std::uint32_t>(); }
+  std::uint64_t u64() { return raw<std::uint64_t>(); }
+  std::int64_t i64() { return raw<std::int64_t>(); }
+  std::uint64_t varint() {
+    std::uint64_t v = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      const std::uint8_t b = u8();
+      v |= static_cast<std::uint64_t>(b & 0x7FU) << shift;
+      if ((b & 0x80U) == 0) return v;
+    }
+    ok_ = false;
+    return 0;
+  }
+  Id128 id() {
+    const std::uint64_t hi = u64();
+    const std::uint64_t lo = u64();
+    return Id128{hi, lo};
+  }
+  std::string_view text() {
+    const std::uint64_t n = varint();
+    if (n > bytes_.size()) {
+      ok_ = false;
+      bytes_ = {};
+      return {};
+    }
+    const std::string_view v = bytes_.substr(0, n);
+    bytes_.remove_prefix(n);
+    return v;
+  }
+  bool ok() const noexcept { return ok_; }
+  bool at_end() const noexcept { return bytes_.empty(); }
+  std::size_t left() const noexcept { return bytes_.size(); }
+
+ private:
+  template <class T>
+  T raw() {
+    T v{};
+    if (bytes_.size() < sizeof v) {
+      ok_ = false;
+      bytes_ = {};
+      return v;
+    }
+    std::memcpy(&v, bytes_.data(), sizeof v);
+    bytes_.remove_prefix(sizeof v);
+    return v;
+  }
+  std::string_view bytes_;
+  bool ok_ = true;
+};
+
+// Writes one framed change: the length is put in when the frame goes out of scope.
+class ChangeFrame {
+ public:
+  ChangeFrame(std::string& out, Entity entity, std::uint8_t flags, const Id128& key) : out_(out), begin_(out.size()), writer_(out) {
+    writer_.u32(0);
+    writer_.u8(static_cast<std::uint8_t>(entity));
+    writer_.u8(flags);
+    writer_.id(key);
+  }
+  ~ChangeFrame() {
+    const auto length = static_cast<std::uint32_t>(out_.size() - begin_ - sizeof(std::uint32_t));
+    std::memcpy(out_.data() + begin_, &length, sizeof length);
+  }
+  ChangeFrame(const ChangeFrame&) = delete;
+  ChangeFrame& operator=(const ChangeFrame&) = delete;
+  ByteWriter& operator*() noexcept { return writer_; }
+  ByteWriter* operator->() noexcept { return &writer_; }
+
+ private:
+  std::string& out_;
+  std::size_t begin_;
+  ByteWriter writer_;
+};
+
+// What a change's body begins with: what was done, when, by whom.
+enum class Action : std::uint8_t {
+  none, acquire, reenter, upgrade, release, release_part, extend, transfer, end, queue, unqueue, ask, refuse, defer, unanswered,
+  agree, session_open, session_resume, session_end, last = session_end
+};
+
+struct Stamp {
+  Action action = Action::none;
+  Wall at{};
+  std::string_view actor;
+};
+
+inline void write_stamp(ByteWriter& w, const Stamp& stamp) {
+  w.u8(static_cast<std::uint8_t>(stamp.action));
+  w.i64(to_us(stamp.at));
+  w.text(stamp.actor);
+}
+inline Stamp read_stamp(ByteReader& r) {
+  Stamp stamp;
+  stamp.action = static_cast<Action>(r.u8());
+  stamp.at = wall_us(r.i64());
+  stamp.actor = r.text();
+  return stamp;
+}
+
+}  // namespace hf

@@ -1,0 +1,980 @@
+// Commands, sessions, deadlines, and what it takes to grant and to end a lock.
+#include "engine/lock_tree.h"
+
+#include <algorithm>
+
+#include "engine/lock_tree_state.h"
+
+namespace hf {
+
+LockTree::LockTree(LockTreeOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+LockTree::~LockTree() = default;
+LockTree::LockTree(LockTree&&) noexcept = default;
+LockTree& LockTree::operator=(LockTree&&) noexcept = default;
+
+Token LockTree::last_token() const noexcept { return state_->last_token; }
+Instant LockTree::now() const noexcept { return state_->now(); }
+void LockTree::set_watching(bool any) noexcept { state_->watching = any; }
+
+Outcome LockTree::apply(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal) {
+  State& s = *state_;
+  if (EngineClock::is_absurd(clock)) {
+    return Refusal{.code = Code::unavailable, .detail = "The server's clock is outside the years 2024 to 2100: set it."};
+  }
+  s.events = &events;
+  s.journal = &journal;
+  s.actor = {};
+  const std::size_t journal_begin = journal.size();
+  const EngineClock::Alarm alarm = s.clock.advance(clock, s.limits().clock_step_max);
+  if (alarm != EngineClock::Alarm::none) {
+    ++s.stats.clock_alarms;
+    events.emplace_back(ClockAlarm{alarm == EngineClock::Alarm::went_back ? "The clock went back." : "The clock jumped ahead by more than a second."});
+  }
+  s.sweep();
+  Outcome outcome = std::visit([&](const auto& c) { return s.run(c); }, command);
+  s.settle();
+  s.tell_positions();
+  const bool changed = journal.size() != journal_begin;
+  const Micros unwritten = s.now() - s.meta_written;
+  if ((changed && unwritten >= std::chrono::seconds(1)) || (s.grants.live() > 0 && unwritten >= std::chrono::seconds(10))) s.put_meta();
+  s.actor = {};
+  return outcome;
+}
+
+// ---------------------------------------------------------------------------------------------- repeats
+
+template <class C>
+Outcome LockTree::State::once(SessionIx session, const C& c, Outcome (State::*body)(const C&, SessionIx)) {
+  actor = c.caller.user;
+  if (c.caller.request_id.empty()) return (this->*body)(c, session);
+  if (auto answer = recall(session, c.caller)) return std::move(*answer);
+  Outcome outcome = (this->*body)(c, session);
+  const LockId* lock = nullptr;
+  if constexpr (requires { c.wait_for; }) {
+    lock = &c.wait;
+  } else if constexpr (requires { c.if_versions; }) {
+    lock = &c.lock;
+  }
+  // The command may have ended the session that its id was remembered in.
+  if (session == no_index || sessions[session].live) remember(session, c.caller, outcome, lock);
+  return outcome;
+}
+
+template <class C>
+Outcome LockTree::State::in_session(const C& c, Outcome (State::*body)(const C&, SessionIx)) {
+  Refusal refusal;
+  const SessionIx session = find_session(c.session, c.caller, refusal);
+  if (session == no_index) return refusal;
+  return once(session, c, body);
+}
+
+Outcome LockTree::State::run(const OpenSession& c) { return once(no_index, c, &State::open_session); }
+Outcome LockTree::State::run(const Acquire& c) { return in_session(c, &State::acquire); }
+Outcome LockTree::State::run(const Release& c) { return c.session.is_nil() ? once(no_index, c, &State::release) : in_session(c, &State::release); }
+Outcome LockTree::State::run(const Extend& c) { return c.session.is_nil() ? once(no_index, c, &State::extend) : in_session(c, &State::extend); }
+Outcome LockTree::State::run(const Transfer& c) { return in_session(c, &State::transfer); }
+Outcome LockTree::State::run(const Force& c) { return once(no_index, c, &State::force); }
+Outcome LockTree::State::run(const Ask& c) { return in_session(c, &State::ask); }
+Outcome LockTree::State::run(const Agree& c) { return once(no_index, c, &State::agree); }
+Outcome LockTree::State::run(const Refuse& c) { return once(no_index, c, &State::refuse); }
+Outcome LockTree::State::run(const Defer& c) { return once(no_index, c, &State::defer); }
+Outcome LockTree::State::run(const CancelWait& c) { return in_session(c, &State::cancel_wait); }
+
+std::optional<Outcome> LockTree::State::recall(SessionIx session, const Caller& caller) {
+  const Memory* memory = nullptr;
+  if (session != no_index) {
+    memory = sessions[session].memory.get();
+  } else if (const auto it = users.find(caller.user); it != users.end()) {
+    memory = it->second.memory.get();
+  }
+  if (memory == nullptr) return std::nullopt;
+  const std::uint64_t hash = TextHash{}(caller.request_id);
+  for (const Remembered& entry : memory->ring) {
+    if (!entry.used || entry.id_hash != hash || entry.request_id != caller.request_id) continue;
+    if (now() - entry.at > limits().memory_age_max) continue;
+    if (entry.fingerprint != caller.fingerprint) {
+      return Refusal{.code = Code::request_id_reused, .field = "request_id"};
+    }
+    if (entry.answer) return *entry.answer;
+    if (const auto w = wait_by_id.find(entry.lock); w != wait_by_id.end()) return Queued{entry.lock, waits[w->second].position};
+    if (const auto g = grant_by_id.find(entry.lock); g != grant_by_id.end()) return granted_value(g->second, false);
+    Refusal refusal;
+    refusal.code = Code::lock_gone;
+    if (const EndedRec* e = find_ended(entry.lock)) refusal.ended = EndedInfo{e->reason, e->at, e->by};
+    return refusal;
+  }
+  return std::nullopt;
+}
+
+void LockTree::State::remember(SessionIx session, const Caller& caller, const Outcome& outcome, const LockId* lock) {
+  const auto* refusal = std::get_if<Refusal>(&outcome);
+  if (refusal != nullptr && refusal->code != Code::locked && refusal->code != Code::stale_version && refusal->code != Code::not_holder &&
+      refusal->code != Code::lock_gone) {
+    return;
+  }
+  auto& memory = session != no_index ? sessions[session].memory : users[caller.user].memory;
+  if (!memory) memory = std::make_unique<Memory>();
+  const std::uint64_t number = memory->next++;
+  const std::size_t slot = number % limits().request_ids_per_session_max;
+  if (memory->ring.size() <= slot) memory->ring.resize(slot + 1);
+  Remembered& entry = memory->ring[slot];
+  entry = Remembered{};
+  entry.used = true;
+  entry.number = number;
+  entry.id_hash = TextHash{}(caller.request_id);
+  entry.fingerprint = caller.fingerprint;
+  entry.request_id = caller.request_id;
+  entry.at = now();
+  const auto* granted = std::get_if<Granted>(&outcome);
+  if (granted != nullptr) {
+    entry.lock = granted->grant.lock;
+    if (granted->again) entry.answer = std::make_unique<Outcome>(outcome);
+  } else if (std::holds_alternative<Queued>(outcome) && lock != nullptr) {
+    entry.lock = *lock;
+  } else {
+    entry.answer = std::make_unique<Outcome>(outcome);
+  }
+  if (session == no_index) user_memory_age.emplace_back(now(), caller.user);
+  put_memory(session, caller.user, entry);
+}
+
+void LockTree::State::prune_user_memories() {
+  while (!user_memory_age.empty() && now() - user_memory_age.front().first > limits().memory_age_max) {
+    const auto it = users.find(user_memory_age.front().second);
+    user_memory_age.pop_front();
+    if (it == users.end() || !it->second.memory) continue;
+    const auto fresh = [&](const Remembered& entry) { return entry.used && now() - entry.at <= limits().memory_age_max; };
+    if (std::ranges::any_of(it->second.memory->ring, fresh)) continue;
+    erase_user_memory(it->first, *it->second.memory);
+    it->second.memory.reset();
+    if (it->second.sessions.empty() && it->second.asked.empty()) users.erase(it);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- deadlines
+
+namespace {
+template <class Entry>
+bool later(const Entry& a, const Entry& b) noexcept {
+  if (a.at != b.at) return a.at > b.at;
+  if (a.what != b.what) return a.what > b.what;
+  return a.birth > b.birth;
+}
+}  // namespace
+
+void LockTree::State::schedule(Instant when, Due what, Index index, std::uint64_t birth, std::uint16_t stamp_now) {
+  due.push_back(DueEntry{when, birth, index, what, stamp_now});
+  std::ranges::push_heap(due, later<DueEntry>);
+  ++due_live;
+  if (due.size() > 2 * due_live + 1024) compact_due();
+}
+
+bool LockTree::State::is_stale(const DueEntry& entry) const {
+  const auto differs = [&](const auto& record, std::uint16_t stamp_now) {
+    return !record.live || record.birth != entry.birth || stamp_now != entry.stamp;
+  };
+  switch (entry.what) {
+    case Due::session:
+    case Due::session_warning: return differs(sessions[entry.index], sessions[entry.index].due_stamp);
+    case Due::grant:
+    case Due::grant_warning: return differs(grants[entry.index], grants[entry.index].due_stamp);
+    case Due::wait: return differs(waits[entry.index], waits[entry.index].due_stamp);
+    case Due::ask: {
+      const WaitRec& wait = waits[entry.index];
+      return !wait.ask || differs(wait, wait.ask->due_stamp);
+    }
+  }
+  return true;
+}
+
+void LockTree::State::compact_due() {
+  std::erase_if(due, [&](const DueEntry& entry) { return is_stale(entry); });
+  std::ranges::make_heap(due, later<DueEntry>);
+}
+
+void LockTree::State::sweep() {
+  while (!due.empty() && due.front().at <= now()) {
+    const DueEntry entry = due.front();
+    std::ranges::pop_heap(due, later<DueEntry>);
+    due.pop_back();
+    if (is_stale(entry)) continue;
+    unschedule();
+    fire(entry);
+    settle();
+  }
+  const Instant oldest = now() - limits().memory_age_max;
+  while (ended_oldest < ended_next && ended[ended_oldest % limits().ended_grants_max].when < oldest) {
+    const LockId& lock = ended[ended_oldest % limits().ended_grants_max].lock;
+    const auto it = ended_by_id.find(lock);
+    if (it != ended_by_id.end() && it->second == ended_oldest) ended_by_id.erase(it);
+    ++ended_oldest;
+  }
+  while (!version_age.empty() && version_age.front().first < oldest) {
+    const auto it = versions.find(version_age.front().second);
+    if (it != versions.end() && it->second.at == version_age.front().first) {
+      put_version(it->first, it->second, true);
+      versions.erase(it);
+    }
+    version_age.pop_front();
+  }
+  prune_user_memories();
+}
+
+void LockTree::State::fire(const DueEntry& entry) {
+  switch (entry.what) {
+    case Due::session_warning:
+    case Due::session: {
+      SessionRec& session = sessions[entry.index];
+      const Instant warning = session.lease_end - session.lease / 5;
+      if (now() < warning) {
+        schedule_session(entry.index);
+      } else if (now() < session.lease_end) {
+        for (GrantIx g = session.first_grant; g != no_index; g = grants[g].next) {
+          if (grants[g].kind == Kind::edit) events->emplace_back(LockExpiring{session.id, grants[g].lock, clock.wall_of(end_of(grants[g])), EndReason::expired});
+        }
+        schedule(session.lease_end, Due::session, entry.index, session.birth, session.due_stamp);
+      } else {
+        ++due_live;  // what ends takes its entry off the heap; this one is off already (so below)
+        close_session(entry.index, EndReason::expired);
+      }
+      return;
+    }
+    case Due::grant_warning: {
+      const GrantRec& grant = grants[entry.index];
+      if (grant.session != no_index && grant.kind == Kind::edit) {
+        const EndReason reason = grant.max_end <= grant.own_end ? EndReason::max_hold : EndReason::expired;
+        events->emplace_back(LockExpiring{grant.who->session, grant.lock, clock.wall_of(end_of(grant)), reason});
+      }
+      schedule_grant(entry.index, false);
+      return;
+    }
+    case Due::grant: {
+      const GrantRec& grant = grants[entry.index];
+      const EndReason reason = grant.max_end <= grant.own_end ? EndReason::max_hold : EndReason::expired;
+      ++stats.expired;
+      ++due_live;
+      end_grant(entry.index, reason, {}, {}, {}, true);
+      return;
+    }
+    case Due::wait: {
+      const WaitRec& wait = waits[entry.index];
+      Refusal why = locked(want_of(wait), sessions[wait.session].who->user);
+      why.detail = "The time to wait is over.";
+      ++due_live;
+      end_wait(entry.index, std::move(why));
+      return;
+    }
+    case Due::ask: ask_due(entry.index); return;
+  }
+}
+
+Instant LockTree::State::end_of(const GrantRec& grant) const {
+  Instant end = std::min(grant.own_end, grant.max_end);
+  if (grant.kind == Kind::edit && grant.session != no_index) end = std::min(end, sessions[grant.session].lease_end);
+  return end;
+}
+
+void LockTree::State::schedule_session(SessionIx index) {
+  SessionRec& session = sessions[index];
+  schedule(session.lease_end - session.lease / 5, Due::session_warning, index, session.birth, session.due_stamp);
+}
+
+void LockTree::State::schedule_grant(GrantIx index, bool warning_too) {
+  GrantRec& grant = grants[index];
+  const Instant end = std::min(grant.own_end, grant.max_end);
+  ++grant.due_stamp;
+  const Micros ahead = grant.max_end <= grant.own_end ? Micros(std::chrono::seconds(60)) : (end - now()) / 5;
+  const bool warn = warning_too && grant.kind == Kind::edit && end - ahead > now();
+  schedule(warn ? end - ahead : end, warn ? Due::grant_warning : Due::grant, index, grant.birth, grant.due_stamp);
+}
+
+// ---------------------------------------------------------------------------------------------- sessions
+
+SessionIx LockTree::State::find_session(const SessionId& id, const Caller& caller, Refusal& refusal, bool admin_too) const {
+  const auto it = session_by_id.find(id);
+  if (it == session_by_id.end()) {
+    refusal.code = Code::session_gone;
+    refusal.field = "session";
+    return no_index;
+  }
+  if (sessions[it->second].who->user != caller.user && !(admin_too && caller.admin)) {
+    refusal.code = Code::forbidden;
+    refusal.detail = "The session is another user's.";
+    refusal.field = "session";
+    return no_index;
+  }
+  return it->second;
+}
+
+Outcome LockTree::State::open_session(const OpenSession& c, SessionIx) {
+  if (c.lease < limits().lease_min || c.lease > limits().lease_max) {
+    return Refusal{.code = Code::invalid, .detail = "A lease lasts 10,000 to 1,800,000 ms.", .field = "lease_ms"};
+  }
+  if (c.session.is_nil() || session_by_id.contains(c.session)) return Refusal{.code = Code::invalid, .field = "session"};
+  const auto known = users.find(c.caller.user);
+  const std::size_t open = known == users.end() ? 0 : known->second.sessions.size();
+  if (open >= (c.service ? limits().sessions_per_service_max : limits().sessions_per_user_max)) {
+    return Refusal{.code = Code::too_many, .detail = "This user has too many sessions: end one.", .retry_after = Millis(10'000)};
+  }
+  const SessionIx index = sessions.make();
+  SessionRec& session = sessions[index];
+  session.id = c.session;
+  session.who = std::make_shared<const Principal>(Principal{c.session, c.caller.user, c.caller.user_name, c.client});
+  session.secret = c.secret;
+  session.former = c.secret;
+  session.party = next_party++;
+  session.lease = c.lease;
+  session.lease_end = now() + c.lease;
+  session.last_activity = now();
+  session.opened_at = clock.wall();
+  session.birth = next_birth++;
+  session.service = c.service;
+  session.live = true;
+  session_by_id.emplace(session.id, index);
+  session_by_party.emplace(session.party, index);
+  users[c.caller.user].sessions.push_back(index);
+  schedule_session(index);
+  put_session(index, Action::session_open, true);
+  return SessionOpened{session.id, session.lease, clock.wall_of(session.lease_end), session.seq};
+}
+
+Outcome LockTree::State::run(const ResumeSession& c) {
+  actor = c.caller.user;
+  Refusal refusal;
+  const SessionIx index = find_session(c.session, c.caller, refusal);
+  if (index == no_index) return refusal;
+  SessionRec& session = sessions[index];
+  const bool current = equal_constant_time(session.secret.value, c.secret.value);
+  const bool former = equal_constant_time(session.former.value, c.secret.value);
+  if (!current && !former) return Refusal{.code = Code::session_gone, .detail = "The session's secret is wrong or was replaced.", .field = "secret"};
+  session.former = c.secret;
+  session.secret = c.next_secret;
+  session.lease_end = now() + session.lease;
+  session.last_activity = now();
+  put_session(index, Action::session_resume, false);
+  return SessionResumed{snapshot(index, true)};
+}
+
+Outcome LockTree::State::run(const EndSession& c) {
+  Refusal refusal;
+  const SessionIx session = find_session(c.session, c.caller, refusal, true);
+  if (session == no_index) return refusal;
+  actor = c.caller.user;
+  return end_session(c, session);
+}
+
+Outcome LockTree::State::end_session(const EndSession&, SessionIx session) {
+  std::uint32_t count = 0;
+  for (GrantIx g = sessions[session].first_grant; g != no_index; g = grants[g].next) count += grants[g].kind == Kind::edit ? 1 : 0;
+  close_session(session, EndReason::session_ended);
+  return SessionClosed{count};
+}
+
+void LockTree::State::close_session(SessionIx index, EndReason reason) {
+  SessionRec& session = sessions[index];
+  while (!session.waits.empty()) {
+    const WaitIx wait = session.waits.front();
+    erase_wait(waits[wait]);
+    forget_wait(wait);
+  }
+  for (GrantIx g = session.first_grant; g != no_index;) {
+    const GrantIx next = grants[g].next;
+    if (grants[g].kind == Kind::edit) {
+      if (reason == EndReason::expired) ++stats.expired;
+      end_grant(g, reason, {}, {}, {}, false);
+    } else {
+      unlink_from_session(g);  // a temporary outlives its session until its ttl
+    }
+    g = next;
+  }
+  events->emplace_back(SessionEnded{session.id, reason});
+  erase_session(index, reason);
+  unschedule();
+  auto user = users.find(session.who->user);
+  drop(user->second.sessions, index);
+  if (user->second.sessions.empty() && user->second.asked.empty() && !user->second.memory) users.erase(user);
+  session_by_id.erase(session.id);
+  session_by_party.erase(session.party);
+  const auto stamp_now = static_cast<std::uint16_t>(session.due_stamp + 1);
+  session = SessionRec{};
+  session.due_stamp = stamp_now;
+  sessions.free(index);
+}
+
+Outcome LockTree::State::run(const Heartbeat& c) {
+  Refusal refusal;
+  const SessionIx index = find_session(c.session, c.caller, refusal);
+  if (index == no_index) return refusal;
+  SessionRec& session = sessions[index];
+  session.lease_end = now() + session.lease;
+  const Instant active = now() - std::max(c.idle, Millis(0));
+  session.last_activity = std::max(session.last_activity, active);
+  Renewed renewed{clock.wall_of(session.lease_end), session.seq, {}};
+  for (GrantIx g = session.first_grant; g != no_index; g = grants[g].next) renewed.locks.push_back(grants[g].lock);
+  return renewed;
+}
+
+// ---------------------------------------------------------------------------------------------- granting
+
+namespace {
+
+std::vector<Target> in_order(const std::vector<Target>& targets) {
+  std::vector<Target> sorted = targets;
+  std::ranges::sort(sorted);
+  sorted.erase(std::ranges::unique(sorted).begin(), sorted.end());
+  return sorted;
+}
+
+std::optional<Refusal> malformed(const Acquire& c, const Limits& limits) {
+  const auto invalid = [](std::string detail, std::string field) {
+    return Refusal{.code = Code::invalid, .detail = std::move(detail), .field = std::move(field)};
+  };
+  if (c.targets.empty()) return invalid("Name at least one target.", "targets");
+  if (c.targets.size() > limits.targets_per_acquire_max) {
+    return Refusal{.code = Code::too_large, .detail = "An acquire names at most 1,000 targets.", .field = "targets"};
+  }
+  if (c.wait < Millis(0) || c.wait > limits.wait_max) return invalid("wait_ms is 0 to 600,000.", "wait_ms");
+  if (c.wait > Millis(0) && c.targets.size() > limits.targets_per_wait_max) return invalid("A request that waits names at most 100 targets.", "targets");
+  if (c.ttl < Millis(0)) return invalid("ttl_ms is positive.", "ttl_ms");
+  if (c.kind == Kind::hold) {
+    if (!c.caller.hold) return Refusal{.code = Code::forbidden, .detail = "Placing a hold needs the right lock.hold."};
+    if (c.owner.empty()) return invalid("A hold names its owner.", "owner");
+    if (c.ttl == Millis(0) || c.ttl > limits.hold_ttl_max) return invalid("A hold needs a ttl_ms of at most a year.", "ttl_ms");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Outcome LockTree::State::acquire(const Acquire& c, SessionIx session) {
+  if (auto refusal = malformed(c, limits())) return std::move(*refusal);
+  if (c.lock.is_nil() || grant_by_id.contains(c.lock) || wait_by_id.contains(c.lock) || find_ended(c.lock) != nullptr) {
+    return Refusal{.code = Code::invalid, .detail = "The lock's id was used before.", .field = "lock"};
+  }
+  std::vector<Target> sorted;
+  std::span<const Target> targets = c.targets;
+  if (targets.size() > 1) {
+    sorted = in_order(c.targets);
+    targets = sorted;
+  }
+  Want want = want_of(session, c.kind, c.mode, c.owner);
+  for (const Target& target : targets) want.paths.push_back(path_of(target));
+  const Details details{c.lock, c.owner, c.label, c.reason, c.ttl, &c.if_versions};
+  if (!is_blocked(want)) return grant_now(want, targets, details);
+  // Exactly what is held already is held again, whoever waits for it.
+  const GrantIx same = find_same(want, targets);
+  if (same != no_index && (grants[same].mode == Mode::exclusive || c.mode == Mode::shared)) return grant_now(want, targets, details);
+  if (c.wait == Millis(0)) {
+    ++stats.refused;
+    return locked(want, c.caller.user);
+  }
+  return enqueue(want, session, targets, details, c.wait, nullptr);
+}
+
+std::optional<Refusal> LockTree::State::stale_versions(const std::map<std::string, std::uint64_t>& wanted,
+                                                       std::map<std::string, std::optional<std::uint64_t>>& known) const {
+  for (const auto& [bill, version] : wanted) {
+    const auto it = versions.find(bill);
+    const bool remembered = it != versions.end() && now() - it->second.at <= limits().memory_age_max;
+    if (remembered && it->second.version > version) {
+      return Refusal{.code = Code::stale_version, .stale_target = bill, .known_version = it->second.version};
+    }
+    known[bill] = remembered ? std::optional(it->second.version) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+GrantIx LockTree::State::find_same(const Want& want, std::span<const Target> targets) const {
+  const Path& first = want.paths.front();
+  const NodeIx node = first.node[first.depth - 1];
+  if (node == no_index || want.party == 0) return no_index;
+  for (const GrantIx index : nodes[node].direct) {
+    const GrantRec& grant = grants[index];
+    if (grant.kind != want.kind || grant.party != want.party || grant.targets.size() != targets.size()) continue;
+    bool same = true;
+    for (std::size_t i = 0; same && i < targets.size(); ++i) {
+      same = grant.targets[i].node == want.paths[i].node[want.paths[i].depth - 1];
+    }
+    if (same) return index;
+  }
+  return no_index;
+}
+
+// The token under which `party` holds `node` exclusively, itself or by the nearest ancestor; 0 if it does not.
+Token LockTree::State::token_held(Party party, NodeIx node) const {
+  for (; node != no_index; node = nodes[node].parent) {
+    const Counts* own = nodes[node].holdings.find(party);
+    if (own == nullptr || (*own)[at(Claim::x)] == 0) continue;
+    for (const GrantIx index : nodes[node].direct) {
+      const GrantRec& grant = grants[index];
+      if (grant.party != party || grant.mode != Mode::exclusive || grant.kind == Kind::hold) continue;
+      for (const TargetRec& target : grant.targets) {
+        if (target.node == node) return target.token;
+      }
+    }
+  }
+  return 0;
+}
+
+Token LockTree::State::mint() {
+  last_token = std::max(last_token + 1, static_cast<Token>(to_us(now())));
+  return last_token;
+}
+
+void LockTree::State::order_append(GrantIx index) {
+  grants[index].order_slot = order.size();
+  order.emplace_back(grants[index].token, index);
+}
+
+void LockTree::State::order_remove(GrantIx index) {
+  order[grants[index].order_slot].second = no_index;
+  if (++order_dead <= order.size() / 2 + 1024) return;
+  std::size_t kept = 0;
+  for (const auto& entry : order) {
+    if (entry.second == no_index) continue;
+    grants[entry.second].order_slot = kept;
+    order[kept++] = entry;
+  }
+  order.resize(kept);
+  order_dead = 0;
+}
+
+void LockTree::State::link_to_session(GrantIx index, SessionIx to) {
+  GrantRec& grant = grants[index];
+  SessionRec& session = sessions[to];
+  grant.session = to;
+  grant.previous = session.last_grant;
+  grant.next = no_index;
+  (session.last_grant == no_index ? session.first_grant : grants[session.last_grant].next) = index;
+  session.last_grant = index;
+  session.targets_held += static_cast<std::uint32_t>(grant.targets.size());
+}
+
+void LockTree::State::unlink_from_session(GrantIx index) {
+  GrantRec& grant = grants[index];
+  if (grant.session == no_index) return;
+  SessionRec& session = sessions[grant.session];
+  (grant.previous == no_index ? session.first_grant : grants[grant.previous].next) = grant.next;
+  (grant.next == no_index ? session.last_grant : grants[grant.next].previous) = grant.previous;
+  session.targets_held -= static_cast<std::uint32_t>(grant.targets.size());
+  grant.session = no_index;
+  grant.previous = grant.next = no_index;
+}
+
+// REQUIRES: nothing is in the want's way, or it is held already.
+Outcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, const Details& d) {
+  std::map<std::string, std::optional<std::uint64_t>> known;
+  if (d.if_versions != nullptr) {
+    if (auto refusal = stale_versions(*d.if_versions, known)) return std::move(*refusal);
+  }
+  GrantIx index = find_same(want, targets);
+  const bool again = index != no_index && (grants[index].mode == Mode::exclusive || want.mode == Mode::shared);
+  if (again) {
+    ++grants[index].holds;
+    put_grant(index, Action::reenter, false);
+  } else {
+    if (want.kind != Kind::hold && index == no_index && sessions[want.session].targets_held + targets.size() > limits().locks_per_session_max) {
+      return Refusal{.code = Code::too_many, .detail = "A session holds at most 10,000 locks.", .retry_after = Millis(1000)};
+    }
+    const Token token = mint();
+    const bool upgrade = index != no_index;
+    if (upgrade) {
+      GrantRec& grant = grants[index];
+      const Party alias = alias_of(grant);
+      for (const TargetRec& target : grant.targets) hold_claims(target.node, Mode::exclusive, grant.party, alias);
+      for (const TargetRec& target : grant.targets) free_claims(target.node, Mode::shared, grant.party, alias);
+      order_remove(index);
+      grant.token = token;
+      for (TargetRec& target : grant.targets) {
+        const Token older = want.kind == Kind::hold ? 0 : token_held(grant.party, target.node);
+        target.token = older != 0 ? older : token;
+        auto& direct = nodes[target.node].direct;  // its place among them is by token
+        drop(direct, index);
+        direct.push_back(index);
+      }
+      grant.mode = Mode::exclusive;
+      if (grant.session != no_index) {
+        const SessionIx session = grant.session;
+        unlink_from_session(index);
+        link_to_session(index, session);
+      }
+    } else {
+      const SessionRec& session = sessions[want.session];
+      Party alias = 0;
+      if (!d.owner.empty()) {
+        const OwnerParties& owner = use_owner(d.owner);
+        want.party = want.kind == Kind::hold ? owner.hold : want.party;
+        alias = want.kind == Kind::hold ? 0 : owner.alias;
+      }
+      index = grants.make();
+      GrantRec& grant = grants[index];
+      grant.lock = d.lock;
+      grant.token = token;
+      grant.who = session.who;
+      grant.party = want.party;
+      grant.kind = want.kind;
+      grant.mode = want.mode;
+      grant.holds = 1;
+      grant.birth = next_birth++;
+      grant.acquired_at = clock.wall();
+      grant.live = true;
+      if (!d.owner.empty() || !d.label.empty() || !d.reason.empty()) {
+        grant.texts = std::make_unique<GrantTexts>(GrantTexts{std::string(d.owner), std::string(d.label), std::string(d.reason)});
+      }
+      grant.own_end = grant.max_end = Instant::max();
+      Millis ttl = d.ttl;
+      if (want.kind == Kind::temporary && ttl == Millis(0)) ttl = limits().temporary_ttl;
+      if (ttl > Millis(0)) grant.own_end = now() + ttl;
+      for (const Target& target : targets) {
+        const NodeIx node = touch(target);
+        const Token older = want.kind == Kind::hold ? 0 : token_held(grant.party, node);
+        grant.targets.push_back(TargetRec{node, older != 0 ? older : token});
+        if (want.kind == Kind::edit) grant.max_end = std::min(grant.max_end, now() + policy_of(node).max_hold);
+      }
+      for (const TargetRec& target : grant.targets) {
+        hold_claims(target.node, want.mode, grant.party, alias);
+        nodes[target.node].direct.push_back(index);
+      }
+      grant_by_id.emplace(grant.lock, index);
+      if (want.kind != Kind::hold) {
+        link_to_session(index, want.session);
+      } else {
+        grant.session = no_index;
+      }
+      schedule_grant(index, true);
+    }
+    order_append(index);
+    put_grant(index, upgrade ? Action::upgrade : Action::acquire, !upgrade);
+    if (watching) {
+      for (const TargetRec& target : grants[index].targets) target_changed(target.node);
+    }
+    if (want.session != no_index && !sessions[want.session].waits.empty()) wake_waits_of(want.session);
+  }
+  ++stats.granted;
+  Granted granted = granted_value(index, again);
+  granted.versions = std::move(known);
+  return granted;
+}
+
+Grant LockTree::State::grant_value(GrantIx index) const {
+  const GrantRec& grant = grants[index];
+  Grant value;
+  value.lock = grant.lock;
+  value.token = grant.token;
+  value.targets.reserve(grant.targets.size());
+  for (const TargetRec& target : grant.targets) value.targets.push_back(HeldTarget{Target::from_text(nodes[target.node].text), target.token});
+  value.mode = grant.mode;
+  value.kind = grant.kind;
+  value.session = grant.who->session;
+  value.user = grant.who->user;
+  value.user_name = grant.who->user_name;
+  value.client = grant.who->client;
+  if (grant.texts) {
+    value.owner = grant.texts->owner;
+    value.label = grant.texts->label;
+    value.reason = grant.texts->reason;
+  }
+  value.acquired_at = grant.acquired_at;
+  value.expires_at = clock.wall_of(end_of(grant));
+  value.holds = grant.holds;
+  return value;
+}
+
+Granted LockTree::State::granted_value(GrantIx index, bool again) const { return Granted{grant_value(index), again, {}}; }
+
+void LockTree::State::target_changed(NodeIx node) {
+  TargetChanged event{Target::from_text(nodes[node].text), std::nullopt};
+  if (!nodes[node].direct.empty()) event.grant = grant_value(nodes[node].direct.front());
+  events->emplace_back(std::move(event));
+}
+
+// ---------------------------------------------------------------------------------------------- ending
+
+const EndedRec* LockTree::State::find_ended(const LockId& lock) const {
+  const auto it = ended_by_id.find(lock);
+  return it == ended_by_id.end() ? nullptr : &ended[it->second % limits().ended_grants_max];
+}
+
+std::optional<Refusal> LockTree::State::gone(const LockId& lock) const {
+  Refusal refusal;
+  refusal.code = Code::not_found;
+  if (const EndedRec* e = find_ended(lock)) {
+    refusal.code = Code::lock_gone;
+    refusal.ended = EndedInfo{e->reason, e->at, e->by};
+  }
+  return refusal;
+}
+
+void LockTree::State::remember_ended(const GrantRec& grant, EndReason reason, std::string_view by) {
+  const std::uint64_t number = ended_next++;
+  const std::size_t slot = number % limits().ended_grants_max;
+  if (ended.size() <= slot) ended.resize(slot + 1);
+  if (ended_next - ended_oldest > limits().ended_grants_max) {
+    const auto old = ended_by_id.find(ended[slot].lock);
+    if (old != ended_by_id.end() && old->second == ended_oldest) ended_by_id.erase(old);
+    ++ended_oldest;
+  }
+  ended[slot] = EndedRec{grant.lock, grant.who->session, reason, clock.wall(), now(), std::string(by)};
+  ended_by_id[grant.lock] = number;
+  put_ended(number);
+}
+
+void LockTree::State::end_grant(GrantIx index, EndReason reason, std::string_view by_user, std::string_view by_name, std::string_view note, bool tell) {
+  GrantRec& grant = grants[index];
+  if (tell && grant.session != no_index) {
+    LockLost lost{grant.who->session, next_seq(grant.session), grant.lock, reason, {}, true, std::string(by_user), std::string(by_name), std::string(note)};
+    for (const TargetRec& target : grant.targets) lost.targets.push_back(Target::from_text(nodes[target.node].text));
+    events->emplace_back(std::move(lost));
+  }
+  remember_ended(grant, reason, by_user);
+  erase_grant(grant, reason, note);
+  const Party alias = alias_of(grant);
+  std::vector<Target> freed;
+  for (const TargetRec& target : grant.targets) {
+    drop(nodes[target.node].direct, index);
+    if (watching) freed.push_back(Target::from_text(nodes[target.node].text));
+    free_claims(target.node, grant.mode, grant.party, alias);
+  }
+  for (Target& target : freed) {
+    const auto it = node_by_text.find(target.text());
+    if (it != node_by_text.end()) {
+      target_changed(it->second);
+    } else {
+      events->emplace_back(TargetChanged{std::move(target), std::nullopt});
+    }
+  }
+  if (grant.texts && !grant.texts->owner.empty()) unuse_owner(grant.texts->owner);
+  unlink_from_session(index);
+  order_remove(index);
+  grant_by_id.erase(grant.lock);
+  unschedule();
+  if (reason == EndReason::released) ++stats.released;
+  grant.targets.clear();
+  grant.who.reset();
+  grant.texts.reset();
+  grant.live = false;
+  ++grant.due_stamp;
+  grants.free(index);
+}
+
+void LockTree::State::drop_targets(GrantIx index, const std::vector<std::size_t>& which, EndReason reason, std::string_view by_user,
+                                   std::string_view by_name, std::string_view note, bool tell) {
+  GrantRec& grant = grants[index];
+  if (which.size() == grant.targets.size()) {
+    end_grant(index, reason, by_user, by_name, note, tell);
+    return;
+  }
+  LockLost lost{grant.who->session, 0, grant.lock, reason, {}, false, std::string(by_user), std::string(by_name), std::string(note)};
+  const Party alias = alias_of(grant);
+  std::vector<TargetRec> dropped;
+  for (std::size_t i = which.size(); i-- > 0;) {
+    dropped.push_back(grant.targets[which[i]]);
+    grant.targets.erase(grant.targets.begin() + static_cast<std::ptrdiff_t>(which[i]));
+  }
+  if (grant.session != no_index) sessions[grant.session].targets_held -= static_cast<std::uint32_t>(dropped.size());
+  std::ranges::reverse(dropped);
+  for (const TargetRec& target : dropped) {
+    lost.targets.push_back(Target::from_text(nodes[target.node].text));
+    drop(nodes[target.node].direct, index);
+    free_claims(target.node, grant.mode, grant.party, alias);
+  }
+  put_grant(index, Action::release_part, false);
+  if (watching) {
+    for (const Target& target : lost.targets) {
+      const auto it = node_by_text.find(target.text());
+      if (it != node_by_text.end()) {
+        target_changed(it->second);
+      } else {
+        events->emplace_back(TargetChanged{target, std::nullopt});
+      }
+    }
+  }
+  if (tell && grant.session != no_index) {
+    lost.seq = next_seq(grant.session);
+    events->emplace_back(std::move(lost));
+  }
+}
+
+void LockTree::State::learn_version(std::string_view bill, std::uint64_t version) {
+  KnownVersion& known = versions[std::string(bill)];
+  known.version = std::max(known.version, version);
+  known.at = now();
+  version_age.emplace_back(now(), std::string(bill));
+  put_version(std::string(bill), known, false);
+}
+
+Outcome LockTree::State::release(const Release& c, SessionIx session) {
+  const auto it = grant_by_id.find(c.lock);
+  if (it == grant_by_id.end()) {
+    const EndedRec* e = find_ended(c.lock);
+    if (e != nullptr && e->reason == EndReason::released && e->session == c.session) return Released{.already = true};
+    return *gone(c.lock);
+  }
+  GrantRec& grant = grants[it->second];
+  if (grant.kind == Kind::hold) {
+    if (!c.caller.hold) return Refusal{.code = Code::forbidden, .detail = "Releasing a hold needs the right lock.hold."};
+    if (grant.texts->owner != c.owner) return Refusal{.code = Code::not_holder, .detail = "The hold has another owner.", .field = "owner"};
+  } else if (session == no_index || grant.session != session) {
+    return Refusal{.code = Code::not_holder};
+  }
+  if (c.token != 0 && c.token != grant.token) return Refusal{.code = Code::not_holder, .detail = "The token is another grant's.", .field = "token"};
+  std::vector<std::size_t> which;
+  for (const Target& target : c.targets) {
+    const auto found = std::ranges::find_if(grant.targets, [&](const TargetRec& t) { return nodes[t.node].text == target.text(); });
+    if (found == grant.targets.end()) return Refusal{.code = Code::invalid, .detail = "The lock does not hold " + target.text() + ".", .field = "targets"};
+    which.push_back(static_cast<std::size_t>(found - grant.targets.begin()));
+  }
+  if (c.version) {
+    for (const TargetRec& target : grant.targets) {
+      const Path path = path_of(target.node);
+      if (path.depth > 1) learn_version(nodes[path.node[1]].text, *c.version);
+    }
+  }
+  if (!which.empty()) {
+    std::ranges::sort(which);
+    which.erase(std::ranges::unique(which).begin(), which.end());
+    const bool whole = which.size() == grant.targets.size();
+    const std::uint32_t left = whole ? 0 : grant.holds;
+    drop_targets(it->second, which, EndReason::released, {}, {}, {}, false);
+    return Released{.released = true, .holds = left};
+  }
+  if (!c.all && grant.holds > 1) {
+    --grant.holds;
+    put_grant(it->second, Action::release, false);
+    return Released{.released = false, .holds = grant.holds};
+  }
+  end_grant(it->second, EndReason::released, {}, {}, {}, false);
+  return Released{.released = true};
+}
+
+Outcome LockTree::State::extend(const Extend& c, SessionIx session) {
+  const auto it = grant_by_id.find(c.lock);
+  if (it == grant_by_id.end()) return *gone(c.lock);
+  GrantRec& grant = grants[it->second];
+  if (grant.kind == Kind::hold) {
+    if (!c.caller.hold) return Refusal{.code = Code::forbidden, .detail = "Extending a hold needs the right lock.hold."};
+  } else if (session == no_index || grant.session != session) {
+    return Refusal{.code = Code::not_holder};
+  }
+  if (c.ttl <= Millis(0) || c.ttl > limits().hold_ttl_max) return Refusal{.code = Code::invalid, .detail = "ttl_ms is positive and at most a year.", .field = "ttl_ms"};
+  grant.own_end = now() + c.ttl;
+  unschedule();
+  schedule_grant(it->second, true);
+  put_grant(it->second, Action::extend, false);
+  return grant_value(it->second);
+}
+
+Outcome LockTree::State::transfer(const Transfer& c, SessionIx session) {
+  Refusal refusal;
+  const SessionIx to = find_session(c.to_session, c.caller, refusal);
+  if (to == no_index) {
+    refusal.field = "to_session";
+    return refusal;
+  }
+  const auto it = grant_by_id.find(c.lock);
+  if (it == grant_by_id.end()) return *gone(c.lock);
+  const GrantIx index = it->second;
+  GrantRec& grant = grants[index];
+  if (grant.kind != Kind::edit) return Refusal{.code = Code::forbidden, .detail = "Only edit locks move between windows."};
+  if (grant.session == no_index || (grant.session != session && to != session)) return Refusal{.code = Code::not_holder};
+  if (grant.who->user != c.caller.user) return Refusal{.code = Code::not_holder};
+  const SessionIx from = grant.session;
+  if (from == to) return grant_value(index);
+  if (sessions[to].targets_held + grant.targets.size() > limits().locks_per_session_max) {
+    return Refusal{.code = Code::too_many, .detail = "A session holds at most 10,000 locks.", .retry_after = Millis(1000)};
+  }
+  // Another lock of the old window may lie in the new one's way.
+  const Party alias = alias_of(grant);
+  Want want = want_of(to, grant.kind, grant.mode, grant.texts ? std::string_view(grant.texts->owner) : std::string_view());
+  for (const TargetRec& target : grant.targets) want.paths.push_back(path_of(target.node));
+  const SessionRec& old_session = sessions[from];
+  for (const Spot& spot : spots(want)) {
+    Counts others{};
+    if (const Counts* held = nodes[spot.node].holdings.find(old_session.party)) others = *held;
+    for (const TargetRec& target : grant.targets) {  // all but what moves
+      const Path path = path_of(target.node);
+      for (std::size_t level = 0; level < path.depth; ++level) {
+        if (path.node[level] == spot.node) --others[at(claim_at(path, level, grant.mode))];
+      }
+    }
+    for (const Claim held : {Claim::is, Claim::ix, Claim::s, Claim::x}) {
+      if (others[at(held)] > 0 && !compatible(held, spot.claim)) return locked(want, c.caller.user);
+    }
+  }
+  LockLost lost{grant.who->session, next_seq(from), grant.lock, EndReason::transferred, {}, true, c.caller.user, c.caller.user_name, {}};
+  for (const TargetRec& target : grant.targets) lost.targets.push_back(Target::from_text(nodes[target.node].text));
+  events->emplace_back(std::move(lost));
+  unlink_from_session(index);
+  order_remove(index);
+  const Party old_party = grant.party;
+  grant.who = sessions[to].who;
+  grant.party = sessions[to].party;
+  grant.token = mint();
+  for (TargetRec& target : grant.targets) {
+    const Token older = token_held(grant.party, target.node);
+    target.token = older != 0 ? older : grant.token;
+  }
+  for (const TargetRec& target : grant.targets) {
+    hold_claims(target.node, grant.mode, grant.party, alias);
+    free_claims(target.node, grant.mode, old_party, alias);
+    auto& direct = nodes[target.node].direct;
+    drop(direct, index);
+    direct.push_back(index);
+  }
+  link_to_session(index, to);
+  order_append(index);
+  put_grant(index, Action::transfer, false);
+  wake_waits_of(to);
+  if (watching) {
+    for (const TargetRec& target : grant.targets) target_changed(target.node);
+  }
+  events->emplace_back(LockGranted{sessions[to].id, next_seq(to), grant.lock, granted_value(index, false)});
+  return grant_value(index);
+}
+
+Outcome LockTree::State::force(const Force& c, SessionIx) {
+  if (c.reason.empty()) return Refusal{.code = Code::invalid, .detail = "Forcing a lock needs a reason.", .field = "reason"};
+  const auto it = grant_by_id.find(c.lock);
+  if (it == grant_by_id.end()) return *gone(c.lock);
+  ++stats.forced;
+  end_grant(it->second, EndReason::forced, c.caller.user, c.caller.user_name, c.reason, true);
+  return Done{};
+}
+
+Outcome LockTree::State::run(const ReleaseAll& c) {
+  Refusal refusal;
+  const SessionIx session = find_session(c.session, c.caller, refusal, true);
+  if (session == no_index) return refusal;
+  // An administrator's request ids are his own, not the session's.
+  const bool own = sessions[session].who->user == c.caller.user;
+  if (!own) {
+    actor = c.caller.user;
+    return release_all(c, session);
+  }
+  return once(session, c, &State::release_all);
+}
+
+Outcome LockTree::State::release_all(const ReleaseAll& c, SessionIx session) {
+  const bool own = sessions[session].who->user == c.caller.user;
+  std::uint32_t released = 0;
+  for (GrantIx g = sessions[session].first_grant; g != no_index;) {
+    const GrantIx next = grants[g].next;
+    std::vector<std::size_t> which;
+    for (std::size_t i = 0; i < grants[g].targets.size(); ++i) {
+      const Path path = path_of(grants[g].targets[i].node);
+      if (c.type.empty() || nodes[path.node[0]].text == c.type) which.push_back(i);
+    }
+    if (grants[g].kind == Kind::edit && !which.empty()) {
+      ++released;
+      if (own) {
+        drop_targets(g, which, EndReason::released, {}, {}, {}, false);
+      } else {
+        drop_targets(g, which, EndReason::forced, c.caller.user, c.caller.user_name, "all released by an administrator", true);
+      }
+    }
+    g = next;
+  }
+  return ReleasedMany{released};
+}
+
+}  // namespace hf

@@ -1,0 +1,85 @@
+#pragma once
+
+// LockTree decides who may edit what, for one partition (embedded: one namespace).
+//
+// A target is a path: type, bill, part, line. Exclusive and shared locks on a target conflict with locks of
+// others on the same target, on its ancestors and on its descendants; intention modes on the ancestors make
+// that a check of the path alone (Gray et al., "Granularity of Locks", 1976).
+//
+// The tree is a pure state machine. It reads no clock, does no I/O and starts no thread: the clock's reading
+// comes in with each command, what others must be told goes out as events, and every change goes out as bytes
+// for the journal (engine/change.h). Two trees that see the same commands give the same outcomes, events and
+// bytes; a tree fed with those bytes by recover() is in the same state, except that leases start anew.
+//
+// Invariants, checked by check():
+//   1. no two parties hold incompatible modes on one path (a session, or a hold's owner, is one party);
+//   2. every distinct grant's token is greater than all tokens granted before it;
+//   3. a request that waits is in the way of something: nobody waits who could be granted;
+//   4. every index and counter equals what the grants and waits say;
+//   5. nothing outlives its deadline: each command first sweeps what is due.
+//
+// Not thread-safe: one owner per tree.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/limits.h"
+#include "engine/commands.h"
+
+namespace hf {
+
+// What a bill type may ask for besides the defaults; from the catalog.
+struct TypePolicy {
+  Millis max_hold{8 * 3600 * 1000};
+  Millis idle_takeover{10 * 60 * 1000};
+  Millis request_timeout{60 * 1000};
+};
+
+struct LockTreeOptions {
+  Limits limits;
+  // The policy of a type. Called with any type name; must be deterministic.
+  std::function<TypePolicy(std::string_view type)> policy = [](std::string_view) { return TypePolicy{}; };
+};
+
+class LockTree {
+ public:
+  explicit LockTree(LockTreeOptions options = {});
+  ~LockTree();
+  LockTree(LockTree&&) noexcept;
+  LockTree& operator=(LockTree&&) noexcept;
+
+  // Decides `command` at the clock's reading `clock` and answers it. Appends what others must be told to
+  // `events` and what changed to `journal` (empty for a query that swept nothing).
+  //
+  // O(targets × depth) for acquire, release, verify; hand-over costs the waiters of the freed targets; a sweep
+  // costs what expires. Unavailable, with nothing changed, if `clock` is outside the years 2024 to 2100.
+  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal);
+
+  // Puts back what the journal says: first the folded state, then later batches, in order (engine/change.h).
+  // False if a change is malformed: the store is corrupt. REQUIRES: nothing was applied yet.
+  bool recover(std::string_view changes);
+  // Ends recovery: leases start anew at the engine time last recorded, tokens above everything ever given.
+  // `token_floor` is what the store reserved ahead (a restore adds 2^40 to it). False as recover() is.
+  bool recovered(Wall clock, Token token_floor);
+
+  // Whether TargetChanged events are made; on at first. A node without watchers turns them off.
+  void set_watching(bool any) noexcept;
+
+  // Every token given so far is <= this.
+  Token last_token() const noexcept;
+  // Engine time now.
+  Instant now() const noexcept;
+
+  // The first invariant found broken, or empty. O(everything); for tests and `holdfast check`.
+  std::string check() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hf

@@ -1,0 +1,495 @@
+#pragma once
+
+// The inside of LockTree: records, indices and the rules that keep them true. Private to src/engine.
+//
+// Claims. A request's claim is its mode on each target plus the intention mode on every ancestor. A node counts
+// the claims held on it by mode (`held`) and by party (`holdings`): a session is a party, the owner of holds is
+// one. A request is blocked at a node if, of the claims incompatible with its own, some are left after taking
+// away those it is exempt from. So a check costs the depth of the targets, whatever the number of locks.
+//
+// Parties and exemption (locks.md §1, §2): edit and temporary locks never conflict within one session; a hold
+// conflicts with everybody but requests that name its owner. Since that must be a subtraction of counts, a
+// non-hold that names an owner is also tallied under the owner's alias, which is no part of `held`.
+//
+// Queue. One order per tree. A wait's claims stand in the queues of all nodes of its paths, by mode. What is
+// freed wakes the waits whose claims it was incompatible with; settle() grants them in order.
+//
+// Deadlines lie in one heap, stale entries are dropped lazily and compacted when they outnumber the live ones.
+
+#include <algorithm>
+#include <array>
+#include <boost/container/small_vector.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/change_codec.h"
+#include "engine/commands.h"
+#include "engine/engine_clock.h"
+#include "engine/lock_tree.h"
+#include "engine/pool.h"
+
+namespace hf {
+
+using NodeIx = Index;
+using GrantIx = Index;
+using SessionIx = Index;
+using WaitIx = Index;
+using Party = std::uint64_t;  // 0: nobody
+
+enum class Claim : std::uint8_t { is, ix, s, x };
+using Counts = std::array<std::uint32_t, 4>;
+
+constexpr std::size_t at(Claim c) noexcept { return static_cast<std::size_t>(c); }
+// Gray et al. 1976, table 1, without SIX.
+constexpr bool compatible(Claim a, Claim b) noexcept {
+  constexpr bool table[4][4] = {{true, true, true, false}, {true, true, false, false}, {true, false, true, false}, {false, false, false, false}};
+  return table[at(a)][at(b)];
+}
+constexpr Claim direct_claim(Mode mode) noexcept { return mode == Mode::shared ? Claim::s : Claim::x; }
+constexpr Claim intent_claim(Mode mode) noexcept { return mode == Mode::shared ? Claim::is : Claim::ix; }
+// True if holding `held` on a node makes a claim of `wanted` there nothing new.
+constexpr bool covers(Claim held, Claim wanted) noexcept {
+  if (held == Claim::x || held == wanted || wanted == Claim::is) return true;
+  return false;
+}
+
+template <class Vector, class T>
+void drop(Vector& from, const T& value) {
+  from.erase(std::remove(from.begin(), from.end(), value), from.end());
+}
+
+struct TextHash {
+  using is_transparent = void;
+  using is_avalanching = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
+
+// Who holds how much of one node. Most nodes have one party; a type has many.
+class Holdings {
+ public:
+  const Counts* find(Party party) const noexcept;
+  void add(Party party, Claim claim);
+  void remove(Party party, Claim claim);
+  template <class F>
+  void each(F&& f) const {
+    if (first_party_ != 0) f(first_party_, first_);
+    if (more_) {
+      for (const auto& [party, counts] : *more_) f(party, counts);
+    }
+  }
+
+ private:
+  Party first_party_ = 0;
+  Counts first_{};
+  std::unique_ptr<boost::unordered_flat_map<Party, Counts>> more_;
+};
+
+using NodeQueue = std::array<std::map<std::int64_t, WaitIx>, 4>;  // by claim: order -> wait
+
+struct Node {
+  std::string text;
+  NodeIx parent = no_index, first_child = no_index, last_child = no_index, next = no_index, previous = no_index;
+  std::uint32_t claims = 0;  // held and waiting; the node lives while there are any
+  Counts held{};
+  Holdings holdings;
+  boost::container::small_vector<GrantIx, 2> direct;  // grants on this very node, in token order
+  std::unique_ptr<NodeQueue> queue;
+  std::unique_ptr<TypePolicy> policy;  // of a type
+  Level level = Level::type;
+};
+
+struct Principal {
+  SessionId session;
+  std::string user;
+  std::string user_name;
+  ClientInfo client;
+};
+using PrincipalPtr = std::shared_ptr<const Principal>;
+
+struct GrantTexts {
+  std::string owner, label, reason;
+};
+
+struct TargetRec {
+  NodeIx node = no_index;
+  Token token = 0;
+};
+
+struct GrantRec {
+  LockId lock;
+  Token token = 0;
+  boost::container::small_vector<TargetRec, 1> targets;  // in text order
+  PrincipalPtr who;
+  std::unique_ptr<GrantTexts> texts;
+  Party party = 0;
+  Wall acquired_at{};
+  Instant own_end = Instant::max();
+  Instant max_end = Instant::max();
+  std::uint64_t birth = 0;
+  std::uint64_t order_slot = 0;
+  SessionIx session = no_index;  // no_index when its session is gone (holds, temporaries)
+  GrantIx previous = no_index, next = no_index;  // the session's grants
+  std::uint32_t holds = 0;
+  std::uint16_t due_stamp = 0;
+  Mode mode = Mode::exclusive;
+  Kind kind = Kind::edit;
+  bool live = false;
+};
+
+// The answers kept for repeats of requests, in a ring.
+struct Remembered {
+  std::uint64_t number = 0;         // counted per ring
+  std::uint64_t id_hash = 0;
+  std::uint64_t fingerprint = 0;
+  std::string request_id;
+  Instant at{};
+  LockId lock;                      // an acquire's: what became of it is looked up when it is asked again
+  std::unique_ptr<Outcome> answer;  // empty: an acquire that was granted or waits
+  bool used = false;
+};
+struct Memory {
+  std::vector<Remembered> ring;
+  std::uint64_t next = 0;
+};
+
+struct SessionRec {
+  SessionId id;
+  PrincipalPtr who;
+  Secret secret, former;
+  Party party = 0;
+  Millis lease{0};
+  Instant lease_end{};
+  Instant last_activity{};
+  Wall opened_at{};
+  std::uint64_t seq = 0;
+  std::uint64_t birth = 0;
+  std::uint32_t targets_held = 0;
+  GrantIx first_grant = no_index, last_grant = no_index;
+  boost::container::small_vector<WaitIx, 1> waits;  // queue order is by WaitRec::order
+  std::unique_ptr<Memory> memory;
+  std::uint16_t due_stamp = 0;
+  bool service = false;
+  bool warned = false;
+  bool live = false;
+};
+
+struct AskRec {
+  LockId lock;
+  std::string message;
+  AskState state = AskState::asked;
+  std::string answer_reason;
+  Instant answer_by{};
+  std::vector<std::string> asked;  // users
+  std::uint16_t due_stamp = 0;
+  bool deferred = false;
+};
+
+struct WaitRec {
+  LockId id;
+  SessionIx session = no_index;
+  std::vector<Target> targets;  // in text order
+  std::vector<NodeIx> nodes;    // of the targets
+  Mode mode = Mode::exclusive;
+  Kind kind = Kind::edit;
+  std::string owner, label, reason;
+  Millis ttl{0};
+  std::map<std::string, std::uint64_t> if_versions;
+  std::int64_t order = 0;
+  Instant until{};
+  Wall since{};
+  std::uint32_t position = 1;
+  std::uint32_t told = 1;
+  std::uint64_t birth = 0;
+  std::uint64_t visit = 0;
+  std::unique_ptr<AskRec> ask;
+  std::uint16_t due_stamp = 0;
+  bool live = false;
+};
+
+struct UserRec {
+  boost::container::small_vector<SessionIx, 2> sessions;
+  std::vector<WaitIx> asked;  // requests that ask this user
+  std::unique_ptr<Memory> memory;
+};
+
+struct OwnerParties {
+  Party hold = 0;
+  Party alias = 0;
+  std::uint32_t uses = 0;
+};
+
+struct EndedRec {
+  LockId lock;
+  SessionId session;
+  EndReason reason = EndReason::released;
+  Wall at{};
+  Instant when{};
+  std::string by;
+};
+
+struct KnownVersion {
+  std::uint64_t version = 0;
+  Instant at{};
+};
+
+// The nodes from the type down to a target; no_index where nothing is claimed yet.
+struct Path {
+  std::array<NodeIx, 4> node{no_index, no_index, no_index, no_index};
+  std::size_t depth = 1;  // levels in use
+};
+
+// A request as the conflict rules see it.
+struct Want {
+  Mode mode = Mode::exclusive;
+  Kind kind = Kind::edit;
+  SessionIx session = no_index;
+  Party party = 0;        // the session's, or the owner's for a hold
+  Party exempt = 0;       // whose claims it does not conflict with, besides its own: the named owner's holds, or, for a hold, the alias
+  std::string_view owner;
+  boost::container::small_vector<Path, 1> paths;
+  std::int64_t order = INT64_MAX;
+};
+
+struct LockTree::State {
+  explicit State(LockTreeOptions o) : options(std::move(o)) {}
+
+  LockTreeOptions options;
+  EngineClock clock;
+  Token last_token = 0;
+  bool watching = true;
+
+  Pool<Node> nodes;
+  boost::unordered_flat_map<std::string_view, NodeIx, TextHash, std::equal_to<>> node_by_text;
+  Pool<GrantRec> grants;
+  boost::unordered_flat_map<LockId, GrantIx, IdHash> grant_by_id;
+  std::vector<std::pair<Token, GrantIx>> order;  // token order, no_index where a grant ended
+  std::size_t order_dead = 0;
+  Pool<SessionRec> sessions;
+  boost::unordered_flat_map<SessionId, SessionIx, IdHash> session_by_id;
+  boost::unordered_flat_map<Party, SessionIx> session_by_party;
+  boost::unordered_flat_map<std::string, UserRec, TextHash, std::equal_to<>> users;
+  boost::unordered_flat_map<std::string, OwnerParties, TextHash, std::equal_to<>> owners;
+  Pool<WaitRec> waits;
+  boost::unordered_flat_map<LockId, WaitIx, IdHash> wait_by_id;
+  std::int64_t next_order = 1;
+  std::int64_t front_order = 0;
+  Party next_party = 1;
+  std::uint64_t next_birth = 1;
+  std::uint64_t visit_mark = 0;
+
+  std::vector<EndedRec> ended;  // a ring
+  std::uint64_t ended_next = 0;
+  std::uint64_t ended_oldest = 0;
+  boost::unordered_flat_map<LockId, std::uint64_t, IdHash> ended_by_id;
+  boost::unordered_flat_map<std::string, KnownVersion, TextHash, std::equal_to<>> versions;
+  std::deque<std::pair<Instant, std::string>> version_age;
+  std::deque<std::pair<Instant, std::string>> user_memory_age;
+
+  enum class Due : std::uint8_t { session, grant, wait, ask, session_warning, grant_warning };
+  struct DueEntry {
+    Instant at;
+    std::uint64_t birth;
+    Index index;
+    Due what;
+    std::uint16_t stamp;
+  };
+  std::vector<DueEntry> due;  // a heap, the earliest on top
+  std::size_t due_live = 0;   // entries that are not stale
+
+  Stats stats;
+  Instant meta_written{};
+
+  // Of the command in hand.
+  std::vector<Event>* events = nullptr;
+  std::string* journal = nullptr;
+  std::string_view actor;
+  std::set<std::pair<std::int64_t, WaitIx>> woken;
+  std::vector<WaitIx> moved;
+
+  // lock_tree.cpp: commands
+  Outcome run(const OpenSession& c);
+  Outcome run(const ResumeSession& c);
+  Outcome run(const EndSession& c);
+  Outcome run(const Heartbeat& c);
+  Outcome run(const Acquire& c);
+  Outcome run(const Release& c);
+  Outcome run(const Extend& c);
+  Outcome run(const Transfer& c);
+  Outcome run(const Force& c);
+  Outcome run(const ReleaseAll& c);
+  Outcome run(const Tick&) { return Done{}; }
+  Outcome run(const Ask& c);
+  Outcome run(const Agree& c);
+  Outcome run(const Refuse& c);
+  Outcome run(const Defer& c);
+  Outcome run(const CancelWait& c);
+  // lock_tree_query.cpp
+  Outcome run(const GetLock& c);
+  Outcome run(const ListLocks& c);
+  Outcome run(const Check& c);
+  Outcome run(const Verify& c);
+  Outcome run(const GetSession& c);
+  Outcome run(const ListSessions& c);
+  Outcome run(const ListAsks& c);
+  Outcome run(const ListWaits& c);
+  Outcome run(const GetStats& c);
+
+  Instant now() const noexcept { return clock.now(); }
+  const Limits& limits() const noexcept { return options.limits; }
+
+  // Sessions and deadlines (lock_tree.cpp).
+  SessionIx find_session(const SessionId& id, const Caller& caller, Refusal& refusal, bool admin_too = false) const;
+  void close_session(SessionIx session, EndReason reason);
+  void sweep();
+  void schedule(Instant when, Due what, Index index, std::uint64_t birth, std::uint16_t stamp);
+  void unschedule() noexcept { --due_live; }
+  bool is_stale(const DueEntry& entry) const;
+  void compact_due();
+  void schedule_session(SessionIx session);
+  void schedule_grant(GrantIx grant, bool warning_too);
+  void fire(const DueEntry& entry);
+  Instant end_of(const GrantRec& grant) const;
+  std::uint64_t next_seq(SessionIx session) { return ++sessions[session].seq; }
+
+  // Repeats (lock_tree.cpp).
+  template <class C>
+  Outcome once(SessionIx session, const C& command, Outcome (State::*body)(const C&, SessionIx));
+  template <class C>
+  Outcome in_session(const C& command, Outcome (State::*body)(const C&, SessionIx));
+  std::optional<Outcome> recall(SessionIx session, const Caller& caller);
+  void remember(SessionIx session, const Caller& caller, const Outcome& outcome, const LockId* lock);
+  void prune_user_memories();
+  Outcome open_session(const OpenSession& c, SessionIx);
+  Outcome acquire(const Acquire& c, SessionIx session);
+  Outcome release(const Release& c, SessionIx session);
+  Outcome extend(const Extend& c, SessionIx session);
+  Outcome transfer(const Transfer& c, SessionIx session);
+  Outcome force(const Force& c, SessionIx);
+  Outcome release_all(const ReleaseAll& c, SessionIx session);
+  Outcome end_session(const EndSession& c, SessionIx session);
+  Outcome ask(const Ask& c, SessionIx session);
+  Outcome agree(const Agree& c, SessionIx);
+  Outcome refuse(const Refuse& c, SessionIx);
+  Outcome defer(const Defer& c, SessionIx);
+  Outcome cancel_wait(const CancelWait& c, SessionIx session);
+
+  // Granting and ending (lock_tree.cpp).
+  struct Details {  // what a grant has besides its claims
+    LockId lock;
+    std::string_view owner, label, reason;
+    Millis ttl{0};
+    const std::map<std::string, std::uint64_t>* if_versions = nullptr;
+  };
+  Outcome grant_now(Want& want, std::span<const Target> targets, const Details& details);
+  std::optional<Refusal> stale_versions(const std::map<std::string, std::uint64_t>& wanted, std::map<std::string, std::optional<std::uint64_t>>& known) const;
+  GrantIx find_same(const Want& want, std::span<const Target> targets) const;
+  Token token_held(Party party, NodeIx node) const;
+  Token mint();
+  void order_append(GrantIx grant);
+  void order_remove(GrantIx grant);
+  void link_to_session(GrantIx grant, SessionIx session);
+  void unlink_from_session(GrantIx grant);
+  void end_grant(GrantIx grant, EndReason reason, std::string_view by_user, std::string_view by_name, std::string_view note, bool tell);
+  void drop_targets(GrantIx grant, const std::vector<std::size_t>& which, EndReason reason, std::string_view by_user, std::string_view by_name,
+                    std::string_view note, bool tell);
+  void remember_ended(const GrantRec& grant, EndReason reason, std::string_view by);
+  std::optional<Refusal> gone(const LockId& lock) const;  // lock_gone, or not_found
+  const EndedRec* find_ended(const LockId& lock) const;
+  void learn_version(std::string_view bill, std::uint64_t version);
+  void target_changed(NodeIx node);
+  Grant grant_value(GrantIx grant) const;
+  Granted granted_value(GrantIx grant, bool again) const;
+
+  // Claims (lock_tree_claims.cpp).
+  Path path_of(const Target& target) const;
+  Path path_of(NodeIx node) const;
+  NodeIx touch(const Target& target);
+  void drop_node_if_idle(NodeIx node);
+  Claim claim_at(const Path& path, std::size_t level, Mode mode) const noexcept {
+    return level + 1 == path.depth ? direct_claim(mode) : intent_claim(mode);
+  }
+  void hold_claims(NodeIx target, Mode mode, Party party, Party alias);
+  void free_claims(NodeIx target, Mode mode, Party party, Party alias);
+  Party alias_of(const GrantRec& grant) const;
+  OwnerParties& use_owner(std::string_view owner);
+  void unuse_owner(std::string_view owner);
+  Want want_of(SessionIx session, Kind kind, Mode mode, std::string_view owner) const;
+  Want want_of(const WaitRec& wait) const;
+  std::uint32_t held_in_way(const Want& want, NodeIx node, Claim claim) const;
+  bool is_blocked(const Want& want) const;
+  bool covered(const Want& want, const Path& path, std::size_t level) const;
+  bool owners_exempt(const Want& want, const WaitRec& wait) const;
+  bool holds_what_waits(const Want& want, const WaitRec& wait) const;
+  bool grant_exempt(const Want& want, const GrantRec& grant) const;
+  // Calls f(wait) for each wait before want.order that it must not overtake, until f returns false. Repeats are possible.
+  template <class F>
+  bool each_wait_in_way(const Want& want, F&& f) const;
+  // Calls f(grant, index of its target) for what is held in the way, until f returns false or `steps` nodes were looked at.
+  template <class F>
+  void each_grant_in_way(const Want& want, std::size_t steps, F&& f) const;
+  // The nodes of the want's paths, each once, without targets that lie under another target of it.
+  struct Spot {
+    NodeIx node;
+    Claim claim;
+    bool is_target;
+  };
+  boost::container::small_vector<Spot, 4> spots(const Want& want) const;
+  Refusal locked(const Want& want, std::string_view user) const;
+  Conflict conflict_of(GrantIx grant, std::size_t target, std::string_view user) const;
+  Conflict conflict_of_wait(WaitIx wait, std::string_view user) const;
+  std::uint32_t queue_length(NodeIx node) const;
+  const TypePolicy& policy_of(NodeIx node) const;
+  bool would_deadlock(const Want& want) const;
+
+  // Queue (lock_tree_queue.cpp).
+  Outcome enqueue(const Want& want, SessionIx session, std::span<const Target> targets, const Details& details, Millis wait_for, std::unique_ptr<AskRec> ask);
+  void insert_in_queue(WaitIx wait);
+  void remove_from_queue(WaitIx wait);
+  void forget_wait(WaitIx wait);
+  void end_wait(WaitIx wait, Refusal why);
+  void wake(NodeIx node, Claim freed);
+  void wake_waits_of(SessionIx session);
+  void settle();
+  void tell_positions();
+  void move_to_front(WaitIx wait);
+  bool collide(const WaitRec& a, const WaitRec& b) const;
+  bool claims_collide(const WaitRec& a, const WaitRec& b) const;
+  void hand_over(WaitIx wait, std::string_view only_user, std::string_view by_user, std::string_view by_name, std::string_view note,
+                 std::optional<std::uint64_t> version);
+  void answer_ask(WaitIx wait, std::string_view answer, std::string_view reason, std::string_view by_user, std::string_view by_name);
+  std::vector<GrantIx> blocking_grants(const WaitRec& wait) const;
+  void ask_due(WaitIx wait);
+  void forget_ask(WaitIx wait);
+  WaitInfo wait_value(WaitIx wait) const;
+  AskInfo ask_value(WaitIx wait) const;
+  SessionSnapshot snapshot(SessionIx session, bool with_contents) const;
+
+  // Journal (lock_tree_journal.cpp).
+  Stamp stamp(Action action) const { return Stamp{action, clock.wall(), actor}; }
+  void put_session(SessionIx session, Action action, bool fresh);
+  void erase_session(SessionIx session, EndReason reason);
+  void put_grant(GrantIx grant, Action action, bool fresh);
+  void erase_grant(const GrantRec& grant, EndReason reason, std::string_view note);
+  void put_wait(WaitIx wait, Action action, bool fresh);
+  void erase_wait(const WaitRec& wait);
+  void put_ended(std::uint64_t number);
+  void put_memory(SessionIx session, std::string_view user, const Remembered& entry);
+  void erase_user_memory(std::string_view user, const Memory& memory);
+  void put_version(const std::string& bill, const KnownVersion& known, bool erase);
+  void put_meta();
+  struct Pending;  // what recover() gathers until recovered()
+  std::shared_ptr<Pending> pending;
+  bool restore_session(const Id128& key, std::string_view body);
+  bool restore_grant(const Id128& key, std::string_view body);
+  bool restore_wait(const Id128& key, std::string_view body);
+  bool restore_rings();
+};
+
+}  // namespace hf

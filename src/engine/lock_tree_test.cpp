@@ -1,0 +1,109 @@
+// The first thing a user sees: one has it, the other is told who.
+#include "engine/lock_tree.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "engine/change.h"
+
+namespace hf {
+namespace {
+
+struct Fixture : testing::Test {
+  LockTree tree;
+  SeededSecrets ids{42};
+  Wall clock = wall_us(1'800'000'000'000'000);
+  std::vector<Event> events;
+  std::string journal;
+
+  Outcome apply(Command c) {
+    events.clear();
+    Outcome o = tree.apply(c, clock, events, journal);
+    EXPECT_EQ(tree.check(), "");
+    return o;
+  }
+  static Caller caller(const std::string& user) { return Caller{.user = user, .user_name = user, .hold = true}; }
+  SessionId open(const std::string& user) {
+    const SessionId id{ids.next_id()};
+    EXPECT_TRUE(std::holds_alternative<SessionOpened>(apply(OpenSession{.caller = caller(user), .session = id, .secret = {ids.next_id()}})));
+    return id;
+  }
+  Outcome acquire(const std::string& user, SessionId s, std::vector<std::string> targets, Millis wait = Millis(0), Mode mode = Mode::exclusive) {
+    Acquire a{.caller = caller(user), .session = s, .lock = {ids.next_id()}, .mode = mode, .wait = wait};
+    for (const auto& t : targets) a.targets.push_back(*Target::parse(t));
+    return apply(a);
+  }
+};
+
+using LockTreeTest = Fixture;
+
+TEST_F(LockTreeTest, the_first_editor_owns_and_the_second_is_told_who) {
+  const SessionId li = open("li"), wang = open("wang");
+  const Outcome first = acquire("li", li, {"SaleOrder:1001"});
+  ASSERT_TRUE(std::holds_alternative<Granted>(first));
+  const Outcome second = acquire("wang", wang, {"SaleOrder:1001/SaleOrderDetail/7"});
+  const auto* refusal = std::get_if<Refusal>(&second);
+  ASSERT_NE(refusal, nullptr);
+  EXPECT_EQ(refusal->code, Code::locked);
+  EXPECT_EQ(refusal->conflicts_total, 1u);
+  ASSERT_EQ(refusal->conflicts.size(), 1u);
+  EXPECT_EQ(refusal->conflicts[0].user, "li");
+}
+
+TEST_F(LockTreeTest, a_release_hands_over_to_the_first_who_waits) {
+  const SessionId li = open("li"), wang = open("wang"), chen = open("chen");
+  const Grant grant = std::get<Granted>(acquire("li", li, {"SaleOrder:1"})).grant;
+  const Outcome w1 = acquire("wang", wang, {"SaleOrder:1"}, Millis(1000));
+  const Outcome w2 = acquire("chen", chen, {"SaleOrder:1"}, Millis(1000));
+  EXPECT_EQ(std::get<Queued>(w1).position, 1u);
+  EXPECT_EQ(std::get<Queued>(w2).position, 2u);
+  EXPECT_TRUE(std::get<Released>(apply(Release{.caller = caller("li"), .session = li, .lock = grant.lock})).released);
+  const auto it = std::ranges::find_if(events, [](const Event& e) { return std::holds_alternative<LockGranted>(e); });
+  ASSERT_NE(it, events.end());
+  const auto* granted = std::get_if<LockGranted>(&*it);
+  EXPECT_EQ(granted->session, wang);
+  EXPECT_GT(granted->granted.grant.token, grant.token);
+}
+
+TEST_F(LockTreeTest, asking_agreeing_hands_over_without_a_free_moment) {
+  const SessionId li = open("li"), wang = open("wang");
+  const Grant grant = std::get<Granted>(acquire("li", li, {"SaleOrder:1"})).grant;
+  const Outcome asked = apply(Ask{.caller = caller("wang"), .session = wang, .lock = grant.lock, .wait = {ids.next_id()}, .message = "please"});
+  ASSERT_TRUE(std::holds_alternative<Queued>(asked));
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<LockRequested>(events[0]));
+  EXPECT_TRUE(std::get<Answered>(apply(Agree{.caller = caller("li"), .wait = std::get<Queued>(asked).wait})).granted);
+}
+
+TEST_F(LockTreeTest, what_the_journal_says_is_what_a_restart_finds) {
+  const SessionId li = open("li"), wang = open("wang");
+  const Grant grant = std::get<Granted>(acquire("li", li, {"SaleOrder:1", "SaleOut:2/SaleOutDetail"})).grant;
+  acquire("wang", wang, {"SaleOrder:1"}, Millis(60'000));
+  LockTree again;
+  ASSERT_TRUE(again.recover(journal));
+  ASSERT_TRUE(again.recovered(clock, 0));
+  EXPECT_EQ(again.check(), "");
+  std::string none;
+  const Outcome found = again.apply(GetLock{.caller = caller("li"), .lock = grant.lock}, clock, events, none);
+  EXPECT_EQ(std::get<Grant>(found).token, grant.token);
+}
+
+TEST_F(LockTreeTest, every_change_tells_the_audit_trail_who_did_what) {
+  const SessionId li = open("li");
+  const Grant grant = std::get<Granted>(acquire("li", li, {"SaleOrder:1"})).grant;
+  apply(Force{.caller = caller("boss"), .lock = grant.lock, .reason = "stuck"});
+  std::string_view bytes = journal;
+  std::vector<AuditEntry> trail;
+  while (auto change = take_change(bytes)) {
+    if (auto entry = audit_of(*change)) trail.push_back(*entry);
+  }
+  ASSERT_EQ(trail.size(), 3u);
+  EXPECT_EQ(trail[1].action, "acquire");
+  EXPECT_EQ(trail[2].action, "force");
+  EXPECT_EQ(trail[2].user, "boss");
+  EXPECT_EQ(trail[2].holder, "li");
+  EXPECT_EQ(trail[2].reason, "stuck");
+}
+
+}  // namespace
+}  // namespace hf

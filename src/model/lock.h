@@ -1,0 +1,126 @@
+#pragma once
+
+// The values of locking: what is asked, what is granted, who stands in the way. Plain data, compared by value;
+// the rules that make them are the engine's.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+#include "model/target.h"
+
+namespace hf {
+
+using LockId = Id<struct LockTag>;      // a grant; a wait has the id that its grant will have
+using SessionId = Id<struct SessionTag>;
+using Secret = Id<struct SecretTag>;    // a resume secret, or the digest of one
+
+using Token = std::uint64_t;            // fencing token, 1 .. 2^53-1; 0 = none
+
+enum class Mode : std::uint8_t { shared, exclusive };
+enum class Kind : std::uint8_t { edit, temporary, hold };
+
+enum class EndReason : std::uint8_t {
+  released, expired, max_hold, forced, handed_over, transferred, session_ended, engine_lost
+};
+
+std::string_view name_of(Mode mode) noexcept;
+std::string_view name_of(Kind kind) noexcept;
+std::string_view name_of(EndReason reason) noexcept;
+std::optional<Mode> mode_from_name(std::string_view name) noexcept;
+std::optional<Kind> kind_from_name(std::string_view name) noexcept;
+
+// Where a session runs: told by the client, shown to people, never trusted.
+struct ClientInfo {
+  std::string program;
+  std::string host;
+  std::string window;
+  bool operator==(const ClientInfo&) const = default;
+};
+
+// One target of a grant and the token it is held under. The token is the grant's own, unless the session
+// already held the target exclusively, itself or by an ancestor: then it is that older one, so that an action
+// inside one's own edit lock does not fence that edit lock off.
+struct HeldTarget {
+  Target target;
+  Token token = 0;
+  bool operator==(const HeldTarget&) const = default;
+};
+
+struct Grant {
+  LockId lock;
+  Token token = 0;
+  std::vector<HeldTarget> targets;  // in text order, without repeats
+  Mode mode = Mode::exclusive;
+  Kind kind = Kind::edit;
+  SessionId session;                // of a hold: the one that placed it
+  std::string user;
+  std::string user_name;
+  ClientInfo client;
+  std::string owner;                // holds, and requests that name one
+  std::string label;
+  std::string reason;
+  Wall acquired_at{};
+  Wall expires_at{};
+  std::uint32_t holds = 1;          // how often it was acquired and not yet released
+  bool operator==(const Grant&) const = default;
+};
+
+// One thing in the way of a failed acquire: a lock held, or a request that waits before it.
+struct Conflict {
+  Target target;                    // the target held or waited for
+  LockId lock;                      // the grant, or the wait
+  bool waiting = false;
+  std::string label;
+  std::string user;
+  std::string user_name;
+  ClientInfo client;
+  SessionId session;
+  Wall since{};
+  Wall last_activity_at{};
+  Wall expires_at{};
+  Kind kind = Kind::edit;
+  Mode mode = Mode::exclusive;
+  std::string reason;
+  std::uint32_t position = 0;       // of a waiter
+  std::uint32_t queue = 0;          // requests that wait for this target
+  bool same_user = false;
+  bool operator==(const Conflict&) const = default;
+};
+
+// A request that waits, as its owner sees it.
+struct WaitInfo {
+  LockId wait;
+  SessionId session;
+  std::string user;
+  std::string user_name;
+  std::vector<Target> targets;
+  Mode mode = Mode::exclusive;
+  Kind kind = Kind::edit;
+  std::string label;
+  Wall since{};
+  Wall until{};
+  std::uint32_t position = 1;       // 1 + the earlier requests of others that it cannot be granted beside
+  bool asking = false;              // it asks the holders: it is a request, under the same id
+  bool operator==(const WaitInfo&) const = default;
+};
+
+enum class AskState : std::uint8_t { asked, deferred, refused, unanswered };
+std::string_view name_of(AskState state) noexcept;
+
+// A wait that asks, as asker and holders see it.
+struct AskInfo {
+  WaitInfo wait;
+  LockId lock;                      // the lock it was addressed to
+  std::string message;
+  AskState state = AskState::asked;
+  std::string answer_reason;
+  Wall answer_by{};
+  bool operator==(const AskInfo&) const = default;
+};
+
+}  // namespace hf

@@ -1,0 +1,46 @@
+// If two spellings named one target, or one spelling two, two people would edit one bill.
+#include <gtest/gtest.h>
+
+#include "model/lock.h"
+#include "model/target.h"
+
+namespace hf {
+
+TEST(Target, tells_its_level_and_segments) {
+  const auto line = Target::parse("SaleOrder:1001/SaleOrderDetail/7");
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->level(), Level::line);
+  EXPECT_EQ(line->type(), "SaleOrder");
+  EXPECT_EQ(line->bill_id(), "1001");
+  EXPECT_EQ(line->part(), "SaleOrderDetail");
+  EXPECT_EQ(line->line(), "7");
+  EXPECT_EQ(line->text_at(Level::part), "SaleOrder:1001/SaleOrderDetail");
+  EXPECT_EQ(line->text_at(Level::bill), "SaleOrder:1001");
+  EXPECT_EQ(line->text_at(Level::type), "SaleOrder");
+  EXPECT_EQ(Target::parse("SaleOrder")->level(), Level::type);
+  EXPECT_EQ(Target::parse("SaleOrder:1")->level(), Level::bill);
+  EXPECT_EQ(Target::parse("SaleOrder:1/D")->level(), Level::part);
+  EXPECT_EQ(Target::parse("SaleOrder:1/D")->part(), "D");
+  EXPECT_TRUE(Target::parse("销售订单:一/明细/七"));
+}
+
+TEST(Target, refuses_what_is_not_a_path) {
+  const std::string long_segment(201, 'a');
+  for (const std::string& text : {std::string(), std::string(":1"), std::string("A:"), std::string("A:1/"), std::string("A/1"),
+                                  std::string("A:1//2"), std::string("A:1/D/"), std::string("A:1/D/2/3"), std::string("A:1:2"),
+                                  std::string("A:\n"), std::string("A:\x7f"), std::string("A:\xc3"), std::string("A:\xc0\xaf"),
+                                  std::string("A:\xed\xa0\x80"), std::string("A:\xc2\x85"), std::string("A:\0b", 4), long_segment,
+                                  "A:" + long_segment}) {
+    EXPECT_FALSE(Target::parse(text)) << text;
+  }
+  EXPECT_TRUE(Target::parse("A:" + std::string(200, 'b')));
+}
+
+TEST(Names, lead_back_to_their_values) {
+  EXPECT_EQ(mode_from_name(name_of(Mode::shared)), Mode::shared);
+  EXPECT_EQ(kind_from_name("hold"), Kind::hold);
+  EXPECT_EQ(name_of(EndReason::engine_lost), "engine_lost");
+  EXPECT_FALSE(kind_from_name("exclusive"));
+}
+
+}  // namespace hf
