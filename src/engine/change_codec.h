@@ -17,6 +17,7 @@ namespace hf {
 
 // Little-endian machines only, as all that Debian's amd64 and arm64 run on.
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+static_assert(sizeof(Id128) == 16);
 
 class ByteWriter {
  public:
@@ -26,16 +27,13 @@ class ByteWriter {
   void u64(std::uint64_t v) { raw(v); }
   void i64(std::int64_t v) { raw(v); }
   void varint(std::uint64_t v) {
-    while (v >= 0x80) {
-      u8(static_cast<std::uint8_t>(v | 0x80));
-      v >>= 7;
-    }
-    u8(static_cast<std::uint8_t>(v));
+    char bytes[10];
+    std::size_t n = 0;
+    for (; v >= 0x80; v >>= 7) bytes[n++] = static_cast<char>(v | 0x80);
+    bytes[n++] = static_cast<char>(v);
+    out_.append(bytes, n);
   }
-  void id(const Id128& v) {
-    u64(v.hi);
-    u64(v.lo);
-  }
+  void id(const Id128& v) { raw(v); }
   void text(std::string_view v) {
     varint(v.size());
     out_.append(v);
@@ -109,10 +107,11 @@ class ByteReader {
 class ChangeFrame {
  public:
   ChangeFrame(std::string& out, Entity entity, std::uint8_t flags, const Id128& key) : out_(out), begin_(out.size()), writer_(out) {
-    writer_.u32(0);
-    writer_.u8(static_cast<std::uint8_t>(entity));
-    writer_.u8(flags);
-    writer_.id(key);
+    char header[22] = {};  // the length comes last
+    header[4] = static_cast<char>(entity);
+    header[5] = static_cast<char>(flags);
+    std::memcpy(header + 6, &key, sizeof key);
+    out_.append(header, sizeof header);
   }
   ~ChangeFrame() {
     const auto length = static_cast<std::uint32_t>(out_.size() - begin_ - sizeof(std::uint32_t));

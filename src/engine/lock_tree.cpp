@@ -100,7 +100,7 @@ std::optional<Outcome> LockTree::State::recall(SessionIx session, const Caller& 
     if (const auto g = grant_by_id.find(entry.lock); g != grant_by_id.end()) return granted_value(g->second, false);
     Refusal refusal;
     refusal.code = Code::lock_gone;
-    if (const EndedRec* e = find_ended(entry.lock)) refusal.ended = EndedInfo{e->reason, e->at, e->by};
+    if (const EndedRec* e = find_ended(entry.lock)) refusal.ended = e->info();
     return refusal;
   }
   return std::nullopt;
@@ -593,6 +593,7 @@ Outcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, 
         direct.push_back(index);
       }
       grant.mode = Mode::exclusive;
+      ++grant.holds;
       if (grant.session != no_index) {
         const SessionIx session = grant.session;
         unlink_from_session(index);
@@ -700,7 +701,7 @@ std::optional<Refusal> LockTree::State::gone(const LockId& lock) const {
   refusal.code = Code::not_found;
   if (const EndedRec* e = find_ended(lock)) {
     refusal.code = Code::lock_gone;
-    refusal.ended = EndedInfo{e->reason, e->at, e->by};
+    refusal.ended = e->info();
   }
   return refusal;
 }
@@ -714,7 +715,10 @@ void LockTree::State::remember_ended(const GrantRec& grant, EndReason reason, st
     if (old != ended_by_id.end() && old->second == ended_oldest) ended_by_id.erase(old);
     ++ended_oldest;
   }
-  ended[slot] = EndedRec{grant.lock, grant.who->session, reason, clock.wall(), now(), std::string(by)};
+  EndedRec& e = ended[slot];
+  e = EndedRec{grant.lock, grant.who->session, reason, clock.wall(), now(), nullptr};
+  const bool hold = grant.kind == Kind::hold;
+  if (hold || !by.empty()) e.texts = std::make_unique<const EndedRec::Texts>(EndedRec::Texts{std::string(by), hold ? grant.texts->owner : ""});
   ended_by_id[grant.lock] = number;
   put_ended(number);
 }
@@ -807,7 +811,9 @@ Outcome LockTree::State::release(const Release& c, SessionIx session) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) {
     const EndedRec* e = find_ended(c.lock);
-    if (e != nullptr && e->reason == EndReason::released && e->session == c.session) return Released{.already = true};
+    const bool hold = e != nullptr && e->texts && !e->texts->owner.empty();
+    const bool own = e != nullptr && (hold ? c.caller.hold && e->texts->owner == c.owner : e->session == c.session);
+    if (own && e->reason == EndReason::released) return Released{.already = true};
     return *gone(c.lock);
   }
   GrantRec& grant = grants[it->second];

@@ -218,7 +218,8 @@ void LockTree::State::put_ended(std::uint64_t number) {
   frame->u8(static_cast<std::uint8_t>(e.reason));
   frame->i64(to_us(e.at));
   frame->i64(to_us(e.when));
-  frame->text(e.by);
+  frame->text(e.texts ? std::string_view(e.texts->by) : std::string_view());
+  frame->text(e.texts ? std::string_view(e.texts->owner) : std::string_view());
 }
 
 void LockTree::State::put_memory(SessionIx session, std::string_view user, const Remembered& entry) {
@@ -571,7 +572,10 @@ bool LockTree::State::restore_rings() {
     e.reason = static_cast<EndReason>(r.u8());
     e.at = wall_us(r.i64());
     e.when = instant_us(r.i64());
-    e.by = r.text();
+    EndedRec::Texts texts;
+    texts.by = r.text();
+    texts.owner = r.text();
+    if (!texts.by.empty() || !texts.owner.empty()) e.texts = std::make_unique<const EndedRec::Texts>(std::move(texts));
     if (!r.ok() || e.reason > EndReason::engine_lost) return false;
     ended_next = std::max(ended_next, number + 1);
     if (e.when >= oldest) all_ended.emplace_back(number, std::move(e));

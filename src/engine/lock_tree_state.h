@@ -231,7 +231,11 @@ struct EndedRec {
   EndReason reason = EndReason::released;
   Wall at{};
   Instant when{};
-  std::string by;
+  struct Texts {
+    std::string by, owner;  // who ended it, if another than the holder; a hold's owner
+  };
+  std::unique_ptr<const Texts> texts;  // most have none
+  EndedInfo info() const { return EndedInfo{reason, at, texts ? texts->by : std::string()}; }
 };
 
 struct KnownVersion {
