@@ -16,6 +16,11 @@ Token LockTree::last_token() const noexcept { return state_->last_token; }
 Instant LockTree::now() const noexcept { return state_->now(); }
 void LockTree::set_watching(bool any) noexcept { state_->watching = any; }
 
+void LockTree::seal(std::string& journal) {
+  state_->journal = &journal;
+  state_->put_meta();
+}
+
 Outcome LockTree::apply(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal) {
   State& s = *state_;
   if (EngineClock::is_absurd(clock)) {
@@ -69,7 +74,12 @@ Outcome LockTree::State::in_session(const C& c, Outcome (State::*body)(const C&,
 }
 
 Outcome LockTree::State::run(const OpenSession& c) { return once(no_index, c, &State::open_session); }
-Outcome LockTree::State::run(const Acquire& c) { return in_session(c, &State::acquire); }
+Outcome LockTree::State::run(const Acquire& c) {
+  Outcome outcome = in_session(c, &State::acquire);
+  auto* granted = std::get_if<Granted>(&outcome);
+  if (granted != nullptr && !c.if_versions.empty() && granted->versions.empty()) stale_versions(c.if_versions, granted->versions);  // a repeat
+  return outcome;
+}
 Outcome LockTree::State::run(const Release& c) { return c.session.is_nil() ? once(no_index, c, &State::release) : in_session(c, &State::release); }
 Outcome LockTree::State::run(const Extend& c) { return c.session.is_nil() ? once(no_index, c, &State::extend) : in_session(c, &State::extend); }
 Outcome LockTree::State::run(const Transfer& c) { return in_session(c, &State::transfer); }
@@ -97,7 +107,7 @@ std::optional<Outcome> LockTree::State::recall(SessionIx session, const Caller& 
     }
     if (entry.answer) return *entry.answer;
     if (const auto w = wait_by_id.find(entry.lock); w != wait_by_id.end()) return Queued{entry.lock, waits[w->second].position};
-    if (const auto g = grant_by_id.find(entry.lock); g != grant_by_id.end()) return granted_value(g->second, false);
+    if (const auto g = grant_by_id.find(entry.lock); g != grant_by_id.end()) return granted_value(g->second, entry.again);
     Refusal refusal;
     refusal.code = Code::lock_gone;
     if (const EndedRec* e = find_ended(entry.lock)) refusal.ended = e->info();
@@ -128,7 +138,7 @@ void LockTree::State::remember(SessionIx session, const Caller& caller, const Ou
   const auto* granted = std::get_if<Granted>(&outcome);
   if (granted != nullptr) {
     entry.lock = granted->grant.lock;
-    if (granted->again) entry.answer = std::make_unique<Outcome>(outcome);
+    entry.again = granted->again;
   } else if (std::holds_alternative<Queued>(outcome) && lock != nullptr) {
     entry.lock = *lock;
   } else {
@@ -700,13 +710,14 @@ std::optional<Refusal> LockTree::State::gone(const LockId& lock) const {
   Refusal refusal;
   refusal.code = Code::not_found;
   if (const EndedRec* e = find_ended(lock)) {
+    if (e->more && e->more->wait) return refusal;
     refusal.code = Code::lock_gone;
     refusal.ended = e->info();
   }
   return refusal;
 }
 
-void LockTree::State::remember_ended(const GrantRec& grant, EndReason reason, std::string_view by) {
+void LockTree::State::remember_ended(EndedRec e) {
   const std::uint64_t number = ended_next++;
   const std::size_t slot = number % limits().ended_grants_max;
   if (ended.size() <= slot) ended.resize(slot + 1);
@@ -715,11 +726,8 @@ void LockTree::State::remember_ended(const GrantRec& grant, EndReason reason, st
     if (old != ended_by_id.end() && old->second == ended_oldest) ended_by_id.erase(old);
     ++ended_oldest;
   }
-  EndedRec& e = ended[slot];
-  e = EndedRec{grant.lock, grant.who->session, reason, clock.wall(), now(), nullptr};
-  const bool hold = grant.kind == Kind::hold;
-  if (hold || !by.empty()) e.texts = std::make_unique<const EndedRec::Texts>(EndedRec::Texts{std::string(by), hold ? grant.texts->owner : ""});
-  ended_by_id[grant.lock] = number;
+  ended_by_id[e.lock] = number;
+  ended[slot] = std::move(e);
   put_ended(number);
 }
 
@@ -730,7 +738,12 @@ void LockTree::State::end_grant(GrantIx index, EndReason reason, std::string_vie
     for (const TargetRec& target : grant.targets) lost.targets.push_back(Target::from_text(nodes[target.node].text));
     events->emplace_back(std::move(lost));
   }
-  remember_ended(grant, reason, by_user);
+  EndedRec e{grant.lock, grant.who->session, reason, clock.wall(), now(), nullptr};
+  const bool hold = grant.kind == Kind::hold;
+  if (hold || !by_user.empty()) {
+    e.more = std::make_unique<const EndedRec::More>(EndedRec::More{.by = std::string(by_user), .owner = hold ? grant.texts->owner : std::string()});
+  }
+  remember_ended(std::move(e));
   erase_grant(grant, reason, note);
   const Party alias = alias_of(grant);
   std::vector<Target> freed;
@@ -811,9 +824,9 @@ Outcome LockTree::State::release(const Release& c, SessionIx session) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) {
     const EndedRec* e = find_ended(c.lock);
-    const bool hold = e != nullptr && e->texts && !e->texts->owner.empty();
-    const bool own = e != nullptr && (hold ? c.caller.hold && e->texts->owner == c.owner : e->session == c.session);
-    if (own && e->reason == EndReason::released) return Released{.already = true};
+    const bool hold = e != nullptr && e->more && !e->more->owner.empty();
+    const bool own = e != nullptr && (hold ? c.caller.hold && e->more->owner == c.owner : e->session == c.session);
+    if (own && e->reason == EndReason::released && !(e->more && e->more->wait)) return Released{.already = true};
     return *gone(c.lock);
   }
   GrantRec& grant = grants[it->second];

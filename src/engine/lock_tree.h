@@ -59,6 +59,10 @@ class LockTree {
   // costs what expires. Unavailable, with nothing changed, if `clock` is outside the years 2024 to 2100.
   Outcome apply(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal);
 
+  // Appends the engine's time and last token to `journal`: once per batch, by who commits it. Without it the
+  // journal has them to the second.
+  void seal(std::string& journal);
+
   // Puts back what the journal says: first the folded state, then later batches, in order (engine/change.h).
   // False if a change is malformed: the store is corrupt. REQUIRES: nothing was applied yet.
   bool recover(std::string_view changes);

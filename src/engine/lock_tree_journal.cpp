@@ -65,7 +65,7 @@ Refusal read_refusal(ByteReader& r) {
 }
 
 // How a remembered answer lies in the journal. A refusal comes back without its list of conflicts.
-enum class Kept : std::uint8_t { lock, released, released_many, done, answered, refusal, session, grant };
+enum class Kept : std::uint8_t { lock, lock_again, released, released_many, done, answered, refusal, session, grant };
 
 }  // namespace
 
@@ -218,8 +218,12 @@ void LockTree::State::put_ended(std::uint64_t number) {
   frame->u8(static_cast<std::uint8_t>(e.reason));
   frame->i64(to_us(e.at));
   frame->i64(to_us(e.when));
-  frame->text(e.texts ? std::string_view(e.texts->by) : std::string_view());
-  frame->text(e.texts ? std::string_view(e.texts->owner) : std::string_view());
+  frame->u8(e.more ? 1 : 0);
+  if (!e.more) return;
+  frame->text(e.more->by);
+  frame->text(e.more->owner);
+  frame->id(e.more->became.value);
+  frame->u8(e.more->wait ? 1 : 0);
 }
 
 void LockTree::State::put_memory(SessionIx session, std::string_view user, const Remembered& entry) {
@@ -236,7 +240,7 @@ void LockTree::State::put_memory(SessionIx session, std::string_view user, const
   const Outcome* answer = entry.answer.get();
   const auto kept = [&](Kept kind) { frame->u8(static_cast<std::uint8_t>(kind)); };
   if (answer == nullptr) {
-    kept(Kept::lock);
+    kept(entry.again ? Kept::lock_again : Kept::lock);
   } else if (const auto* released = std::get_if<Released>(answer)) {
     kept(Kept::released);
     frame->u8(static_cast<std::uint8_t>((released->released ? 1 : 0) | (released->already ? 2 : 0)));
@@ -256,9 +260,6 @@ void LockTree::State::put_memory(SessionIx session, std::string_view user, const
   } else if (const auto* grant = std::get_if<Grant>(answer)) {
     kept(Kept::grant);
     frame->id(grant->lock.value);
-  } else if (const auto* granted = std::get_if<Granted>(answer)) {
-    kept(Kept::grant);
-    frame->id(granted->grant.lock.value);
   } else {
     kept(Kept::done);
   }
@@ -398,10 +399,11 @@ bool LockTree::State::restore_session(const Id128& key, std::string_view body) {
   session.lease = Millis(static_cast<std::int64_t>(r.varint()));
   session.service = r.u8() != 0;
   session.opened_at = wall_us(r.i64());
-  session.last_activity = std::min(instant_us(r.i64()), now());
-  // What was pushed since the session was last written is not counted: start well above it, so that the first
-  // push shows a gap and the client asks for the whole state.
-  session.seq = r.varint() + (std::uint64_t{1} << 20);
+  r.i64();
+  session.last_activity = now();  // heartbeats are not journaled: nobody is idle because we were down
+  // What was pushed since the session was last written is not counted. Engine time in microseconds is above all
+  // of it, so the first push shows a gap and the client asks for the whole state.
+  session.seq = std::max(r.varint() + 1, static_cast<std::uint64_t>(to_us(now())));
   if (!r.ok() || who.user.empty()) return false;
   session.who = std::make_shared<const Principal>(std::move(who));
   session.party = next_party++;
@@ -572,10 +574,14 @@ bool LockTree::State::restore_rings() {
     e.reason = static_cast<EndReason>(r.u8());
     e.at = wall_us(r.i64());
     e.when = instant_us(r.i64());
-    EndedRec::Texts texts;
-    texts.by = r.text();
-    texts.owner = r.text();
-    if (!texts.by.empty() || !texts.owner.empty()) e.texts = std::make_unique<const EndedRec::Texts>(std::move(texts));
+    if (r.u8() != 0) {
+      EndedRec::More more;
+      more.by = r.text();
+      more.owner = r.text();
+      more.became.value = r.id();
+      more.wait = r.u8() != 0;
+      e.more = std::make_unique<const EndedRec::More>(std::move(more));
+    }
     if (!r.ok() || e.reason > EndReason::engine_lost) return false;
     ended_next = std::max(ended_next, number + 1);
     if (e.when >= oldest) all_ended.emplace_back(number, std::move(e));
@@ -609,6 +615,7 @@ bool LockTree::State::restore_rings() {
     m.lock.value = r.id();
     switch (static_cast<Kept>(r.u8())) {
       case Kept::lock: break;
+      case Kept::lock_again: m.again = true; break;
       case Kept::released: {
         const std::uint8_t bits = r.u8();
         m.answer = std::make_unique<Outcome>(Released{(bits & 1) != 0, static_cast<std::uint32_t>(r.varint()), (bits & 2) != 0});

@@ -70,7 +70,7 @@ Outcome LockTree::State::run(const Check& c) {
 
 Outcome LockTree::State::run(const Verify& c) {
   const auto it = grant_by_id.find(c.lock);
-  if (it == grant_by_id.end()) return Verified{.valid = false, .why = find_ended(c.lock) != nullptr ? "lock_gone" : "not_found"};
+  if (it == grant_by_id.end()) return Verified{.valid = false, .why = gone(c.lock)->code == Code::lock_gone ? "lock_gone" : "not_found"};
   const GrantRec& grant = grants[it->second];
   const auto covering = [&](const Target& named) -> const TargetRec* {
     for (const TargetRec& held : grant.targets) {

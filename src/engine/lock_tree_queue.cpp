@@ -200,8 +200,15 @@ void LockTree::State::end_wait(WaitIx index, Refusal why) {
     }
   }
   events->emplace_back(WaitEnded{sessions[session].id, next_seq(session), id, std::move(why)});
+  wait_was(session, id, LockId{});
   erase_wait(wait);
   forget_wait(index);
+}
+
+// So that who asks for the wait again is told what became of it.
+void LockTree::State::wait_was(SessionIx session, const LockId& wait, const LockId& became) {
+  remember_ended(EndedRec{wait, sessions[session].id, EndReason::released, clock.wall(), now(),
+                          std::make_unique<const EndedRec::More>(EndedRec::More{.became = became, .wait = true})});
 }
 
 void LockTree::State::wake(NodeIx node, Claim freed) {
@@ -238,11 +245,15 @@ void LockTree::State::settle() {
       continue;
     }
     const Granted& granted = std::get<Granted>(outcome);
-    if (granted.grant.lock != id && sessions[session].memory) {  // an upgrade or a re-entry: the lock is an older one
-      for (Remembered& entry : sessions[session].memory->ring) {
-        if (!entry.used || entry.answer || entry.lock != id) continue;
-        entry.lock = granted.grant.lock;
-        put_memory(session, {}, entry);
+    if (granted.grant.lock != id) {  // an upgrade or a re-entry: the lock is an older one
+      wait_was(session, id, granted.grant.lock);
+      if (auto& memory = sessions[session].memory) {
+        for (Remembered& entry : memory->ring) {
+          if (!entry.used || entry.answer || entry.lock != id) continue;
+          entry.lock = granted.grant.lock;
+          entry.again = granted.again;
+          put_memory(session, {}, entry);
+        }
       }
     }
     events->emplace_back(LockGranted{sessions[session].id, next_seq(session), id, granted});
@@ -276,9 +287,15 @@ void LockTree::State::move_to_front(WaitIx index) {
 Outcome LockTree::State::cancel_wait(const CancelWait& c, SessionIx session) {
   const auto it = wait_by_id.find(c.wait);
   if (it == wait_by_id.end()) {
-    const auto g = grant_by_id.find(c.wait);
-    if (g == grant_by_id.end()) return *gone(c.wait);
-    if (grants[g->second].session != session) return Refusal{.code = Code::not_holder};
+    LockId lock = c.wait;
+    const EndedRec* e = find_ended(c.wait);
+    if (e != nullptr && e->more && e->more->wait) {
+      if (e->more->became.is_nil()) return Refusal{.code = Code::request_gone};
+      lock = e->more->became;
+    }
+    const auto g = grant_by_id.find(lock);
+    if (g == grant_by_id.end()) return *gone(lock);
+    if (grants[g->second].who->session != c.session) return Refusal{.code = Code::not_holder};
     return granted_value(g->second, false);
   }
   if (waits[it->second].session != session) return Refusal{.code = Code::not_holder, .detail = "Another session waits here.", .field = "wait"};
@@ -397,7 +414,9 @@ Outcome LockTree::State::agree(const Agree& c, SessionIx) {
   answer_ask(index, "agreed", {}, c.caller.user, c.caller.user_name);
   put_wait(index, Action::agree, false);
   settle();
-  return Answered{!wait_by_id.contains(c.wait)};
+  if (wait_by_id.contains(c.wait)) return Answered{false};
+  const EndedRec* e = find_ended(c.wait);  // granted as an older lock, or refused at the last moment
+  return Answered{grant_by_id.contains(c.wait) || (e != nullptr && e->more && !e->more->became.is_nil())};
 }
 
 Outcome LockTree::State::refuse(const Refuse& c, SessionIx) {

@@ -152,6 +152,7 @@ struct Remembered {
   Instant at{};
   LockId lock;                      // an acquire's: what became of it is looked up when it is asked again
   std::unique_ptr<Outcome> answer;  // empty: an acquire that was granted or waits
+  bool again = false;               // it was a re-entry
   bool used = false;
 };
 struct Memory {
@@ -231,11 +232,13 @@ struct EndedRec {
   EndReason reason = EndReason::released;
   Wall at{};
   Instant when{};
-  struct Texts {
+  struct More {
     std::string by, owner;  // who ended it, if another than the holder; a hold's owner
+    LockId became;          // of a wait: the older lock that it was granted as
+    bool wait = false;      // it was a wait
   };
-  std::unique_ptr<const Texts> texts;  // most have none
-  EndedInfo info() const { return EndedInfo{reason, at, texts ? texts->by : std::string()}; }
+  std::unique_ptr<const More> more;  // most have none
+  EndedInfo info() const { return EndedInfo{reason, at, more ? more->by : std::string()}; }
 };
 
 struct KnownVersion {
@@ -403,7 +406,7 @@ struct LockTree::State {
   void end_grant(GrantIx grant, EndReason reason, std::string_view by_user, std::string_view by_name, std::string_view note, bool tell);
   void drop_targets(GrantIx grant, const std::vector<std::size_t>& which, EndReason reason, std::string_view by_user, std::string_view by_name,
                     std::string_view note, bool tell);
-  void remember_ended(const GrantRec& grant, EndReason reason, std::string_view by);
+  void remember_ended(EndedRec e);
   std::optional<Refusal> gone(const LockId& lock) const;  // lock_gone, or not_found
   const EndedRec* find_ended(const LockId& lock) const;
   void learn_version(std::string_view bill, std::uint64_t version);
@@ -458,6 +461,7 @@ struct LockTree::State {
   void remove_from_queue(WaitIx wait);
   void forget_wait(WaitIx wait);
   void end_wait(WaitIx wait, Refusal why);
+  void wait_was(SessionIx session, const LockId& wait, const LockId& became);
   void wake(NodeIx node, Claim freed);
   void wake_waits_of(SessionIx session);
   void settle();

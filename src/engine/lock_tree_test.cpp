@@ -88,6 +88,26 @@ TEST_F(LockTreeTest, what_the_journal_says_is_what_a_restart_finds) {
   EXPECT_EQ(std::get<Grant>(found).token, grant.token);
 }
 
+TEST_F(LockTreeTest, a_request_repeated_after_a_restart_gets_its_first_answer) {
+  const SessionId li = open("li");
+  Acquire a{.caller = caller("li"), .session = li, .lock = {ids.next_id()}};
+  a.caller.request_id = "r1";
+  a.caller.fingerprint = 5;
+  a.targets.push_back(*Target::parse("SaleOrder:1"));
+  const Grant grant = std::get<Granted>(apply(a)).grant;
+  LockTree again;
+  ASSERT_TRUE(again.recover(journal));
+  ASSERT_TRUE(again.recovered(clock, 0));
+  a.lock = {ids.next_id()};
+  std::string none;
+  const Outcome repeated = again.apply(a, clock, events, none);
+  ASSERT_TRUE(std::holds_alternative<Granted>(repeated));
+  EXPECT_EQ(std::get<Granted>(repeated).grant.lock, grant.lock);
+  a.caller.fingerprint = 6;
+  const Outcome other = again.apply(a, clock, events, none);
+  EXPECT_EQ(std::get<Refusal>(other).code, Code::request_id_reused);
+}
+
 TEST_F(LockTreeTest, every_change_tells_the_audit_trail_who_did_what) {
   const SessionId li = open("li");
   const Grant grant = std::get<Granted>(acquire("li", li, {"SaleOrder:1"})).grant;
