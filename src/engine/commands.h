@@ -226,7 +226,8 @@ struct LockRequested { SessionId session; std::uint64_t seq = 0; AskInfo ask; bo
 // state: asked never; refused, deferred, unanswered as AskState; agreed when a holder agreed or was taken over from.
 struct LockAnswered { SessionId session; std::uint64_t seq = 0; LockId wait; std::string answer; std::string reason; std::string by_user, by_name; Wall answer_by{}; bool operator==(const LockAnswered&) const = default; };
 struct SessionEnded { SessionId session; EndReason reason = EndReason::expired; bool operator==(const SessionEnded&) const = default; };
-// A target's holder changed: for who watches it. `grant` is empty when the target is free of direct holders now.
+// A target's holder changed: for who watches it. `grant`, told with this one target only, is empty when nobody
+// holds the target itself now.
 struct TargetChanged { Target target; std::optional<Grant> grant; bool operator==(const TargetChanged&) const = default; };
 struct ClockAlarm { std::string what; bool operator==(const ClockAlarm&) const = default; };
 

@@ -667,13 +667,15 @@ Outcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, 
   return granted;
 }
 
-Grant LockTree::State::grant_value(GrantIx index) const {
+Grant LockTree::State::grant_value(GrantIx index, NodeIx only) const {
   const GrantRec& grant = grants[index];
   Grant value;
   value.lock = grant.lock;
   value.token = grant.token;
-  value.targets.reserve(grant.targets.size());
-  for (const TargetRec& target : grant.targets) value.targets.push_back(HeldTarget{Target::from_text(nodes[target.node].text), target.token});
+  value.targets.reserve(only == no_index ? grant.targets.size() : 1);
+  for (const TargetRec& target : grant.targets) {
+    if (only == no_index || only == target.node) value.targets.push_back(HeldTarget{Target::from_text(nodes[target.node].text), target.token});
+  }
   value.mode = grant.mode;
   value.kind = grant.kind;
   value.session = grant.who->session;
@@ -695,7 +697,7 @@ Granted LockTree::State::granted_value(GrantIx index, bool again) const { return
 
 void LockTree::State::target_changed(NodeIx node) {
   TargetChanged event{Target::from_text(nodes[node].text), std::nullopt};
-  if (!nodes[node].direct.empty()) event.grant = grant_value(nodes[node].direct.front());
+  if (!nodes[node].direct.empty()) event.grant = grant_value(nodes[node].direct.front(), node);
   events->emplace_back(std::move(event));
 }
 
@@ -906,20 +908,17 @@ Outcome LockTree::State::transfer(const Transfer& c, SessionIx session) {
   const Party alias = alias_of(grant);
   Want want = want_of(to, grant.kind, grant.mode, grant.texts ? std::string_view(grant.texts->owner) : std::string_view());
   for (const TargetRec& target : grant.targets) want.paths.push_back(path_of(target.node));
-  const SessionRec& old_session = sessions[from];
-  for (const Spot& spot : spots(want)) {
-    Counts others{};
-    if (const Counts* held = nodes[spot.node].holdings.find(old_session.party)) others = *held;
-    for (const TargetRec& target : grant.targets) {  // all but what moves
-      const Path path = path_of(target.node);
-      for (std::size_t level = 0; level < path.depth; ++level) {
-        if (path.node[level] == spot.node) --others[at(claim_at(path, level, grant.mode))];
-      }
-    }
-    for (const Claim held : {Claim::is, Claim::ix, Claim::s, Claim::x}) {
-      if (others[at(held)] > 0 && !compatible(held, spot.claim)) return locked(want, c.caller.user);
+  Refusal in_way{.code = Code::locked};
+  for (GrantIx other = sessions[from].first_grant; other != no_index; other = grants[other].next) {
+    if (other == index) continue;
+    for (std::size_t t = 0; t < grants[other].targets.size(); ++t) {
+      const Path held = path_of(grants[other].targets[t].node);
+      const bool meets = std::ranges::any_of(want.paths, [&](const Path& path) { return paths_collide(held, grants[other].mode, path, want.mode); });
+      if (!meets) continue;
+      if (++in_way.conflicts_total <= limits().conflicts_told_max) in_way.conflicts.push_back(conflict_of(other, t, c.caller.user));
     }
   }
+  if (in_way.conflicts_total > 0) return in_way;
   LockLost lost{grant.who->session, next_seq(from), grant.lock, EndReason::transferred, {}, true, c.caller.user, c.caller.user_name, {}};
   for (const TargetRec& target : grant.targets) lost.targets.push_back(Target::from_text(nodes[target.node].text));
   events->emplace_back(std::move(lost));

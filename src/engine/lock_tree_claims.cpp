@@ -247,9 +247,7 @@ bool LockTree::State::holds_what_waits(const Want& want, const WaitRec& wait) co
       for (const TargetRec& target : grants[g].targets) {
         const Path held = path_of(target.node);
         for (const Path& path : waiting.paths) {
-          for (std::size_t level = 0; level < std::min(held.depth, path.depth) && held.node[level] == path.node[level]; ++level) {
-            if (!compatible(claim_at(held, level, grants[g].mode), claim_at(path, level, wait.mode))) return true;
-          }
+          if (paths_collide(held, grants[g].mode, path, wait.mode)) return true;
         }
       }
     }

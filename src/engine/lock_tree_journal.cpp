@@ -74,6 +74,7 @@ struct LockTree::State::Pending {
   using Map = boost::unordered_flat_map<Id128, V, IdHash>;
   Map<std::string> sessions, grants, waits, ended, memory, versions;
   std::string meta;
+  std::map<Id128, Party> gone_parties;
 };
 
 // ---------------------------------------------------------------------------------------------- writing
@@ -472,7 +473,9 @@ bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
     who.session = session_id;
     who.user = user;
     grant.who = std::make_shared<const Principal>(std::move(who));
-    grant.party = next_party++;  // a temporary whose session is gone
+    Party& party = pending->gone_parties[session_id.value];  // of temporaries whose session is gone: still one party
+    if (party == 0) party = next_party++;
+    grant.party = party;
   }
   if (!texts.owner.empty()) {
     const OwnerParties& owner = use_owner(texts.owner);

@@ -111,10 +111,7 @@ bool LockTree::State::claims_collide(const WaitRec& a, const WaitRec& b) const {
   for (const NodeIx leaf_a : a.nodes) {
     const Path one = path_of(leaf_a);
     for (const NodeIx leaf_b : b.nodes) {
-      const Path two = path_of(leaf_b);
-      for (std::size_t level = 0; level < std::min(one.depth, two.depth) && one.node[level] == two.node[level]; ++level) {
-        if (!compatible(claim_at(one, level, a.mode), claim_at(two, level, b.mode))) return true;
-      }
+      if (paths_collide(one, a.mode, path_of(leaf_b), b.mode)) return true;
     }
   }
   return false;
@@ -373,12 +370,7 @@ void LockTree::State::hand_over(WaitIx index, std::string_view only_user, std::s
     std::vector<std::size_t> which;
     for (std::size_t t = 0; t < grants[g].targets.size(); ++t) {
       const Path held = path_of(grants[g].targets[t].node);
-      const bool in_way = std::ranges::any_of(want.paths, [&](const Path& path) {
-        for (std::size_t level = 0; level < std::min(held.depth, path.depth) && held.node[level] == path.node[level]; ++level) {
-          if (!compatible(claim_at(held, level, grants[g].mode), claim_at(path, level, want.mode))) return true;
-        }
-        return false;
-      });
+      const bool in_way = std::ranges::any_of(want.paths, [&](const Path& path) { return paths_collide(held, grants[g].mode, path, want.mode); });
       if (!in_way) continue;
       which.push_back(t);
       if (version && held.depth > 1) learn_version(nodes[held.node[1]].text, *version);

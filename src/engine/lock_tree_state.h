@@ -411,7 +411,7 @@ struct LockTree::State {
   const EndedRec* find_ended(const LockId& lock) const;
   void learn_version(std::string_view bill, std::uint64_t version);
   void target_changed(NodeIx node);
-  Grant grant_value(GrantIx grant) const;
+  Grant grant_value(GrantIx grant, NodeIx only = no_index) const;  // `only`: of its targets, this one
   Granted granted_value(GrantIx grant, bool again) const;
 
   // Claims (lock_tree_claims.cpp).
@@ -421,6 +421,13 @@ struct LockTree::State {
   void drop_node_if_idle(NodeIx node);
   Claim claim_at(const Path& path, std::size_t level, Mode mode) const noexcept {
     return level + 1 == path.depth ? direct_claim(mode) : intent_claim(mode);
+  }
+  // True if claims of these modes on the two paths are incompatible at a node that both have.
+  bool paths_collide(const Path& a, Mode mode_a, const Path& b, Mode mode_b) const noexcept {
+    for (std::size_t level = 0; level < std::min(a.depth, b.depth) && a.node[level] == b.node[level] && a.node[level] != no_index; ++level) {
+      if (!compatible(claim_at(a, level, mode_a), claim_at(b, level, mode_b))) return true;
+    }
+    return false;
   }
   void hold_claims(NodeIx target, Mode mode, Party party, Party alias);
   void free_claims(NodeIx target, Mode mode, Party party, Party alias);

@@ -95,6 +95,9 @@ TEST_F(LockTreeTest, a_request_repeated_after_a_restart_gets_its_first_answer) {
   a.caller.fingerprint = 5;
   a.targets.push_back(*Target::parse("SaleOrder:1"));
   const Grant grant = std::get<Granted>(apply(a)).grant;
+  Release other_release{.caller = caller("li"), .session = li, .lock = std::get<Granted>(acquire("li", li, {"SaleOrder:2"})).grant.lock};
+  other_release.caller.request_id = "r2";
+  apply(other_release);
   LockTree again;
   ASSERT_TRUE(again.recover(journal));
   ASSERT_TRUE(again.recovered(clock, 0));
