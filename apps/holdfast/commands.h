@@ -1,0 +1,67 @@
+#pragma once
+
+// The commands of the command line `holdfast`: each takes what main() has read and gives the exit code.
+//
+// People get tables and sentences on standard output, what went wrong on standard error; --json gives one JSON
+// object a line instead. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the server is not available.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "holdfast/client.h"
+
+namespace hf::cli {
+
+inline constexpr int exit_done = 0;
+inline constexpr int exit_refused = 1;
+inline constexpr int exit_usage = 2;
+inline constexpr int exit_unavailable = 3;
+
+struct Arguments {
+  std::string server;
+  bool server_given = false;
+  std::string token;
+  bool json = false;
+  std::string language;  // "zh-CN", or empty
+
+  std::vector<std::string> targets;
+  std::string target;  // a lock's id or a target; also a request's id, a user, a type
+  std::vector<std::string> command;
+  bool shared = false;
+  std::string wait, ttl, label, reason, message, by, older;
+  std::string type, user, client, kind;
+  std::string name, ns;
+  std::vector<std::string> roles;
+  std::uint64_t fencing_token = 0;
+  std::uint32_t limit = 100;
+  std::uint32_t count = 0;  // watch: end after so many events; 0: never
+  bool all = false;
+};
+
+int lock(const Arguments& a);
+int request(const Arguments& a);
+int unlock(const Arguments& a);
+int locks(const Arguments& a);
+int watch(const Arguments& a);
+int agree(const Arguments& a);
+int refuse(const Arguments& a);
+int defer(const Arguments& a);
+int force(const Arguments& a);
+int check(const Arguments& a);
+int verify(const Arguments& a);
+int token(const Arguments& a);
+int catalog(const Arguments& a);
+int sessions(const Arguments& a);
+int requests(const Arguments& a);
+int stats(const Arguments& a);
+int demo(const Arguments& a);
+
+// "30s", "2m", "500ms", "1h", or a number of seconds; nothing if it is none of them.
+std::optional<holdfast::Millis> parse_duration(const std::string& text);
+// Says what went wrong and gives the exit code for it.
+int report(const Arguments& a, const holdfast::Error& error);
+
+}  // namespace hf::cli

@@ -1,0 +1,175 @@
+// The command line `holdfast`: reads the arguments, then runs one of commands.h.
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+
+#include "commands.h"
+
+namespace {
+
+using hf::cli::Arguments;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::string language() {
+  for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
+    const std::string value = environment(name);
+    if (!value.empty()) return value.starts_with("zh") ? "zh-CN" : "";
+  }
+  return {};
+}
+
+// What a shell needs to know comes from the commands themselves, so it is never out of date.
+std::string completion(const CLI::App& app, const std::string& shell) {
+  std::string commands;
+  std::string cases;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    commands += (commands.empty() ? "" : " ") + command->get_name();
+    std::string options;
+    for (const CLI::Option* option : command->get_options()) {
+      for (const std::string& name : option->get_lnames()) options += " --" + name;
+    }
+    cases += "    " + command->get_name() + ") words=\"" + options + " --server --token --json\" ;;\n";
+  }
+  std::string script = "# holdfast: completion for " + shell +
+                       ". Put it where your shell looks, or: source <(holdfast completion " + shell + ")\n";
+  if (shell == "zsh") script += "autoload -U +X bashcompinit && bashcompinit\n";
+  return script +
+         "_holdfast() {\n  local word=${COMP_WORDS[COMP_CWORD]} command= words= i\n"
+         "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
+         "    case \"${COMP_WORDS[i]}\" in --server | --token) ((i++)) ;; -*) ;; *) command=${COMP_WORDS[i]}; break ;; "
+         "esac\n  done\n"
+         "  case \"$command\" in\n    '') words=\"" +
+         commands + " --server --token --json --help --version\" ;;\n" + cases +
+         "  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\ncomplete -o default -F _holdfast holdfast\n";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments a;
+  a.server = environment("HOLDFAST_SERVER");
+  a.server_given = !a.server.empty();
+  if (a.server.empty()) a.server = "http://127.0.0.1:7420";
+  a.token = environment("HOLDFAST_TOKEN");
+  a.language = language();
+
+  CLI::App app{"holdfast: the first editor owns the bill. Lock, watch, ask and answer from a shell."};
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", "holdfast " HF_VERSION);
+  app.footer(
+      "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the server is not available.\n"
+      "A target is a type (SaleOrder), a bill (SaleOrder:1001), a part (SaleOrder:1001/SaleOrderDetail) or a line of "
+      "it.\n"
+      "Times are 30s, 2m, 1h. Environment: HOLDFAST_SERVER, HOLDFAST_TOKEN; LANG=zh… for Chinese messages.");
+  auto* server = app.add_option("--server", a.server, "Address of the server (HOLDFAST_SERVER)")->capture_default_str();
+  app.add_option("--token", a.token, "Who you are: a JWT (HOLDFAST_TOKEN)");
+  app.add_flag("--json", a.json, "One JSON object a line instead of text for people");
+
+  int code = hf::cli::exit_done;
+  const auto add = [&](const char* name, const char* help, int (*run)(const Arguments&)) {
+    CLI::App* command = app.add_subcommand(name, help);
+    command->callback([&, run] {
+      a.server_given = a.server_given || server->count() > 0;
+      code = run(a);
+    });
+    return command;
+  };
+
+  auto* lock = add("lock", "Hold targets until Ctrl-C, or while a command runs", hf::cli::lock);
+  lock->add_option("targets", a.targets, "All of them or none are locked")->required();
+  lock->add_flag("--shared", a.shared, "Together with others who hold it shared");
+  lock->add_option("--wait", a.wait, "Queue for so long if somebody else has it (at most 10m)");
+  lock->add_option("--ttl", a.ttl, "End by itself after so long");
+  lock->add_option("--label", a.label, "The bill's number, for people");
+  lock->add_option("--reason", a.reason, "Why, shown to whoever meets the lock");
+  lock->footer(
+      "After -- comes a command to run under the lock, e.g. holdfast lock SaleOrder:1001 --wait 30s -- ./book.sh\n"
+      "It gets HOLDFAST_LOCK, HOLDFAST_TOKEN_NUMBER (the fencing token) and HOLDFAST_TARGETS; its exit code is passed "
+      "on.\n"
+      "If the lock is lost, the command is sent SIGTERM and the exit code is 1.");
+
+  auto* request = add("request", "Ask the holder for a target, wait for it and hold it", hf::cli::request);
+  request->add_option("target", a.target, "A target, or a lock's id")->required();
+  request->add_option("--message", a.message, "Shown to the holder");
+  request->add_option("--wait", a.wait, "How long to wait (10m)");
+  request->footer("After -- comes a command to run under the lock, as with `holdfast lock`.");
+
+  add("unlock", "Release a lock of your own from here, whichever window holds it", hf::cli::unlock)
+      ->add_option("target", a.target, "A target, or a lock's id")
+      ->required();
+
+  auto* locks = add("locks", "Who holds what", hf::cli::locks);
+  locks->add_option("--type", a.type, "Only bills of this type");
+  locks->add_option("--user", a.user, "Only this user's");
+  locks->add_option("--client", a.client, "Only from this program");
+  locks->add_option("--kind", a.kind, "edit, temporary or hold")->check(CLI::IsMember({"edit", "temporary", "hold"}));
+  locks->add_option("--older", a.older, "Only those held for longer than this");
+  locks->add_option("--limit", a.limit, "At most so many")->check(CLI::Range(1, 500))->capture_default_str();
+
+  auto* watch = add("watch", "Print who gets and leaves targets, until Ctrl-C", hf::cli::watch);
+  watch->add_option("targets", a.targets, "Bills to watch")->required();
+  watch->add_option("--count", a.count, "End after so many changes");
+
+  add("agree", "Give a lock to who asks for it", hf::cli::agree)
+      ->add_option("request", a.target, "The request's id")
+      ->required();
+  auto* refuse = add("refuse", "Tell who asks that you go on editing", hf::cli::refuse);
+  refuse->add_option("request", a.target, "The request's id")->required();
+  refuse->add_option("--reason", a.reason, "Why; they are told");
+  auto* defer = add("defer", "Tell who asks that you answer later; once for each request", hf::cli::defer);
+  defer->add_option("request", a.target, "The request's id")->required();
+  defer->add_option("--by", a.by, "How much later (2m; at most 5m)");
+  auto* force = add("force", "End somebody's lock; needs the right lock.force", hf::cli::force);
+  force->add_option("target", a.target, "A target, or a lock's id")->required();
+  force->add_option("--reason", a.reason, "Why; the holder is told, and it is kept in the audit trail")->required();
+
+  auto* check = add("check", "What trying to lock would say; exit code 1 if not all are free", hf::cli::check);
+  check->add_option("targets", a.targets, "Targets")->required();
+  check->add_flag("--shared", a.shared, "As a shared lock");
+  auto* verify = add("verify", "Whether a lock is valid now; exit code 1 if not", hf::cli::verify);
+  verify->add_option("lock", a.target, "The lock's id")->required();
+  verify->add_option("number", a.fencing_token, "Its fencing token")->required();
+  verify->add_option("targets", a.targets, "What it must cover")->required();
+
+  auto* token = add("token", "A token for a user, from a server that runs with --dev", hf::cli::token);
+  token->add_option("user", a.target, "The user")->required();
+  token->add_option("--name", a.name, "The name shown to others");
+  token->add_option("--role", a.roles, "viewer, editor, admin, or one of the catalog (editor)");
+  token->add_option("--ns", a.ns, "The namespace (default)");
+  add("catalog", "The bill types that can be locked", hf::cli::catalog)
+      ->add_option("type", a.target, "One type in full");
+  add("sessions", "Your sessions; everybody's with the right admin", hf::cli::sessions)
+      ->add_option("--limit", a.limit, "At most so many")
+      ->check(CLI::Range(1, 500));
+  add("requests", "Requests that you made or are asked", hf::cli::requests)->alias("waits");
+  add("stats", "Counters of the server", hf::cli::stats);
+  add("demo", "Two people, one bill: the whole story in one terminal, with a crash of the server at the end",
+      hf::cli::demo);
+
+  std::string shell;
+  CLI::App* complete = app.add_subcommand("completion", "A completion script for bash or zsh");
+  complete->add_option("shell", shell, "bash or zsh")->required()->check(CLI::IsMember({"bash", "zsh"}));
+  complete->callback([&] { std::cout << completion(app, shell); });
+
+  // The command after `--` is not ours to parse.
+  int ours = argc;
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "--") {
+      ours = i;
+      a.command.assign(argv + i + 1, argv + argc);
+      break;
+    }
+  }
+  try {
+    app.parse(ours, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? hf::cli::exit_done : hf::cli::exit_usage;
+  }
+  return code;
+}

@@ -1,0 +1,257 @@
+#pragma once
+
+// Client: one session with a Holdfast server, and the locks it holds.
+//
+//   auto client = holdfast::Client::open({.url = "http://127.0.0.1:7420", .token = token});
+//   auto lock = client->acquire({.targets = {"SaleOrder:1001"}});
+//   if (!lock) return show(lock.error());           // who holds it, since when, what one may do
+//   lock->on_lost([](const holdfast::Lost& lost) { … });
+//
+// A client connects by itself and again after every drop, resumes its session, renews all locks with one
+// heartbeat, and repeats what was not answered under the same request id, so that nothing happens twice.
+//
+// Promises:
+//   1. A lock is reported lost (held() false, then on_lost) before the server can grant it to another: the
+//      deadline is this machine's steady clock when it sent the newest renewal that the server
+//      acknowledged, plus the lease, less 2 % and 500 ms.
+//   2. Once reported lost, a lock never becomes held again.
+//   3. A lock that the server granted and nobody here holds a handle of is released.
+//   4. Every callback runs on the executor, one at a time, in the order of what happened.
+//
+// held() says what is known here and now; it is no fence. Writes to a database carry LockHandle::token().
+// Thread-safe: every member of Client and LockHandle may be called from any thread, also inside a callback.
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "holdfast/result.h"
+#include "holdfast/types.h"
+
+namespace holdfast {
+
+template <class T>
+using Done = std::function<void(Result<T>)>;
+
+struct Nothing {
+  bool operator==(const Nothing&) const = default;
+};
+
+// Where callbacks run: give one that posts to your user interface's thread. post() may be called from any
+// thread and must neither run `call` at once nor block nor throw; calls run one after another, in order.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  virtual void post(std::function<void()> call) = 0;
+};
+
+class LockHandle;
+
+enum class Link : std::uint8_t {
+  connecting,  // first connect, or after a drop; locks are held until their deadline
+  ready,       // a session is open
+  closed,      // for good: replaced, signed out, or close() was called
+};
+
+struct LinkChange {
+  Link link = Link::connecting;
+  bool resumed = false;  // ready: the former session goes on
+  Error why;             // connecting after a drop, closed
+};
+
+struct Options {
+  std::string url = "http://127.0.0.1:7420";  // http or ws; a path before /v1 is kept
+  std::string token;                          // who this is
+  // Asked on the executor before each connect and when the server wants a fresh one; overrides `token`.
+  std::function<Result<std::string>()> token_provider;
+  ClientInfo client;        // program and host are filled in where empty
+  Millis lease{30'000};     // 10 s to 30 min
+  Millis deadline{10'000};  // of each call, all repeats included
+  std::string language;     // of error titles, e.g. "zh-CN"; empty: English
+  // How long the person has not touched this session's window; called on the client's own thread with each
+  // heartbeat, so it must be quick and thread-safe. None: always active.
+  std::function<Millis()> idle;
+  std::shared_ptr<Executor> executor;  // none: a thread of the client's own
+
+  std::function<void(const LinkChange&)> on_link;
+  // Somebody asks for a lock of this user: answer with agree, refuse or defer. The lock may be held by
+  // another window of the same user.
+  std::function<void(const Request&)> on_requested;
+  std::function<void(const Lost&)> on_lost;  // every lock of this client, beside the handle's own
+  // A lock will end soon unless renewed or, at its longest hold, at all events.
+  std::function<void(const std::string& lock, LostReason reason, WallTime expires_at)> on_expiring;
+  // Another window of the same user moved a lock here. Without this callback it is released again.
+  std::function<void(LockHandle)> on_transferred_here;
+  std::function<void(const WatchEvent&)> on_watch;
+  // Any other push of the server ("notice", "drain", …): its name and its JSON.
+  std::function<void(const std::string& event, const std::string& json)> on_event;
+};
+
+struct Acquire {
+  std::vector<std::string> targets;  // 1 to 1,000: all or none
+  Mode mode = Mode::exclusive;
+  Millis wait{0};                                    // 0: try; else up to 10 min in the queue
+  Millis ttl{0};                                     // a time to live of its own, beside the lease; 0: none
+  std::map<std::string, std::uint64_t> if_versions;  // bill → the version that was read
+  std::string label;                                 // the bill's number, for people
+  std::string reason;
+  Kind kind = Kind::edit;  // hold: needs an owner, a ttl and the right lock.hold
+  std::string owner;
+  Millis deadline{0};  // 0: that of the client's options; waiting comes on top
+  std::function<void(const std::string& wait, std::uint32_t position)> on_waiting;
+  std::function<void(const Lost&)> on_lost;
+};
+
+struct Ask {
+  std::string lock;                  // the lock in the way: Conflict::lock
+  std::vector<std::string> targets;  // empty: all of that lock's
+  Mode mode = Mode::exclusive;
+  std::string message;
+  Millis wait{600'000};
+  Millis deadline{0};
+  std::function<void(const std::string& request, std::uint32_t position)> on_waiting;
+  std::function<void(const Answer&)> on_answered;  // refused and unanswered leave the request in the queue
+  std::function<void(const Lost&)> on_lost;
+};
+
+struct ListFilter {
+  std::string type, user, session, client;
+  std::optional<Kind> kind;
+  Millis older{0};
+  std::uint32_t limit = 100;  // at most 500
+  std::string next;
+};
+
+// A lock that this client holds. Moving it moves the responsibility; the last one out releases.
+// A lock of a second acquire of the same targets has a handle of its own; each release counts one down.
+// A handle may outlive its client: then it holds nothing.
+class LockHandle {
+ public:
+  LockHandle() noexcept;
+  ~LockHandle();  // releases, without waiting for the answer; a hold is left standing
+  LockHandle(LockHandle&&) noexcept;
+  LockHandle& operator=(LockHandle&&) noexcept;
+  LockHandle(const LockHandle&) = delete;
+  LockHandle& operator=(const LockHandle&) = delete;
+
+  // True while nobody else can have been granted it. Reads two atomics and the steady clock.
+  bool held() const noexcept;
+  // How long held() stays true if no further renewal succeeds; 0 when it is not held.
+  Millis valid_for() const noexcept;
+  // The fencing token; 0 for an empty handle. An upgrade gives a new one.
+  Token token() const noexcept;
+  const std::string& id() const noexcept;
+  // As it was granted.
+  LockInfo info() const;
+  // For each bill of Acquire::if_versions the version known at the grant, or nothing.
+  std::map<std::string, std::optional<std::uint64_t>> versions() const;
+  // Replaces the callback of this handle. Called at once (on the executor) if the lock is lost already; never
+  // after release() or the destructor.
+  void on_lost(std::function<void(const Lost&)> callback);
+  // Gives it back and waits for the answer. `version`: the bill's version now, for the if_versions of others.
+  // A lock that ended before is no error. The handle is empty afterwards, whatever the answer.
+  Result<Nothing> release(std::optional<std::uint64_t> version = std::nullopt);
+  void release(std::optional<std::uint64_t> version, Done<Nothing> done);
+  explicit operator bool() const noexcept { return held(); }
+
+ private:
+  friend class Client;
+  struct State;
+  explicit LockHandle(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+// Each call comes twice: with `done`, which is called exactly once on the executor, and without, which waits
+// for the answer. Both end by the deadline: `unavailable` if nothing was sent, else `unknown_outcome`.
+class Client {
+ public:
+  // Checks the options and begins to connect; fails with `invalid` only. Calls wait for the link.
+  static Result<Client> open(Options options);
+  ~Client();  // close()
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Waits until the session is open: what it says is why it is not.
+  Result<Nothing> wait_ready(Millis at_most = Millis(10'000));
+  Link link() const noexcept;
+  std::string session() const;  // the session's id; empty before the first welcome
+  std::vector<std::string> rights() const;
+
+  // Ends the session, which frees its locks at once, and stops. Waits at most 2 s for the server; the lease
+  // does the rest. No callback runs after it returned, except on an executor that was given.
+  void close() noexcept;
+
+  Result<LockHandle> acquire(Acquire what);
+  void acquire(Acquire what, Done<LockHandle> done);
+  // Takes a place in the queue and asks the holder. Ends with the lock, or with why not.
+  Result<LockHandle> request(Ask what);
+  void request(Ask what, Done<LockHandle> done);
+  // The holder's answers. agree: true if the asker has it now, false if others still stand in the way.
+  Result<bool> agree(const std::string& request, std::optional<std::uint64_t> version = std::nullopt);
+  void agree(const std::string& request, std::optional<std::uint64_t> version, Done<bool> done);
+  Result<Nothing> refuse(const std::string& request, const std::string& reason = {});
+  void refuse(const std::string& request, const std::string& reason, Done<Nothing> done);
+  Result<Nothing> defer(const std::string& request, Millis by);
+  void defer(const std::string& request, Millis by, Done<Nothing> done);
+  // Takes back a request, or leaves the queue: `id` is the request's or the wait's. The call that waits ends
+  // with request_gone.
+  Result<Nothing> withdraw(const std::string& id);
+  void withdraw(const std::string& id, Done<Nothing> done);
+  Result<std::vector<Request>> requests();
+  void requests(Done<std::vector<Request>> done);
+
+  // What the engine says of a lock, one's own or another's. A check, not a fence.
+  Result<Verification> verify(const std::string& lock, Token token, std::vector<std::string> targets,
+                              Millis min_valid = Millis(0));
+  void verify(const std::string& lock, Token token, std::vector<std::string> targets, Millis min_valid,
+              Done<Verification> done);
+  Result<std::vector<CheckedTarget>> check(std::vector<std::string> targets, Mode mode = Mode::exclusive);
+  void check(std::vector<std::string> targets, Mode mode, Done<std::vector<CheckedTarget>> done);
+  Result<LockPage> list(ListFilter filter = {});
+  void list(ListFilter filter, Done<LockPage> done);
+  // Gives a lock of this client a time to live of its own, from now.
+  Result<LockInfo> extend(const std::string& lock, Millis ttl);
+  void extend(const std::string& lock, Millis ttl, Done<LockInfo> done);
+  // Moves a lock between windows of the same user. take_over: "continue here", from wherever it is.
+  // transfer: to another session; this client's handle of it reports `transferred`.
+  Result<LockHandle> take_over(const std::string& lock);
+  void take_over(const std::string& lock, Done<LockHandle> done);
+  Result<Nothing> transfer(const std::string& lock, const std::string& to_session);
+  void transfer(const std::string& lock, const std::string& to_session, Done<Nothing> done);
+  // Ends another's lock. Needs the right lock.force; the holder is told who and why.
+  Result<Nothing> force(const std::string& lock, const std::string& reason);
+  void force(const std::string& lock, const std::string& reason, Done<Nothing> done);
+  // Releases all locks of this session, or those of one bill type. Their handles are empty afterwards.
+  Result<std::uint32_t> release_all(const std::string& type = {});
+  void release_all(const std::string& type, Done<std::uint32_t> done);
+
+  // Events on these targets come to Options::on_watch until unwatched, also after a reconnect. At most 200.
+  Result<Nothing> watch(std::vector<std::string> targets);
+  void watch(std::vector<std::string> targets, Done<Nothing> done);
+  Result<Nothing> unwatch(std::vector<std::string> targets);
+
+  // Any operation of the protocol by its name: fields and answer are JSON objects. `repeatable` calls are
+  // given a request id and repeated as the others are. For what this header does not have yet.
+  enum class Repeat : std::uint8_t { query, change };
+  Result<std::string> call(const std::string& op, const std::string& fields_json, Repeat repeat);
+  void call(const std::string& op, const std::string& fields_json, Repeat repeat, Done<std::string> done);
+
+ private:
+  friend class LockHandle;
+  class Body;
+  explicit Client(std::shared_ptr<Body> body) noexcept;
+  std::shared_ptr<Body> body_;
+};
+
+// A development token of a server that runs with --dev, over HTTP. `url` as in Options.
+struct DevToken {
+  std::string user;
+  std::string name;
+  std::vector<std::string> roles;
+  std::string ns;
+};
+Result<std::string> dev_token(const std::string& url, const DevToken& who, Millis deadline = Millis(10'000));
+
+}  // namespace holdfast

@@ -1,0 +1,500 @@
+#include "net/connection.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace hf {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t spare_buffers_max = 64;
+constexpr std::size_t spare_bytes_max = 256 * 1024;
+constexpr std::size_t unsent_read_max = 256 * 1024;  // with more unsent, the peer is not read from
+constexpr std::size_t unsent_at_once = 512 * 1024;   // more is written before the turn's end
+constexpr std::size_t pipelined_bytes_max = 64 * 1024;
+constexpr std::string_view subprotocol = "holdfast.v1.json";
+constexpr int unacknowledged_ms_max = 30'000;
+constexpr int silent_s_max = 60;
+
+bool offers(std::string_view protocols, std::string_view wanted) {
+  return boost::beast::http::token_list({protocols.data(), protocols.size()}).exists({wanted.data(), wanted.size()});
+}
+
+}  // namespace
+
+std::string_view GatewayShared::http_date_now() {
+  const std::int64_t second = to_us(now.wall) / 1'000'000;
+  if (second != date_second) {
+    date = http_date(second);
+    date_second = second;
+  }
+  return date;
+}
+
+Connection::Connection(std::shared_ptr<GatewayShared> shared, Socket socket, bool loopback)
+    : held_(std::move(shared)),
+      shared_(*held_),
+      socket_(std::move(socket)),
+      id_(shared_.next_id++),
+      parser_(WebSocketParser::Role::server, shared_.options.message_bytes_max),
+      loopback_(loopback) {
+  ++shared_.counts.connections;
+}
+
+Connection::~Connection() { --shared_.counts.connections; }
+
+void Connection::start() {
+  boost::system::error_code ignored;  // options only: without them it is slower, not wrong
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  // A peer that vanished, or reads nothing at all, is noticed by the kernel: by what was sent to it, or by asking.
+  socket_.set_option(asio::socket_base::keep_alive(true), ignored);
+  socket_.set_option(asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPIDLE>(silent_s_max), ignored);
+  socket_.set_option(asio::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>(unacknowledged_ms_max),
+                     ignored);
+  set_deadline(shared_.options.header_timeout);
+  read();
+}
+
+void Connection::start_refused() {
+  boost::system::error_code ignored;
+  socket_.non_blocking(true, ignored);
+  HttpResponse response = problem_response(503, Code::unavailable, "This node has as many connections as it may have.");
+  response.headers.emplace_back("Retry-After", "5");
+  refuse(response);
+  read();
+}
+
+// ---------------------------------------------------------------------------------------------- reading
+
+bool Connection::may_read() const noexcept {
+  if (reading_ || phase_ == Phase::ended || broken_) return false;
+  if (phase_ == Phase::closing) return true;
+  return unsent() <= unsent_read_max && in_.size() <= pipelined_bytes_max + shared_.options.http.header_bytes_max;
+}
+
+void Connection::read() {
+  if (!may_read()) return;
+  reading_ = true;
+  socket_.async_read_some(asio::buffer(small_),
+                          [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) {
+                            self->reading_ = false;
+                            if (self->phase_ == Phase::ended) return;
+                            self->shared_.now = Loop::now();
+                            if (error) {
+                              self->end();
+                            } else {
+                              self->on_read(size);
+                            }
+                          });
+}
+
+void Connection::on_read(std::size_t size) {
+  std::span<char> bytes(small_.data(), size);
+  bool at_end = false;
+  if (size == small_.size()) {
+    auto& scratch = shared_.scratch;
+    std::memcpy(scratch.data(), small_.data(), size);
+    const ssize_t more = ::recv(socket_.native_handle(), scratch.data() + size, scratch.size() - size, MSG_DONTWAIT);
+    at_end = more == 0 || (more < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    bytes = std::span(scratch.data(), size + (more > 0 ? static_cast<std::size_t>(more) : 0));
+  }
+  shared_.counts.bytes_in += bytes.size();
+  receive(bytes);
+  shared_.loop.at_turn_end();
+  if (at_end && phase_ != Phase::ended) {
+    end();
+  } else {
+    read();
+  }
+}
+
+void Connection::receive(std::span<char> bytes) {
+  switch (phase_) {
+    case Phase::http: receive_http(bytes); break;
+    case Phase::websocket:
+      if (const auto code = parser_.feed(bytes, *this)) close_websocket(*code, "");
+      break;
+    case Phase::closing:
+    case Phase::ended: break;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- HTTP
+
+void Connection::receive_http(std::span<char> bytes) {
+  // What is left over of earlier reads comes first. While a request is being answered, the next ones are kept.
+  std::string kept;
+  if (!in_.empty()) {
+    in_.append(bytes.data(), bytes.size());
+    if (exchange_ != 0) return;
+    kept.swap(in_);
+    bytes = std::span(kept);
+  }
+  while (phase_ == Phase::http && exchange_ == 0 && !bytes.empty()) {
+    if (!reader_) {
+      // A line end too many after a request is common and means nothing (RFC 9112 §2.2).
+      if (bytes.front() == '\r' || bytes.front() == '\n') {
+        bytes = bytes.subspan(1);
+        continue;
+      }
+      reader_ = std::make_unique<HttpReader>(shared_.options.http);
+      set_deadline(shared_.options.header_timeout);
+    }
+    const bool had_header = reader_->header_done();
+    std::string_view rest(bytes.data(), bytes.size());
+    const HttpReader::Step step = reader_->feed(rest);
+    bytes = bytes.last(rest.size());
+    if (!had_header && reader_->header_done()) set_deadline(shared_.options.body_timeout);
+    if (step == HttpReader::Step::need_more) break;
+    if (step == HttpReader::Step::wants_continue) {
+      out() += "HTTP/1.1 100 Continue\r\n\r\n";
+      mark_dirty();
+      if (bytes.empty()) break;
+    } else if (step == HttpReader::Step::refused) {
+      refuse(reader_->refusal());
+      return;
+    } else {
+      HttpIncoming incoming = reader_->take();
+      reader_.reset();
+      clear_deadline();
+      serve(std::move(incoming));
+    }
+  }
+  if (bytes.empty()) return;
+  if (phase_ == Phase::http) {
+    in_.assign(bytes.data(), bytes.size());
+  } else if (phase_ == Phase::websocket) {
+    receive(bytes);
+  }
+}
+
+void Connection::serve(HttpIncoming incoming) {
+  ++shared_.counts.http_requests;
+  head_ = incoming.head;
+  keep_alive_ = incoming.keep_alive && !shared_.draining;
+  chunks_ = incoming.chunks;
+  HttpRequest& request = incoming.request;
+  if (!is_allowed_origin(request.origin, request.host, shared_.options.origins)) {
+    return answer(problem_response(403, Code::forbidden, "Pages of that origin may not talk to this server."));
+  }
+  if (request.path == "/v1/ws") return upgrade(incoming);
+  if (request.path == "/" && request.method == "GET") {
+    HttpResponse response;
+    response.content_type = "text/plain; charset=utf-8";
+    response.body = shared_.options.index;
+    return answer(response);
+  }
+  request.loopback = loopback_;
+  exchange_ = shared_.next_id++;
+  shared_.exchanges.emplace(exchange_, this);
+  in_serve_ = true;
+  shared_.handler.http(exchange_, std::move(request), shared_.now);
+  in_serve_ = false;
+}
+
+void Connection::upgrade(const HttpIncoming& incoming) {
+  const auto refuse_upgrade = [this](int status, Code code, std::string_view detail) {
+    HttpResponse response = problem_response(status, code, detail);
+    if (status == 426) {
+      response.headers.emplace_back("Upgrade", "websocket");
+      response.headers.emplace_back("Sec-WebSocket-Version", "13");
+    }
+    answer(response);
+  };
+  if (!incoming.upgrade) return refuse_upgrade(426, Code::invalid, "This address speaks WebSocket only.");
+  if (incoming.websocket_version != "13")
+    return refuse_upgrade(426, Code::invalid, "WebSocket version 13 is spoken here.");
+  if (!is_websocket_key(incoming.websocket_key))
+    return refuse_upgrade(400, Code::invalid, "Sec-WebSocket-Key is not the base64 of 16 bytes.");
+  if (!incoming.request.body.empty()) return refuse_upgrade(400, Code::invalid, "An upgrade has no body.");
+  const bool ours = offers(incoming.websocket_protocols, subprotocol);
+  if (!ours && !incoming.websocket_protocols.empty()) {
+    return refuse_upgrade(400, Code::invalid, "The subprotocol spoken here is holdfast.v1.json.");
+  }
+  if (shared_.draining) {
+    keep_alive_ = false;
+    return refuse_upgrade(503, Code::draining, "This node is going: connect again.");
+  }
+
+  std::string& to = out();
+  to += "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+  to += websocket_accept_key(incoming.websocket_key);
+  if (ours) to.append("\r\nSec-WebSocket-Protocol: ").append(subprotocol);
+  to += "\r\n\r\n";
+  mark_dirty();
+  phase_ = Phase::websocket;
+  told_ = true;
+  ++shared_.counts.websockets;
+  clear_deadline();
+  WebSocketOpened opened;
+  opened.authorization = incoming.request.authorization;
+  opened.cookie = incoming.request.cookie;
+  opened.accept_language = incoming.request.accept_language;
+  opened.origin = incoming.request.origin;
+  opened.host = incoming.request.host;
+  opened.loopback = loopback_;
+  shared_.handler.connected(id_, opened, shared_.now);
+}
+
+void Connection::respond(const HttpResponse& response) {
+  if (phase_ != Phase::http) return;
+  append_response(out(), response, HttpFraming{.head = head_, .keep_alive = keep_alive_}, shared_.http_date_now());
+  mark_dirty();
+  finish_exchange();
+}
+
+void Connection::answer(const HttpResponse& response) {
+  append_response(out(), response, HttpFraming{.head = head_, .keep_alive = keep_alive_}, shared_.http_date_now());
+  mark_dirty();
+  finish_exchange();
+}
+
+void Connection::refuse(HttpResponse response) {
+  reader_.reset();
+  keep_alive_ = false;
+  head_ = false;
+  answer(response);
+}
+
+// The answer is queued: the next request may come, or the connection ends.
+void Connection::finish_exchange() {
+  if (exchange_ != 0) shared_.exchanges.erase(std::exchange(exchange_, 0));
+  if (!keep_alive_) {
+    begin_closing();
+  } else {
+    set_deadline(shared_.options.idle_timeout);
+  }
+}
+
+void Connection::begin_stream() {
+  if (phase_ != Phase::http) return;
+  HttpResponse response;
+  response.content_type = "text/event-stream";
+  response.headers.emplace_back("Cache-Control", "no-store");
+  response.headers.emplace_back("X-Accel-Buffering", "no");
+  if (!chunks_ || head_) keep_alive_ = false;
+  append_response(out(), response,
+                  HttpFraming{.head = head_, .keep_alive = keep_alive_, .chunked = chunks_, .until_close = !chunks_},
+                  shared_.http_date_now());
+  mark_dirty();
+}
+
+void Connection::stream(std::string_view event) {
+  if (phase_ != Phase::http || head_ || event.empty()) return;
+  if (chunks_) {
+    append_chunk(out(), event);
+  } else {
+    out() += event;
+  }
+  mark_dirty();
+  check_queue();
+}
+
+void Connection::end_stream() {
+  if (phase_ != Phase::http) return;
+  if (chunks_ && !head_) append_chunk(out(), "");
+  mark_dirty();
+  finish_exchange();
+}
+
+// ---------------------------------------------------------------------------------------------- WebSocket
+
+void Connection::on_message(Opcode opcode, std::string_view payload) {
+  ++shared_.counts.messages_in;
+  if (opcode == Opcode::binary) {
+    close_websocket(close_code::holdfast_protocol, "binary batches are not taken here");
+    return;
+  }
+  shared_.handler.message(id_, payload, shared_.now);
+}
+
+void Connection::on_ping(std::string_view payload) {
+  append_frame(out(), Opcode::pong, payload);
+  mark_dirty();
+}
+
+void Connection::on_pong(std::string_view) {}
+
+void Connection::on_close(std::uint16_t code, std::string_view) {
+  close_websocket(code == close_code::none_given ? close_code::normal : code, "");
+}
+
+void Connection::send_text(std::string_view text) {
+  if (phase_ != Phase::websocket) return;
+  ++shared_.counts.messages_out;
+  append_frame(out(), Opcode::text, text);
+  mark_dirty();
+  check_queue();
+}
+
+void Connection::close_websocket(std::uint16_t code, std::string_view reason) {
+  if (phase_ != Phase::websocket) return;
+  parser_.stop();
+  append_close_frame(out(), code, reason);
+  begin_closing();
+}
+
+// ---------------------------------------------------------------------------------------------- writing
+
+std::string& Connection::out() {
+  if (out_.capacity() <= 32 && !shared_.spare.empty()) {
+    out_ = std::move(shared_.spare.back());
+    shared_.spare.pop_back();
+  }
+  return out_;
+}
+
+void Connection::mark_dirty() {
+  if (dirty_) return;
+  dirty_ = true;
+  shared_.dirty.push_back(shared_from_this());
+  shared_.loop.at_turn_end();
+}
+
+void Connection::check_queue() {
+  if (unsent() > unsent_at_once && !writing_) flush();
+  if (unsent() <= shared_.options.queue_bytes_max) return;
+  ++shared_.counts.queue_drops;
+  if (phase_ == Phase::websocket) {
+    close_websocket(close_code::too_slow, "you read too slowly");
+  } else {
+    broken_ = true;
+  }
+}
+
+// False if something is left that the socket does not take now.
+bool Connection::flush() {
+  while (unsent() > 0 && !broken_) {
+    const ssize_t sent = ::send(socket_.native_handle(), out_.data() + sent_, unsent(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        broken_ = true;
+        mark_dirty();
+        return true;
+      }
+      if (!writing_) {
+        writing_ = true;
+        socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
+          self->writing_ = false;
+          if (self->phase_ == Phase::ended) return;
+          self->shared_.now = Loop::now();
+          if (error) self->broken_ = true;
+          self->mark_dirty();
+        });
+      }
+      // What is sent already need not be kept; moving the rest is worth it when it is the smaller part.
+      if (sent_ > out_.size() / 2) {
+        out_.erase(0, sent_);
+        sent_ = 0;
+      }
+      return false;
+    }
+    sent_ += static_cast<std::size_t>(sent);
+    shared_.counts.bytes_out += static_cast<std::uint64_t>(sent);
+  }
+  sent_ = 0;
+  out_.clear();
+  if (out_.capacity() <= spare_bytes_max && shared_.spare.size() < spare_buffers_max && out_.capacity() > 32) {
+    shared_.spare.push_back(std::move(out_));
+  }
+  out_ = std::string();
+  return true;
+}
+
+void Connection::turn_end() {
+  dirty_ = false;
+  if (phase_ == Phase::ended) return;
+  if (phase_ == Phase::http && exchange_ == 0 && !in_.empty() && !in_serve_ && unsent() <= unsent_read_max) {
+    std::string kept;
+    kept.swap(in_);
+    receive_http(std::span(kept));
+  }
+  const bool all = writing_ ? false : flush();
+  if (broken_) return end();
+  if (all && phase_ == Phase::closing && !shut_) {
+    shut_ = true;
+    ::shutdown(socket_.native_handle(), SHUT_WR);
+  }
+  read();
+}
+
+// ---------------------------------------------------------------------------------------------- ending
+
+void Connection::begin_closing() {
+  phase_ = Phase::closing;
+  reader_.reset();
+  in_ = std::string();
+  set_deadline(shared_.options.close_timeout);
+  mark_dirty();
+}
+
+void Connection::end() {
+  if (phase_ == Phase::ended) return;
+  const auto self = shared_from_this();
+  phase_ = Phase::ended;
+  boost::system::error_code ignored;  // the descriptor is gone either way
+  socket_.close(ignored);
+  if (exchange_ != 0) {
+    const ExchangeId exchange = std::exchange(exchange_, 0);
+    shared_.exchanges.erase(exchange);
+    shared_.handler.http_gone(exchange, shared_.now);
+  }
+  if (told_) {
+    --shared_.counts.websockets;
+    shared_.handler.disconnected(id_, shared_.now);
+  }
+  shared_.connections.erase(id_);
+  shared_.loop.at_turn_end();
+  shared_.on_ended();
+}
+
+void Connection::abort() {
+  if (phase_ == Phase::ended) return;
+  if (!writing_) flush();
+  end();
+}
+
+void Connection::discard() {
+  phase_ = Phase::ended;
+  boost::system::error_code ignored;  // the descriptor is gone either way
+  socket_.close(ignored);
+}
+
+void Connection::drain() {
+  keep_alive_ = false;
+  if (phase_ == Phase::http && exchange_ == 0 && !reader_) begin_closing();
+}
+
+void Connection::set_deadline(Millis from_now) {
+  deadline_ = shared_.now.monotonic + from_now;
+  if (deadline_queued_ != Micros{0} && deadline_queued_ <= deadline_) return;
+  deadline_queued_ = deadline_;
+  shared_.due.push(GatewayShared::Due{deadline_, weak_from_this()});
+}
+
+void Connection::check_deadline(Micros key) {
+  if (phase_ == Phase::ended || key != deadline_queued_) return;  // a later, earlier deadline took its place
+  deadline_queued_ = Micros{0};
+  if (deadline_ == Micros{0}) return;
+  if (deadline_ > shared_.now.monotonic) {
+    deadline_queued_ = deadline_;
+    shared_.due.push(GatewayShared::Due{deadline_, weak_from_this()});
+    return;
+  }
+  if (phase_ == Phase::http && reader_) {
+    refuse(problem_response(408, Code::invalid, "The request took too long to arrive."));
+  } else {
+    end();
+  }
+}
+
+}  // namespace hf

@@ -1,0 +1,148 @@
+#pragma once
+
+// Connection is one accepted socket, from its first HTTP request through a WebSocket's life to its end.
+//
+//   http ──upgrade──▶ websocket
+//     │                  │            close(), a refusal, a broken frame
+//     └────────┬─────────┘
+//           closing        nothing more is handed over; what is queued is written, then our side is shut
+//              │           and what still comes is thrown away, until the peer's end or the deadline
+//            ended
+//
+// It is kept alive by its pending socket operations and by the gateway's table. Calls that come from the hub only
+// queue and mark; the hub is called from reads, deadlines and the end of a turn alone.
+//
+// Internal to net: only connection.cpp and gateway.cpp include it. Not thread-safe: the loop's.
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <queue>
+#include <span>
+
+#include "net/gateway.h"
+#include "wire/websocket.h"
+
+namespace hf {
+
+class Connection;
+
+// What all connections of a gateway share.
+struct GatewayShared : std::enable_shared_from_this<GatewayShared> {
+  GatewayShared(Loop& l, ConnectionHandler& h, GatewayOptions o) : loop(l), handler(h), options(std::move(o)) {}
+
+  Loop& loop;
+  ConnectionHandler& handler;
+  GatewayOptions options;
+  GatewayCounts counts;
+  Now now = Loop::now();      // of the event being handled
+  std::uint64_t next_id = 1;  // of connections and exchanges
+  bool draining = false;
+  boost::unordered_flat_map<ConnectionId, std::shared_ptr<Connection>> connections;
+  boost::unordered_flat_map<ExchangeId, Connection*> exchanges;
+  std::vector<std::shared_ptr<Connection>> dirty;  // have something to do at the end of the turn
+  std::array<char, 64 * 1024> scratch;
+  std::vector<std::string> spare;  // buffers for sending, used in turn by all
+  std::string date;                // of the Date header
+  std::int64_t date_second = -1;
+  std::function<void()> on_ended;  // a connection went
+
+  struct Due {
+    Micros at;
+    std::weak_ptr<Connection> connection;
+    bool operator<(const Due& other) const noexcept { return at > other.at; }
+  };
+  std::priority_queue<Due> due;
+
+  std::string_view http_date_now();
+
+ protected:
+  ~GatewayShared() = default;
+};
+
+class Connection final : public std::enable_shared_from_this<Connection>, private WebSocketSink {
+ public:
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+
+  Connection(std::shared_ptr<GatewayShared> shared, Socket socket, bool loopback);
+  ~Connection() override;
+
+  ConnectionId id() const noexcept { return id_; }
+  void start();
+  // Answers 503 and closes: one connection too many.
+  void start_refused();
+
+  void send_text(std::string_view text);
+  void close_websocket(std::uint16_t code, std::string_view reason);
+  void respond(const HttpResponse& response);
+  void begin_stream();
+  void stream(std::string_view event);
+  void end_stream();
+
+  void turn_end();
+  // Looks at the deadline; `key` is the one it was put into the queue with.
+  void check_deadline(Micros key);
+  void drain();
+  // Writes what the socket takes and ends at once.
+  void abort();
+  // Ends without a word to the hub: the gateway itself is going.
+  void discard();
+
+ private:
+  enum class Phase : std::uint8_t { http, websocket, closing, ended };
+
+  void read();
+  void on_read(std::size_t size);
+  void receive(std::span<char> bytes);
+  void receive_http(std::span<char> bytes);
+  void serve(HttpIncoming incoming);
+  void upgrade(const HttpIncoming& incoming);
+  void answer(const HttpResponse& response);  // ours, not the hub's
+  void refuse(HttpResponse response);         // and close
+  void finish_exchange();
+  void begin_closing();
+  void end();
+
+  std::string& out();
+  std::size_t unsent() const noexcept { return out_.size() - sent_; }
+  void check_queue();
+  bool flush();
+  void mark_dirty();
+  void set_deadline(Millis from_now);
+  void clear_deadline() noexcept { deadline_ = Micros{0}; }
+  bool may_read() const noexcept;
+
+  void on_message(Opcode opcode, std::string_view payload) override;
+  void on_ping(std::string_view payload) override;
+  void on_pong(std::string_view payload) override;
+  void on_close(std::uint16_t code, std::string_view reason) override;
+
+  const std::shared_ptr<GatewayShared> held_;  // operations may outlive the gateway
+  GatewayShared& shared_;
+  Socket socket_;
+  ConnectionId id_;
+  ExchangeId exchange_ = 0;             // the request being answered; 0: none
+  Micros deadline_{0};                  // 0: none
+  Micros deadline_queued_{0};           // the earliest entry in the queue of deadlines; 0: none
+  std::string in_;                      // read, not used yet
+  std::string out_;                     // queued; belongs to the pool of spare buffers when empty
+  std::size_t sent_ = 0;                // how much of it
+  std::unique_ptr<HttpReader> reader_;  // while a request is being read
+  WebSocketParser parser_;
+  Phase phase_ = Phase::http;
+  bool told_ = false;  // the hub knows this WebSocket
+  bool loopback_ = false;
+  bool reading_ = false;  // an operation is pending
+  bool writing_ = false;
+  bool dirty_ = false;
+  bool broken_ = false;  // the socket failed while sending
+  bool shut_ = false;    // our side is shut
+  bool in_serve_ = false;
+  bool head_ = false;  // of the request being answered:
+  bool keep_alive_ = true;
+  bool chunks_ = true;
+  std::array<char, 512> small_;
+};
+
+}  // namespace hf

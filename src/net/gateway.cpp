@@ -1,0 +1,222 @@
+#include "net/gateway.h"
+
+#include <algorithm>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <utility>
+
+#include "net/connection.h"
+
+namespace hf {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using Acceptor = asio::basic_socket_acceptor<tcp, asio::io_context::executor_type>;
+
+constexpr std::size_t refused_at_once_max = 256;  // connections beyond the limit that are still told so
+constexpr Millis accept_pause{100};               // when the system has no descriptor left
+
+}  // namespace
+
+struct Gateway::State : GatewayShared {
+  State(Loop& l, ConnectionHandler& h, GatewayOptions o)
+      : GatewayShared(l, h, std::move(o)), acceptor(l.context()), pause(l.context()) {}
+
+  Acceptor acceptor;
+  asio::steady_timer pause;
+  bool accepting = false;
+  bool closed = false;
+
+  Connection* find(ConnectionId id) {
+    const auto found = connections.find(id);
+    return found == connections.end() ? nullptr : found->second.get();
+  }
+  Connection* find_exchange(ExchangeId id) {
+    const auto found = exchanges.find(id);
+    return found == exchanges.end() ? nullptr : found->second;
+  }
+
+  std::shared_ptr<State> self() { return std::static_pointer_cast<State>(shared_from_this()); }
+  void accept();
+  void accepted(Connection::Socket socket);
+  void turn_end();
+};
+
+void Gateway::State::accept() {
+  if (accepting || closed || !acceptor.is_open()) return;
+  if (connections.size() >= options.connections_max + refused_at_once_max) return;
+  accepting = true;
+  acceptor.async_accept([this, alive = std::weak_ptr<GatewayShared>(shared_from_this())](
+                            const boost::system::error_code& error, Connection::Socket socket) {
+    const auto held = alive.lock();
+    if (!held || closed) return;
+    accepting = false;
+    now = Loop::now();
+    if (!error) {
+      accepted(std::move(socket));
+    } else if (error != asio::error::connection_aborted) {
+      // No descriptors or memory: connections wait in the kernel until some end.
+      accepting = true;
+      pause.expires_after(accept_pause);
+      pause.async_wait([this, alive](const boost::system::error_code& stopped) {
+        const auto still = alive.lock();
+        if (stopped || !still || closed) return;
+        accepting = false;
+        accept();
+      });
+      return;
+    }
+    accept();
+  });
+}
+
+void Gateway::State::accepted(Connection::Socket socket) {
+  boost::system::error_code error;
+  const tcp::endpoint peer = socket.remote_endpoint(error);
+  if (error) return;  // it went before we looked
+  const asio::ip::address address = peer.address();
+  const bool mapped = address.is_v6() && address.to_v6().is_v4_mapped();
+  const bool loopback =
+      mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback() : address.is_loopback();
+  ++counts.accepted;
+  const bool full = connections.size() >= options.connections_max;
+  auto connection = std::make_shared<Connection>(self(), std::move(socket), loopback);
+  connections.emplace(connection->id(), connection);
+  if (full) {
+    ++counts.refused;
+    connection->start_refused();
+  } else {
+    connection->start();
+  }
+}
+
+void Gateway::State::turn_end() {
+  now = Loop::now();
+  handler.turn_end();
+  std::vector<std::shared_ptr<Connection>> work;
+  work.swap(dirty);
+  for (const auto& connection : work) connection->turn_end();
+  if (dirty.empty()) {
+    work.clear();
+    dirty.swap(work);  // keeps its memory
+  }
+}
+
+Gateway::Gateway(Loop& loop, ConnectionHandler& handler, GatewayOptions options)
+    : state_(std::make_shared<State>(loop, handler, std::move(options))) {
+  State* state = state_.get();
+  state->on_ended = [state] { state->accept(); };
+  loop.set_turn_end([state] { state->turn_end(); });
+}
+
+Gateway::~Gateway() {
+  State& s = *state_;
+  s.closed = true;
+  s.loop.set_turn_end({});
+  boost::system::error_code ignored;  // the descriptor is gone either way
+  s.acceptor.close(ignored);
+  for (const auto& [id, connection] : s.connections) connection->discard();
+  s.connections.clear();
+  s.exchanges.clear();
+  s.dirty.clear();
+}
+
+Result<ListenAddress> Gateway::listen() {
+  State& s = *state_;
+  ListenAddress address = s.options.listen;
+  boost::system::error_code error;
+  const asio::ip::address ip = asio::ip::make_address(address.host, error);
+  if (error) return fail(Code::invalid, "Not an address to listen on: " + address.host + ".", "listen");
+  const tcp::endpoint endpoint(ip, address.port);
+  s.acceptor.open(endpoint.protocol(), error);
+  if (!error) s.acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) s.acceptor.bind(endpoint, error);
+  if (!error) s.acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) address.port = s.acceptor.local_endpoint(error).port();
+  if (error)
+    return fail(Code::unavailable, "Cannot listen on " + address.text() + ": " + error.message() + ".", "listen");
+  s.accept();
+  return address;
+}
+
+void Gateway::tick() {
+  State& s = *state_;
+  s.now = Loop::now();
+  while (!s.due.empty() && s.due.top().at <= s.now.monotonic) {
+    const GatewayShared::Due due = s.due.top();
+    s.due.pop();
+    if (const auto connection = due.connection.lock()) connection->check_deadline(due.at);
+  }
+}
+
+void Gateway::drain() {
+  State& s = *state_;
+  s.draining = true;
+  std::vector<std::shared_ptr<Connection>> all;
+  for (const auto& [id, connection] : s.connections) all.push_back(connection);
+  for (const auto& connection : all) connection->drain();
+}
+
+void Gateway::stop_listening() {
+  boost::system::error_code ignored;  // it stops listening either way
+  state_->acceptor.close(ignored);
+}
+
+bool Gateway::empty() const noexcept { return state_->connections.empty(); }
+
+void Gateway::close_all() {
+  State& s = *state_;
+  s.now = Loop::now();
+  std::vector<std::shared_ptr<Connection>> all;
+  for (const auto& [id, connection] : s.connections) all.push_back(connection);
+  for (const auto& connection : all) connection->abort();
+}
+
+GatewayCounts Gateway::counts() const noexcept { return state_->counts; }
+
+void Gateway::send(ConnectionId connection, std::string_view text) {
+  if (Connection* c = state_->find(connection)) c->send_text(text);
+}
+
+void Gateway::close(ConnectionId connection, std::uint16_t code, std::string_view reason) {
+  if (Connection* c = state_->find(connection)) c->close_websocket(code, reason);
+}
+
+void Gateway::respond(ExchangeId exchange, HttpResponse response) {
+  if (Connection* c = state_->find_exchange(exchange)) c->respond(response);
+}
+
+void Gateway::begin_stream(ExchangeId exchange) {
+  if (Connection* c = state_->find_exchange(exchange)) c->begin_stream();
+}
+
+void Gateway::stream(ExchangeId exchange, std::string_view event) {
+  if (Connection* c = state_->find_exchange(exchange)) c->stream(event);
+}
+
+void Gateway::end_stream(ExchangeId exchange) {
+  if (Connection* c = state_->find_exchange(exchange)) c->end_stream();
+}
+
+std::string Gateway::metrics_text() {
+  return state_->options.metrics_text ? state_->options.metrics_text() : std::string();
+}
+
+Result<std::vector<std::string>> Gateway::audit_json(NamespaceIndex ns,
+                                                     const std::vector<std::pair<std::string, std::string>>& filters,
+                                                     std::string& next) {
+  if (!state_->options.audit_json) return fail(Code::unavailable, "No audit trail is kept here.");
+  return state_->options.audit_json(ns, filters, next);
+}
+
+bool is_allowed_origin(std::string_view origin, std::string_view host,
+                       const std::vector<std::string>& allowed) noexcept {
+  if (origin.empty()) return true;
+  const auto scheme = origin.find("://");
+  if (scheme != std::string_view::npos && !host.empty() && origin.substr(scheme + 3) == host) return true;
+  return std::any_of(allowed.begin(), allowed.end(),
+                     [origin](const std::string& one) { return one == origin || one == "*"; });
+}
+
+}  // namespace hf

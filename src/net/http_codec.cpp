@@ -1,0 +1,257 @@
+#include "net/http_codec.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <boost/beast/http/status.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+
+namespace hf {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using boost::beast::iequals;
+
+std::string_view view(boost::beast::string_view text) noexcept { return {text.data(), text.size()}; }
+
+int hex_digit(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Path and query of a request target: "/p?q", or "http://host/p?q" as proxies send it (RFC 9112 §3.2.2).
+std::string_view origin_form(std::string_view target) noexcept {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (target.size() < scheme.size() || !iequals(boost::beast::string_view(target.data(), scheme.size()),
+                                                  boost::beast::string_view(scheme.data(), scheme.size()))) {
+      continue;
+    }
+    target.remove_prefix(scheme.size());
+    const auto end = target.find_first_of("/?");
+    return end == std::string_view::npos ? std::string_view("/") : target.substr(end);
+  }
+  return target;
+}
+
+bool parse_query(std::string_view text, std::vector<std::pair<std::string, std::string>>& query) {
+  while (!text.empty()) {
+    const auto end = text.find('&');
+    const std::string_view item = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    if (item.empty()) continue;
+    const auto equals = item.find('=');
+    auto name = percent_decode(item.substr(0, equals), true);
+    auto value = percent_decode(equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1), true);
+    if (!name || !value) return false;
+    query.emplace_back(std::move(*name), std::move(*value));
+  }
+  return true;
+}
+
+HttpResponse refusal_of(const boost::beast::error_code& error) {
+  if (error == http::error::header_limit)
+    return problem_response(431, Code::too_large, "The header is over the size limit.");
+  if (error == http::error::body_limit || error == http::error::buffer_overflow) {
+    return problem_response(413, Code::too_large, "The body is over the size limit.");
+  }
+  if (error == http::error::bad_version) return problem_response(505, Code::invalid, "This server speaks HTTP/1.1.");
+  return problem_response(400, Code::invalid, "This is no HTTP/1.1 request: " + error.message() + ".");
+}
+
+}  // namespace
+
+struct HttpReader::Parser {
+  http::request_parser<http::string_body> parser;
+};
+
+HttpReader::HttpReader(const HttpLimits& limits) : parser_(std::make_unique<Parser>()), limits_(limits) {
+  parser_->parser.eager(true);
+  parser_->parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
+  parser_->parser.body_limit(limits.body_bytes_max);
+}
+
+HttpReader::~HttpReader() = default;
+
+bool HttpReader::header_done() const noexcept { return parser_->parser.is_header_done(); }
+
+HttpReader::Step HttpReader::refuse(HttpResponse response) {
+  refusal_ = std::move(response);
+  return Step::refused;
+}
+
+HttpReader::Step HttpReader::feed(std::string_view& bytes) {
+  auto& parser = parser_->parser;
+  while (!parser.is_done()) {
+    if (bytes.empty()) break;
+    boost::beast::error_code error;
+    const std::size_t used = parser.put(asio::const_buffer(bytes.data(), bytes.size()), error);
+    bytes.remove_prefix(used);
+    if (error == http::error::need_more) break;
+    if (error) return refuse(refusal_of(error));
+    if (used == 0) break;
+  }
+  if (parser.is_done()) return finish();
+  if (parser.is_header_done() && !continue_said_) {
+    const auto expect = parser.get().find(http::field::expect);
+    if (expect != parser.get().end()) {
+      if (!iequals(expect->value(), "100-continue"))
+        return refuse(problem_response(417, Code::invalid, "Only 100-continue can be expected."));
+      continue_said_ = true;
+      if (parser.get().version() >= 11) return Step::wants_continue;
+    }
+  }
+  return Step::need_more;
+}
+
+HttpReader::Step HttpReader::finish() {
+  auto& message = parser_->parser.get();
+  if (message.version() != 11 && message.version() != 10)
+    return refuse(problem_response(505, Code::invalid, "This server speaks HTTP/1.1."));
+  if (message.version() == 11 && message.count(http::field::host) != 1) {
+    return refuse(problem_response(400, Code::invalid, "A request has one Host header."));
+  }
+
+  HttpIncoming& in = incoming_;
+  in.request.method = std::string(view(message.method_string()));
+  in.head = in.request.method == "HEAD";
+  if (in.head) in.request.method = "GET";
+  in.chunks = message.version() == 11;
+  in.keep_alive = in.chunks && message.keep_alive();  // an HTTP/1.0 connection ends with its answer
+
+  const std::string_view target = origin_form(view(message.target()));
+  const auto question = target.find('?');
+  auto path = percent_decode(target.substr(0, question), false);
+  if (!path) return refuse(problem_response(400, Code::invalid, "The path has a broken %-escape."));
+  in.request.path = std::move(*path);
+  if (question != std::string_view::npos && !parse_query(target.substr(question + 1), in.request.query)) {
+    return refuse(problem_response(400, Code::invalid, "The query has a broken %-escape."));
+  }
+
+  const auto header = [&](http::field name) { return std::string(view(message[name])); };
+  in.request.host = header(http::field::host);
+  in.request.if_none_match = header(http::field::if_none_match);
+  in.request.authorization = header(http::field::authorization);
+  in.request.cookie = header(http::field::cookie);
+  in.request.idempotency_key = std::string(view(message["Idempotency-Key"]));
+  in.request.accept_language = header(http::field::accept_language);
+  in.request.content_type = header(http::field::content_type);
+  in.request.origin = header(http::field::origin);
+  in.upgrade = in.request.method == "GET" && !in.head && in.chunks &&
+               http::token_list(message[http::field::upgrade]).exists("websocket") &&
+               http::token_list(message[http::field::connection]).exists("upgrade");
+  if (in.upgrade) {
+    in.websocket_key = header(http::field::sec_websocket_key);
+    in.websocket_version = header(http::field::sec_websocket_version);
+    for (auto [field, end] = message.equal_range(http::field::sec_websocket_protocol); field != end; ++field) {
+      if (!in.websocket_protocols.empty()) in.websocket_protocols += ',';
+      in.websocket_protocols += view(field->value());
+    }
+  }
+  in.request.body = std::move(message.body());
+  return Step::complete;
+}
+
+HttpIncoming HttpReader::take() { return std::move(incoming_); }
+
+void append_response(std::string& out, const HttpResponse& response, const HttpFraming& framing,
+                     std::string_view date) {
+  const auto number = [&out](std::size_t value) {
+    char digits[20];
+    const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
+    out.append(digits, end);
+  };
+  // A line break in a header would let its value write headers of its own.
+  const auto header = [&out](std::string_view name, std::string_view value) {
+    if (name.find_first_of("\r\n") != std::string_view::npos || value.find_first_of("\r\n") != std::string_view::npos)
+      return;
+    out.append(name).append(": ").append(value).append("\r\n");
+  };
+  const bool bodiless = response.status == 204 || response.status == 304 || response.status < 200;
+  out += "HTTP/1.1 ";
+  number(static_cast<std::size_t>(response.status));
+  out.append(" ").append(reason_phrase(response.status)).append("\r\n");
+  header("Date", date);
+  if (!response.content_type.empty() && !bodiless) header("Content-Type", response.content_type);
+  for (const auto& [name, value] : response.headers) header(name, value);
+  if (framing.chunked) {
+    header("Transfer-Encoding", "chunked");
+  } else if (!framing.until_close && !bodiless) {
+    out += "Content-Length: ";
+    number(response.body.size());
+    out += "\r\n";
+  }
+  if (!framing.keep_alive) header("Connection", "close");
+  out += "\r\n";
+  if (!framing.head && !bodiless) out += response.body;
+}
+
+void append_chunk(std::string& out, std::string_view data) {
+  char digits[16];
+  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, data.size(), 16);
+  out.append(digits, end).append("\r\n").append(data).append("\r\n");
+}
+
+std::string_view reason_phrase(int status) noexcept {
+  if (status == 423) return "Locked";
+  const auto text = http::obsolete_reason(static_cast<http::status>(status));
+  return view(text);
+}
+
+HttpResponse problem_response(int status, Code code, std::string_view detail) {
+  HttpResponse response;
+  response.status = status;
+  response.content_type = "application/problem+json";
+  response.body.append(R"({"type":"urn:holdfast:problem:)").append(code_name(code));
+  response.body.append(R"(","code":")").append(code_name(code)).append(R"(","title":")").append(code_sentence(code));
+  response.body.append(R"(","status":)").append(std::to_string(status)).append(R"(,"detail":")");
+  for (const char c : detail) {
+    if (static_cast<unsigned char>(c) < 0x20) continue;
+    if (c == '"' || c == '\\') response.body += '\\';
+    response.body += c;
+  }
+  response.body += "\"}";
+  return response;
+}
+
+std::string http_date(std::int64_t seconds) {
+  static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto time = static_cast<std::time_t>(seconds);
+  std::tm utc{};
+  gmtime_r(&time, &utc);
+  char text[64];
+  const int size =
+      std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[utc.tm_wday], utc.tm_mday,
+                    months[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+  return std::string(text, static_cast<std::size_t>(size));
+}
+
+std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+' && plus_is_space) {
+      decoded += ' ';
+    } else if (text[i] != '%') {
+      decoded += text[i];
+    } else {
+      const int high = i + 3 <= text.size() ? hex_digit(text[i + 1]) : -1;
+      const int low = i + 3 <= text.size() ? hex_digit(text[i + 2]) : -1;
+      if (high < 0 || low < 0) return std::nullopt;
+      decoded += static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+  }
+  return decoded;
+}
+
+}  // namespace hf

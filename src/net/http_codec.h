@@ -1,0 +1,93 @@
+#pragma once
+
+// HTTP/1.1 without I/O: bytes to requests, responses to bytes.
+//
+// A HttpReader reads one request from bytes as they come. It refuses early, by the header alone where that
+// suffices: 400 malformed, 413 body over the limit, 417 an expectation it does not know, 431 header over the
+// limit, 505 another version. After a refusal the connection has no known place in the stream: it must be closed.
+//
+// The peer chooses sizes: nothing is reserved on the strength of an announced length.
+//
+// Not thread-safe.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "session/hub.h"
+
+namespace hf {
+
+struct HttpLimits {
+  std::size_t header_bytes_max = 16 * 1024;
+  std::size_t body_bytes_max = 1024 * 1024;
+};
+
+// What the wire needs to know about a request beside what the hub is told.
+struct HttpIncoming {
+  HttpRequest request;
+  bool head = false;  // HEAD: the hub sees GET, the answer has no body
+  bool keep_alive = true;
+  bool chunks = true;    // the peer understands chunked responses (HTTP/1.1)
+  bool upgrade = false;  // it asks for a WebSocket
+  std::string websocket_key;
+  std::string websocket_version;
+  std::string websocket_protocols;  // as offered, comma-separated
+};
+
+class HttpReader {
+ public:
+  enum class Step : std::uint8_t {
+    need_more,       // all that can be used was taken
+    wants_continue,  // the peer waits for "100 Continue" before it sends the body; said once
+    complete,        // see take()
+    refused          // see refusal()
+  };
+
+  explicit HttpReader(const HttpLimits& limits);
+  ~HttpReader();
+
+  // Takes bytes from the front of `bytes`; what is left there must be given again, with more behind it.
+  Step feed(std::string_view& bytes);
+  // True once the header is complete.
+  bool header_done() const noexcept;
+  // REQUIRES: the last step was complete.
+  HttpIncoming take();
+  // REQUIRES: the last step was refused.
+  const HttpResponse& refusal() const noexcept { return refusal_; }
+
+ private:
+  Step refuse(HttpResponse response);
+  Step finish();
+
+  struct Parser;
+  std::unique_ptr<Parser> parser_;
+  HttpLimits limits_;
+  HttpIncoming incoming_;
+  HttpResponse refusal_;
+  bool continue_said_ = false;
+};
+
+// How a response goes onto the wire.
+struct HttpFraming {
+  bool head = false;
+  bool keep_alive = true;
+  bool chunked = false;      // a stream: the body follows in chunks
+  bool until_close = false;  // a stream for a peer without chunks: the body ends with the connection
+};
+
+// Appends the whole response, or the head of a stream. `date` is the Date header's value.
+void append_response(std::string& out, const HttpResponse& response, const HttpFraming& framing, std::string_view date);
+// Appends one chunk of a stream; an empty `data` appends the last one.
+void append_chunk(std::string& out, std::string_view data);
+// The reason phrase of a status, "Not Found".
+std::string_view reason_phrase(int status) noexcept;
+// An application/problem+json response.
+HttpResponse problem_response(int status, Code code, std::string_view detail);
+// `seconds` since 1970 as an HTTP date.
+std::string http_date(std::int64_t seconds);
+// `text` with its %xx decoded, and in a query '+' too; nothing if an escape is broken.
+std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
+
+}  // namespace hf

@@ -1,0 +1,219 @@
+// If these fail, a client's request is read as another one, or a stranger's bytes get further than the door.
+
+#include "net/http_codec.h"
+
+#include <gtest/gtest.h>
+
+namespace hf {
+namespace {
+
+using Step = HttpReader::Step;
+
+// Feeds `bytes` in pieces of `piece`, the way they come from a socket: what is not taken is given again.
+Step feed_in_pieces(HttpReader& reader, std::string_view bytes, std::size_t piece, std::string* left = nullptr) {
+  std::string held;
+  Step step = Step::need_more;
+  while (!bytes.empty() && step == Step::need_more) {
+    held += bytes.substr(0, piece);
+    bytes.remove_prefix(std::min(piece, bytes.size()));
+    std::string_view rest = held;
+    step = reader.feed(rest);
+    held = std::string(rest);
+  }
+  if (left != nullptr) *left = held + std::string(bytes);
+  return step;
+}
+
+int status_of_refusal(std::string_view bytes, HttpLimits limits = {}) {
+  HttpReader reader(limits);
+  std::string_view rest = bytes;
+  return reader.feed(rest) == Step::refused ? reader.refusal().status : 0;
+}
+
+constexpr std::string_view full_request =
+    "POST /v1/locks%2Fa?type=Sale+Order&user=%E6%9D%8E&flag HTTP/1.1\r\nHost: here:7420\r\nAuthorization: Bearer "
+    "x.y.z\r\n"
+    "Cookie: a=b\r\nIdempotency-Key: k1\r\nAccept-Language: zh\r\nContent-Type: application/json\r\nOrigin: "
+    "http://here:7420\r\n"
+    "If-None-Match: \"e\"\r\nContent-Length: 7\r\n\r\n{\"a\":1}";
+
+TEST(HttpReader, a_request_is_the_same_however_its_bytes_are_cut) {
+  for (std::size_t piece = 1; piece <= full_request.size(); ++piece) {
+    HttpReader reader({});
+    std::string left;
+    ASSERT_EQ(feed_in_pieces(reader, std::string(full_request) + "GET /next", piece, &left), Step::complete) << piece;
+    EXPECT_EQ(left, "GET /next");
+    const HttpIncoming in = reader.take();
+    EXPECT_EQ(in.request.method, "POST");
+    EXPECT_EQ(in.request.path, "/v1/locks/a");
+    const std::vector<std::pair<std::string, std::string>> query = {
+        {"type", "Sale Order"}, {"user", "李"}, {"flag", ""}};
+    EXPECT_EQ(in.request.query, query);
+    EXPECT_EQ(in.request.host, "here:7420");
+    EXPECT_EQ(in.request.authorization, "Bearer x.y.z");
+    EXPECT_EQ(in.request.cookie, "a=b");
+    EXPECT_EQ(in.request.idempotency_key, "k1");
+    EXPECT_EQ(in.request.accept_language, "zh");
+    EXPECT_EQ(in.request.content_type, "application/json");
+    EXPECT_EQ(in.request.origin, "http://here:7420");
+    EXPECT_EQ(in.request.if_none_match, "\"e\"");
+    EXPECT_EQ(in.request.body, "{\"a\":1}");
+    EXPECT_TRUE(in.keep_alive);
+    EXPECT_FALSE(in.upgrade);
+  }
+}
+
+TEST(HttpReader, a_chunked_body_arrives_whole) {
+  HttpReader reader({});
+  const std::string_view bytes =
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
+  ASSERT_EQ(feed_in_pieces(reader, bytes, 3), Step::complete);
+  EXPECT_EQ(reader.take().request.body, "abcde");
+}
+
+TEST(HttpReader, head_is_shown_as_get_and_remembered) {
+  HttpReader reader({});
+  std::string_view bytes = "HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+  ASSERT_EQ(reader.feed(bytes), Step::complete);
+  const HttpIncoming in = reader.take();
+  EXPECT_TRUE(in.head);
+  EXPECT_EQ(in.request.method, "GET");
+}
+
+TEST(HttpReader, connection_lives_on_by_version_and_header) {
+  const auto keep_alive = [](std::string_view bytes) {
+    HttpReader reader({});
+    EXPECT_EQ(reader.feed(bytes), Step::complete);
+    return reader.take().keep_alive;
+  };
+  EXPECT_TRUE(keep_alive("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+  EXPECT_FALSE(keep_alive("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+  EXPECT_FALSE(keep_alive("GET / HTTP/1.0\r\n\r\n"));
+  EXPECT_FALSE(keep_alive("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
+}
+
+TEST(HttpReader, a_proxys_absolute_target_is_the_path_in_it) {
+  HttpReader reader({});
+  std::string_view bytes = "GET http://here:1/v1/stats?x=1 HTTP/1.1\r\nHost: here:1\r\n\r\n";
+  ASSERT_EQ(reader.feed(bytes), Step::complete);
+  const HttpIncoming in = reader.take();
+  EXPECT_EQ(in.request.path, "/v1/stats");
+  ASSERT_EQ(in.request.query.size(), 1U);
+}
+
+TEST(HttpReader, an_upgrade_needs_both_headers) {
+  HttpReader reader({});
+  std::string_view bytes =
+      "GET /v1/ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: "
+      "WebSocket\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: "
+      "holdfast.v1.json\r\n\r\n";
+  ASSERT_EQ(reader.feed(bytes), Step::complete);
+  const HttpIncoming in = reader.take();
+  EXPECT_TRUE(in.upgrade);
+  EXPECT_EQ(in.websocket_key, "dGhlIHNhbXBsZSBub25jZQ==");
+  EXPECT_EQ(in.websocket_protocols, "a,holdfast.v1.json");
+
+  HttpReader other({});
+  std::string_view half = "GET /v1/ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n";
+  ASSERT_EQ(other.feed(half), Step::complete);
+  EXPECT_FALSE(other.take().upgrade);
+}
+
+TEST(HttpReader, a_malformed_request_is_400) {
+  for (const std::string_view bytes : {
+           std::string_view("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),  // a TLS hello
+           std::string_view("GET\r\n\r\n"),
+           std::string_view("GET / HTTP/1.1\r\n\r\n"),  // no Host
+           std::string_view("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+           std::string_view("GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n"),
+           std::string_view("GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
+           std::string_view("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 38),
+           std::string_view("GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n"),
+           std::string_view("GET /%e HTTP/1.1\r\nHost: a\r\n\r\n"),
+           std::string_view("GET /?a=%f HTTP/1.1\r\nHost: a\r\n\r\n"),
+           std::string_view("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"),
+           std::string_view("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"),
+           std::string_view("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+           std::string_view("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
+           std::string_view("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+       }) {
+    EXPECT_EQ(status_of_refusal(bytes), 400) << bytes;
+  }
+}
+
+TEST(HttpReader, another_version_is_505) {
+  EXPECT_EQ(status_of_refusal("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
+  EXPECT_EQ(status_of_refusal("GET / HTTP/1.2\r\nHost: a\r\n\r\n"), 505);
+  EXPECT_EQ(status_of_refusal("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505);
+}
+
+TEST(HttpReader, a_header_over_the_limit_is_431_though_it_never_ends) {
+  const HttpLimits limits{.header_bytes_max = 512, .body_bytes_max = 100};
+  EXPECT_EQ(status_of_refusal("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(600, 'x'), limits), 431);
+  EXPECT_EQ(status_of_refusal("GET /" + std::string(600, 'x'), limits), 431);
+  EXPECT_EQ(status_of_refusal("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(400, 'x') + "\r\n\r\n", limits), 0);
+}
+
+TEST(HttpReader, a_body_over_the_limit_is_413_before_it_arrives) {
+  const HttpLimits limits{.header_bytes_max = 512, .body_bytes_max = 100};
+  EXPECT_EQ(status_of_refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n", limits), 413);
+  EXPECT_EQ(
+      status_of_refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n", limits),
+      413);
+  EXPECT_EQ(status_of_refusal("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" +
+                                  std::string(101, 'x') + "\r\n0\r\n\r\n",
+                              limits),
+            413);
+  EXPECT_EQ(
+      status_of_refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + std::string(100, 'x'), limits),
+      0);
+}
+
+TEST(HttpReader, continue_is_asked_for_once_and_other_expectations_are_417) {
+  HttpReader reader({});
+  std::string_view head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+  EXPECT_EQ(reader.feed(head), Step::wants_continue);
+  std::string_view half = "a";
+  EXPECT_EQ(reader.feed(half), Step::need_more);
+  std::string_view rest = "b";
+  EXPECT_EQ(reader.feed(rest), Step::complete);
+  EXPECT_EQ(status_of_refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: tea\r\n\r\n"), 417);
+}
+
+TEST(HttpResponse, is_written_as_its_framing_says) {
+  const HttpResponse response{200, "application/json", {{"X-A", "b"}}, "{}"};
+  std::string out;
+  append_response(out, response, {}, "DATE");
+  EXPECT_EQ(out,
+            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: application/json\r\nX-A: b\r\nContent-Length: 2\r\n\r\n{}");
+  out.clear();
+  append_response(out, response, {.head = true, .keep_alive = false}, "DATE");
+  EXPECT_EQ(out,
+            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: application/json\r\nX-A: b\r\nContent-Length: "
+            "2\r\nConnection: close\r\n\r\n");
+  out.clear();
+  append_response(out, HttpResponse{204, "application/json", {}, ""}, {}, "DATE");
+  EXPECT_EQ(out, "HTTP/1.1 204 No Content\r\nDate: DATE\r\n\r\n");
+  out.clear();
+  append_chunk(out, std::string(26, 'x'));
+  append_chunk(out, "");
+  EXPECT_EQ(out, "1a\r\n" + std::string(26, 'x') + "\r\n0\r\n\r\n");
+}
+
+TEST(HttpResponse, a_header_value_never_becomes_a_second_header) {
+  std::string out;
+  append_response(out, HttpResponse{200, "", {{"X-A", "b\r\nSet-Cookie: c"}}, ""}, {}, "DATE");
+  EXPECT_EQ(out.find("Set-Cookie"), std::string::npos);
+}
+
+TEST(HttpResponse, every_status_of_the_protocol_has_its_phrase) {
+  EXPECT_EQ(reason_phrase(423), "Locked");
+  EXPECT_EQ(reason_phrase(431), "Request Header Fields Too Large");
+  EXPECT_EQ(reason_phrase(429), "Too Many Requests");
+}
+
+TEST(HttpDate, is_the_one_of_the_rfc) { EXPECT_EQ(http_date(784111777), "Sun, 06 Nov 1994 08:49:37 GMT"); }
+
+}  // namespace
+}  // namespace hf

@@ -1,0 +1,66 @@
+// If these fail, an operator's dashboard or log search shows something else than what happened.
+
+#include <gtest/gtest.h>
+
+#include "observe/log.h"
+#include "observe/metrics.h"
+
+namespace hf {
+namespace {
+
+TEST(Log, a_line_is_json_whatever_its_values_contain) {
+  EXPECT_EQ(
+      log_line("2026-01-02T03:04:05.678Z", LogLevel::warning, "refused",
+               {{"why", "a \"quote\",\na \\ and \x01"},
+                {"n", -3},
+                {"big", std::uint64_t{18446744073709551615u}},
+                {"ok", false}}),
+      R"({"at":"2026-01-02T03:04:05.678Z","level":"warning","event":"refused","why":"a \"quote\",\u000aa \\ and \u0001",)"
+      R"("n":-3,"big":18446744073709551615,"ok":false})");
+}
+
+TEST(Log, only_the_five_levels_have_a_name) {
+  LogLevel level = LogLevel::off;
+  EXPECT_TRUE(log_level_from_name("debug", level));
+  EXPECT_EQ(level, LogLevel::debug);
+  EXPECT_FALSE(log_level_from_name("trace", level));
+  EXPECT_FALSE(log_level_from_name("", level));
+  EXPECT_EQ(level, LogLevel::debug);
+}
+
+TEST(Metrics, every_series_is_there_before_anything_happened) {
+  const std::string text = Metrics().text();
+  for (const char* series :
+       {"holdfast_acquires_total{outcome=\"granted\"} 0", "holdfast_refusals_total{code=\"locked\"} 0",
+        "holdfast_refusals_total{code=\"unknown_outcome\"} 0", "holdfast_locks_lost_total{reason=\"expired\"} 0",
+        "holdfast_commit_seconds_count 0", "holdfast_queue_drops_total 0", "holdfast_ready 0"}) {
+    EXPECT_NE(text.find(series), std::string::npos) << series << "\nin\n" << text;
+  }
+}
+
+TEST(Metrics, counts_go_to_the_series_they_name) {
+  Metrics metrics;
+  metrics.acquired(AcquireOutcome::locked);
+  metrics.acquired(AcquireOutcome::locked);
+  metrics.refused(Code::stale_version);
+  metrics.committed(0.0003, 7);
+  metrics.set(EngineFigures{.locks = 5, .sessions = 2, .waiters = 1, .requests = 0});
+  const std::string text = metrics.text();
+  for (const char* series :
+       {"holdfast_acquires_total{outcome=\"locked\"} 2", "holdfast_acquires_total{outcome=\"granted\"} 0",
+        "holdfast_refusals_total{code=\"stale_version\"} 1", "holdfast_commit_answers_sum 7", "holdfast_locks 5",
+        "holdfast_sessions 2", "holdfast_waiters 1"}) {
+    EXPECT_NE(text.find(series), std::string::npos) << series;
+  }
+}
+
+TEST(Metrics, a_total_kept_elsewhere_never_goes_back) {
+  Metrics metrics;
+  metrics.set(SocketTotals{.bytes_in = 100});
+  metrics.set(SocketTotals{.bytes_in = 250});
+  metrics.set(SocketTotals{.bytes_in = 10});
+  EXPECT_NE(metrics.text().find("holdfast_received_bytes_total 250"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hf

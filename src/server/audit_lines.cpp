@@ -1,0 +1,89 @@
+#include "server/audit_lines.h"
+
+#include <charconv>
+
+#include "wire/answers.h"
+#include "wire/json_writer.h"
+
+namespace hf {
+namespace {
+
+constexpr int pages_per_answer_max = 8;
+
+struct Wanted {
+  AuditFilter filter;
+  std::string holder;
+  std::string session;
+  std::uint32_t limit = 100;
+};
+
+Result<Wanted> read_filters(const std::vector<std::pair<std::string, std::string>>& filters, std::uint32_t lines_max) {
+  Wanted wanted;
+  for (const auto& [name, value] : filters) {
+    if (name == "action") {
+      wanted.filter.action = value;
+    } else if (name == "user") {
+      wanted.filter.user = value;
+    } else if (name == "target") {
+      wanted.filter.target = value;
+    } else if (name == "holder") {
+      wanted.holder = value;
+    } else if (name == "session") {
+      wanted.session = value;
+    } else if (name == "lock") {
+      wanted.filter.lock = LockId::parse(value);
+      if (!wanted.filter.lock) return fail(Code::invalid, "That is no lock's id.", name);
+    } else if (name == "since" || name == "until") {
+      auto& to = name == "since" ? wanted.filter.from : wanted.filter.to;
+      to = parse_time(value);
+      if (!to) return fail(Code::invalid, "A time is written 2026-01-02T03:04:05Z.", name);
+    } else if (name == "limit") {
+      const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), wanted.limit);
+      if (error != std::errc() || end != value.data() + value.size() || wanted.limit == 0)
+        return fail(Code::invalid, "A limit is a number from 1.", name);
+    }
+  }
+  wanted.limit = std::min(wanted.limit, lines_max);
+  return wanted;
+}
+
+Result<AuditCursor> read_cursor(std::string_view text) {
+  AuditCursor cursor;
+  if (text.empty()) return cursor;
+  const char* end = text.data() + text.size();
+  const auto [dot, error] = std::from_chars(text.data(), end, cursor.seq);
+  if (error == std::errc() && dot != end && *dot == '.') {
+    const auto [last, second] = std::from_chars(dot + 1, end, cursor.index);
+    if (second == std::errc() && last == end) return cursor;
+  }
+  return fail(Code::invalid, "That is no cursor of an earlier page.", "next");
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> audit_lines(const AuditSource& source,
+                                             const std::vector<std::pair<std::string, std::string>>& filters,
+                                             std::uint32_t lines_max, std::string& next) {
+  const auto wanted = read_filters(filters, lines_max);
+  if (!wanted) return tl::unexpected(wanted.error());
+  auto cursor = read_cursor(next);
+  if (!cursor) return tl::unexpected(cursor.error());
+  next.clear();
+  std::vector<std::string> lines;
+  for (int page = 0; page < pages_per_answer_max; ++page) {
+    auto got = source(wanted->filter, *cursor, wanted->limit - lines.size());
+    if (!got) return tl::unexpected(got.error());
+    for (const AuditEntry& entry : got->entries) {
+      if (!wanted->holder.empty() && entry.holder != wanted->holder) continue;
+      if (!wanted->session.empty() && entry.session.text() != wanted->session) continue;
+      append_audit(lines.emplace_back(), entry);
+    }
+    if (got->end) return lines;
+    *cursor = got->next;
+    if (lines.size() >= wanted->limit) break;
+  }
+  next = std::to_string(cursor->seq) + "." + std::to_string(cursor->index);
+  return lines;
+}
+
+}  // namespace hf

@@ -1,0 +1,86 @@
+#include "server/metered_sink.h"
+
+#include "net/loop.h"
+#include "observe/log.h"
+
+namespace hf {
+
+void MeteredSink::flushed(Micros at) noexcept {
+  if (flushed_at_ == Micros{0}) flushed_at_ = at;
+}
+
+void MeteredSink::ask_figures(LockEngine& engine, NamespaceIndex namespaces, Wall clock) {
+  ++round_;
+  if (round_ == 0) ++round_;
+  figures_ = {};
+  expected_ = namespaces;
+  for (NamespaceIndex ns = 0; ns < namespaces; ++ns) engine.submit(ns, Ticket{round_} << 32, GetStats{}, clock);
+}
+
+void MeteredSink::take_figures(Ticket ticket, const Stats& stats) noexcept {
+  if (static_cast<std::uint32_t>(ticket >> 32) != round_ || expected_ == 0) return;  // of a round given up
+  figures_.locks += stats.locks;
+  figures_.sessions += stats.sessions;
+  figures_.waiters += stats.waits;
+  figures_.requests += stats.asks;
+  if (--expected_ == 0) metrics_.set(figures_);
+}
+
+void MeteredSink::count(const Outcome& outcome) noexcept {
+  if (const auto* granted = std::get_if<Granted>(&outcome)) {
+    metrics_.acquired(granted->again ? AcquireOutcome::again : AcquireOutcome::granted);
+  } else if (std::holds_alternative<Queued>(outcome)) {
+    metrics_.acquired(AcquireOutcome::queued);
+  } else if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
+    metrics_.refused(refusal->code);
+    if (refusal->code == Code::locked) metrics_.acquired(AcquireOutcome::locked);
+  }
+}
+
+void MeteredSink::count(const Event& event) {
+  if (std::holds_alternative<LockGranted>(event)) {
+    metrics_.wait_ended(WaitEnd::granted);
+  } else if (std::holds_alternative<WaitEnded>(event)) {
+    metrics_.wait_ended(WaitEnd::ended);
+  } else if (const auto* lost = std::get_if<LockLost>(&event)) {
+    metrics_.lock_lost(static_cast<LockEnd>(lost->reason));
+  } else if (std::holds_alternative<LockRequested>(event)) {
+    metrics_.requested();
+  } else if (const auto* alarm = std::get_if<ClockAlarm>(&event)) {
+    metrics_.clock_alarm();
+    log(LogLevel::warning, "clock_alarm", {{"what", alarm->what}});
+  }
+}
+
+void MeteredSink::on_outcome(Ticket ticket, Outcome outcome) {
+  if (is_ours(ticket)) {
+    if (const auto* stats = std::get_if<Stats>(&outcome)) take_figures(ticket, *stats);
+    return;
+  }
+  if (ticket != 0) {
+    ++answers_;
+    count(outcome);
+  }
+  hub_.on_outcome(ticket, std::move(outcome));
+}
+
+void MeteredSink::on_event(NamespaceIndex ns, Event event) {
+  count(event);
+  hub_.on_event(ns, std::move(event));
+}
+
+void MeteredSink::on_turn_end() {
+  if (answers_ > 0 && flushed_at_ != Micros{0}) {
+    metrics_.committed(std::chrono::duration<double>(Loop::now().monotonic - flushed_at_).count(), answers_);
+    answers_ = 0;
+  }
+  flushed_at_ = Micros{0};
+  hub_.on_turn_end();
+}
+
+void MeteredSink::on_failed(std::string why) {
+  hub_.on_failed(why);
+  failed_(std::move(why));
+}
+
+}  // namespace hf

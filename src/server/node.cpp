@@ -1,0 +1,315 @@
+#include "server/node.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include "net/gateway.h"
+#include "net/os_secrets.h"
+#include "observe/log.h"
+#include "observe/metrics.h"
+#include "server/audit_lines.h"
+#include "server/metered_sink.h"
+#include "server/notify.h"
+#include "server/startup.h"
+#include "store/embedded/embedded_engine.h"
+
+namespace hf {
+namespace {
+
+constexpr Millis tick_period{100};
+constexpr Millis figures_period{1000};
+constexpr std::size_t descriptors_kept = 512;  // for the store, and for connections that are told there are too many
+constexpr Millis drain_patience{2000};         // beyond the window, for peers that do not take leave
+
+const char* index_text =
+    "This is Holdfast: a lock and status server for business documents. The first editor owns the bill.\n"
+    "\n"
+    "  GET  /healthz   alive\n"
+    "  GET  /readyz    takes work\n"
+    "  GET  /metrics   figures for Prometheus\n"
+    "  GET  /v1/ws     WebSocket, subprotocol holdfast.v1.json\n"
+    "  POST /v1/...    the same operations over HTTP\n"
+    "\n"
+    "docs/protocol.md of the source tree has every operation. `holdfast demo` shows them at work.\n";
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "node";
+}
+
+// Raises the limit of descriptors as far as we may and tells how many connections that leaves: the store must always
+// be able to open a file, or a flood of connections would stop the engine.
+std::size_t connections_possible() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return descriptors_kept;
+  const rlimit raised{limit.rlim_max, limit.rlim_max};
+  const auto count = ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? limit.rlim_max : limit.rlim_cur;
+  return count > 2 * descriptors_kept ? count - descriptors_kept : descriptors_kept;
+}
+
+HubOptions hub_options(const Config& config, const Catalog& catalog, NodeKeys keys) {
+  HubOptions options;
+  options.limits = config.limits;
+  options.dev = config.dev;
+  options.strict_types = catalog.strict_types();
+  options.hide_names = config.hide_names;
+  options.node = config.node.empty() ? host_name() : config.node;
+  options.namespaces = config.namespaces;
+  options.keys = std::move(keys.keys);
+  options.dev_kid = dev_kid;
+  options.dev_secret = std::move(keys.dev_secret);
+  options.audience = config.audience;
+  options.cookie_secure = config.cookie_secure;
+  options.requests_per_second_max = config.requests_per_second_max;
+  return options;
+}
+
+GatewayOptions gateway_options(const Config& config, const ListenAddress& listen) {
+  GatewayOptions options;
+  options.listen = listen;
+  options.http.header_bytes_max = config.header_bytes_max;
+  options.http.body_bytes_max = config.body_bytes_max;
+  options.message_bytes_max = config.message_bytes_max;
+  options.queue_bytes_max = config.queue_bytes_max;
+  options.connections_max = std::min<std::size_t>(config.connections_max, connections_possible());
+  if (options.connections_max < config.connections_max) {
+    log(LogLevel::warning, "connections_limited",
+        {{"connections_max", std::uint64_t{options.connections_max}}, {"why", "RLIMIT_NOFILE"}});
+  }
+  options.header_timeout = config.header_timeout;
+  options.body_timeout = config.body_timeout;
+  options.idle_timeout = config.idle_timeout;
+  options.origins = config.origins;
+  options.index = index_text;
+  return options;
+}
+
+EmbeddedOptions engine_options(const Config& config, const Catalog& catalog) {
+  EmbeddedOptions options;
+  options.directory = config.data;
+  options.journal.durability = config.durability == "relaxed" ? Durability::relaxed : Durability::full;
+  options.journal.audit_age_max = std::chrono::duration_cast<std::chrono::hours>(config.audit_age);
+  options.journal.audit_bytes_max = config.audit_bytes;
+  options.journal.disk_reserve_bytes = config.disk_reserve_bytes;
+  options.tree.limits = config.limits;
+  options.tree.policy = [&catalog](std::string_view type) {
+    const catalog::LockPolicy& policy = catalog.policy(type);
+    return TypePolicy{policy.max_hold, policy.idle_takeover, policy.request_timeout};
+  };
+  return options;
+}
+
+class Node final : public ConnectionHandler {
+ public:
+  Node(const Config& config, Catalog catalog) : config_(config), catalog_(std::move(catalog)) {}
+
+  // Nothing, or why it does not start.
+  Result<void> start(NodeKeys keys, Micros began);
+  NodeExit run();
+
+ private:
+  void connected(ConnectionId connection, const WebSocketOpened& opened, Now now) override {
+    hub_->connected(connection, opened, now);
+  }
+  void message(ConnectionId connection, std::string_view text, Now now) override {
+    hub_->message(connection, text, now);
+  }
+  void disconnected(ConnectionId connection, Now now) override { hub_->disconnected(connection, now); }
+  void http(ExchangeId exchange, HttpRequest request, Now now) override {
+    hub_->http(exchange, std::move(request), now);
+  }
+  void http_gone(ExchangeId exchange, Now now) override { hub_->http_gone(exchange, now); }
+  void turn_end() override;
+
+  void tick();
+  void on_signal(int number);
+  void on_failed(const std::string& why);
+  void leave(NodeExit exit);
+  std::string metrics_text();
+  NamespaceIndex namespaces() const { return static_cast<NamespaceIndex>(engine_->namespace_names().size()); }
+
+  const Config& config_;
+  const Catalog catalog_;
+  OsSecrets secrets_;
+  Metrics metrics_;
+  Loop loop_;  // outlives all that posts to it
+  std::atomic<bool> woken_{false};
+  std::unique_ptr<EmbeddedEngine> engine_;
+  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<Hub> hub_;
+  std::unique_ptr<MeteredSink> sink_;
+  std::optional<Micros> drain_until_;
+  Micros ticked_{0};
+  Micros figures_asked_{0};
+  Micros watchdog_told_{0};
+  Micros watchdog_period_{0};
+  bool failed_ = false;
+  NodeExit exit_ = NodeExit::drained;
+};
+
+Result<void> Node::start(NodeKeys keys, Micros began) {
+  auto listen = parse_listen_address(config_.listen);
+  if (!listen) return tl::unexpected(listen.error());
+  EmbeddedOptions options = engine_options(config_, catalog_);
+  options.wake = [this] {
+    if (woken_.exchange(true)) return;  // one is on its way
+    loop_.post([this] {
+      woken_.store(false);
+      engine_->deliver();
+      loop_.at_turn_end();
+    });
+  };
+  auto engine = EmbeddedEngine::open(std::move(options), Loop::now().wall);
+  if (!engine) return tl::unexpected(engine.error());
+  engine_ = std::move(*engine);
+
+  GatewayOptions sockets = gateway_options(config_, *listen);
+  sockets.metrics_text = [this] { return metrics_text(); };
+  sockets.audit_json = [this](NamespaceIndex ns, const std::vector<std::pair<std::string, std::string>>& filters,
+                              std::string& next) {
+    const AuditSource source = [this, ns](const AuditFilter& filter, AuditCursor before, std::size_t limit) {
+      return engine_->audit(ns, filter, before, limit);
+    };
+    return audit_lines(source, filters, config_.limits.list_page_max, next);
+  };
+  gateway_ = std::make_unique<Gateway>(loop_, *this, std::move(sockets));
+  hub_ =
+      std::make_unique<Hub>(hub_options(config_, catalog_, std::move(keys)), catalog_, *engine_, *gateway_, secrets_);
+  sink_ = std::make_unique<MeteredSink>(*hub_, metrics_, [this](const std::string& why) { on_failed(why); });
+  engine_->attach(*sink_);
+
+  auto address = gateway_->listen();
+  if (!address) return tl::unexpected(address.error());
+  loop_.every(tick_period, [this] { tick(); });
+  loop_.on_signal([this](int number) { on_signal(number); });
+  watchdog_period_ = watchdog_period() / 3;
+
+  const auto ready_ms = to_ms(Loop::now().monotonic - began);
+  std::printf("listening on http://%s\nready in %lld ms\n", address->text().c_str(), static_cast<long long>(ready_ms));
+  std::fflush(stdout);
+  log(LogLevel::info, "ready",
+      {{"listen", address->text()},
+       {"data", config_.data},
+       {"durability", config_.durability},
+       {"dev", config_.dev},
+       {"ms", std::int64_t{ready_ms}}});
+  notify_service_manager("READY=1");
+  return {};
+}
+
+NodeExit Node::run() {
+  tick();
+  loop_.run();
+  // What is still in the engine is committed; nobody is left to be told.
+  if (!failed_) engine_->stop();
+  log(LogLevel::info, "stopped", {{"exit", static_cast<int>(exit_)}});
+  return exit_;
+}
+
+void Node::turn_end() {
+  sink_->flushed(Loop::now().monotonic);
+  engine_->flush();
+}
+
+void Node::tick() {
+  const Now now = Loop::now();
+  if (ticked_ != Micros{0})
+    metrics_.tick_late(std::max(0.0, std::chrono::duration<double>(now.monotonic - ticked_ - tick_period).count()));
+  ticked_ = now.monotonic;
+  if (failed_) return leave(NodeExit::engine_failed);
+  // Asked first: the tick itself gives the engine something to do.
+  const bool settled = hub_->idle() && gateway_->empty() && !engine_->busy();
+  if (drain_until_ && (settled || now.monotonic >= *drain_until_)) return leave(NodeExit::drained);
+  hub_->tick(now);
+  gateway_->tick();
+  if (now.monotonic - figures_asked_ >= figures_period) {
+    figures_asked_ = now.monotonic;
+    sink_->ask_figures(*engine_, namespaces(), now.wall);
+  }
+  if (watchdog_period_ > Micros{0} && now.monotonic - watchdog_told_ >= watchdog_period_) {
+    watchdog_told_ = now.monotonic;
+    notify_service_manager("WATCHDOG=1");
+  }
+  loop_.at_turn_end();
+}
+
+void Node::on_signal(int number) {
+  if (drain_until_) {
+    log(LogLevel::warning, "stopped_at_once", {{"signal", number}});
+    std::_Exit(128 + number);
+  }
+  const Now now = Loop::now();
+  log(LogLevel::info, "draining", {{"signal", number}, {"window_ms", std::int64_t{config_.drain.count()}}});
+  notify_service_manager("STOPPING=1");
+  drain_until_ = now.monotonic + config_.drain + drain_patience;
+  hub_->drain(config_.drain, now);
+  gateway_->drain();
+  loop_.at_turn_end();
+}
+
+// Called from within the engine: only remember. The answers that the hub gives now go out at the end of this turn,
+// and the next tick leaves.
+void Node::on_failed(const std::string& why) {
+  failed_ = true;
+  log(LogLevel::error, "engine_failed", {{"why", why}});
+  loop_.at_turn_end();
+}
+
+void Node::leave(NodeExit exit) {
+  exit_ = exit;
+  gateway_->stop_listening();
+  gateway_->close_all();
+  loop_.stop();
+}
+
+std::string Node::metrics_text() {
+  const GatewayCounts counts = gateway_->counts();
+  SocketTotals totals;
+  totals.connections = counts.connections;
+  totals.websockets = counts.websockets;
+  totals.accepted = counts.accepted;
+  totals.refused = counts.refused;
+  totals.bytes_in = counts.bytes_in;
+  totals.bytes_out = counts.bytes_out;
+  totals.http_requests = counts.http_requests;
+  totals.messages_in = counts.messages_in;
+  totals.messages_out = counts.messages_out;
+  totals.queue_drops = counts.queue_drops;
+  metrics_.set(totals);
+  std::string why;
+  metrics_.set_ready(!drain_until_ && engine_->ready(why));
+  return metrics_.text();
+}
+
+}  // namespace
+
+NodeExit run_node(const Config& config) {
+  const Micros began = Loop::now().monotonic;
+  LogLevel level = LogLevel::info;
+  if (log_level_from_name(config.log_level, level)) set_log_level(level);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  const auto failed = [](const Error& error) {
+    std::fprintf(stderr, "holdfastd: %s\n", error.detail.c_str());
+    return NodeExit::start_failed;
+  };
+  auto catalog = open_catalog(config);
+  if (!catalog) return failed(catalog.error());
+  if (auto made = make_directory(config.data); !made) return failed(made.error());
+  auto keys = open_keys(config, DevKey::make);
+  if (!keys) return failed(keys.error());
+  Node node(config, std::move(*catalog));
+  if (auto started = node.start(std::move(*keys), began); !started) return failed(started.error());
+  return node.run();
+}
+
+}  // namespace hf

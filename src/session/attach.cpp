@@ -1,0 +1,157 @@
+#include <algorithm>
+
+#include "session/hub_state.h"
+#include "wire/json_writer.h"
+#include "wire/websocket.h"
+
+namespace hf {
+
+void Hub::State::attach(ConnectionId id, Connection& c, SessionId session, std::uint64_t seq) {
+  Live& live = sessions[session];
+  const ConnectionId former = live.connection;
+  live.connection = id;
+  live.seq = std::max(live.seq, seq);
+  live.ns = c.who->ns;
+  if (former == id) return;
+  c.sessions.push_back(session);
+  if (!c.pinging) {
+    c.pinging = true;
+    c.heard = now.monotonic;
+    pings.push_back({now.monotonic + options.ping_every, id});
+  }
+  const auto found = connections.find(former);
+  if (found == connections.end()) return;
+  // Taken over: what was watched is asked for anew by the window that has it now.
+  watchers.remove_all(live.ns, Watcher::of(session));
+  Connection& old = found->second;
+  old.sessions.erase(std::remove(old.sessions.begin(), old.sessions.end(), session), old.sessions.end());
+  if (old.session == session) old.session = SessionId{};
+  if (old.sessions.empty() && old.opening == 0) {
+    shut(former, close_code::replaced, "replaced");
+    return;
+  }
+  scratch.clear();
+  JsonWriter json(scratch);
+  json.begin_object()
+      .field("event", "session.ended")
+      .key("session")
+      .id(session)
+      .field("reason", "replaced")
+      .end_object();
+  transport.send(former, scratch);
+}
+
+void Hub::State::detach(SessionId session) {
+  const auto found = sessions.find(session);
+  if (found == sessions.end()) return;
+  watchers.remove_all(found->second.ns, Watcher::of(session));
+  if (const auto carrier = connections.find(found->second.connection); carrier != connections.end()) {
+    Connection& c = carrier->second;
+    c.sessions.erase(std::remove(c.sessions.begin(), c.sessions.end(), session), c.sessions.end());
+    if (c.session == session) c.session = SessionId{};
+  }
+  found->second.connection = 0;
+  if (found->second.in_flight == 0) sessions.erase(found);
+}
+
+void Hub::State::unwatch_unseen(SessionId session, const Bearer& who) {
+  for (const Target& bill : watchers.watched_by(Watcher::of(session))) {
+    if (!who.rights->allows(Right::lock_view, bill.type())) watchers.remove(who.ns, bill, Watcher::of(session));
+  }
+}
+
+void Hub::State::uncount(SessionId counted) {
+  const auto found = sessions.find(counted);
+  if (found == sessions.end()) return;
+  if (found->second.in_flight > 0) --found->second.in_flight;
+  if (found->second.in_flight == 0 && found->second.connection == 0) sessions.erase(found);
+}
+
+void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
+  const auto found = connections.find(errand.call.peer);
+  if (found == connections.end()) {
+    // Nobody ever learns of a session opened for a socket that is gone: it must not block the user's limit.
+    if (std::holds_alternative<SessionOpened>(outcome)) {
+      engine.submit(errand.call.who->ns, 0, EndSession{caller_of(errand.call), errand.opened}, now.wall);
+    }
+    return;
+  }
+  Connection& c = found->second;
+  --c.opening;
+  if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) {
+    if (c.session == errand.opened) c.session = c.sessions.empty() ? SessionId{} : c.sessions.front();
+    if (c.sessions.empty() && c.opening == 0) {
+      c.greeted = false;
+      c.hello_by = now.monotonic + options.hello_within;
+      hellos.push_back({c.hello_by, errand.call.peer});
+    }
+    refuse(errand.call, *refusal);
+    return;
+  }
+  Welcome welcome;
+  welcome.session = errand.opened;
+  welcome.secret = errand.secret;
+  welcome.node = options.node;
+  welcome.rights = c.who->rights->texts();
+  welcome.resumed = errand.resumed;
+  if (const SessionOpened* opened = std::get_if<SessionOpened>(&outcome)) {
+    welcome.lease = opened->lease;
+    welcome.seq = opened->seq;
+  } else if (SessionResumed* resumed = std::get_if<SessionResumed>(&outcome)) {
+    welcome.lease = resumed->state.lease;
+    welcome.seq = resumed->state.seq;
+    welcome.state = std::move(resumed->state);
+  }
+  if (c.session.is_nil()) c.session = errand.opened;
+  attach(errand.call.peer, c, errand.opened, welcome.seq);
+  scratch.clear();
+  encode_welcome(scratch, welcome, view_of(Face::websocket, c.language, *c.who));
+  transport.send(errand.call.peer, scratch);
+}
+
+void Hub::State::open_answered(Errand& errand, Outcome& outcome) {
+  SessionOpened* opened = std::get_if<SessionOpened>(&outcome);
+  if (errand.call.face == Face::http) {
+    if (opened != nullptr && errand.gone && !errand.call.repeatable) {
+      engine.submit(errand.call.who->ns, 0, EndSession{caller_of(errand.call), opened->session}, now.wall);
+    }
+    answer(errand, outcome);
+    return;
+  }
+  const auto found = connections.find(errand.call.peer);
+  if (found == connections.end()) {
+    if (opened != nullptr && !errand.call.repeatable) {
+      engine.submit(errand.call.who->ns, 0, EndSession{caller_of(errand.call), opened->session}, now.wall);
+    }
+    return;
+  }
+  --found->second.opening;
+  if (opened != nullptr) {
+    attach(errand.call.peer, found->second, opened->session, opened->seq);
+    if (found->second.session.is_nil()) found->second.session = opened->session;
+  }
+  answer(errand, outcome);
+}
+
+void Hub::State::pong_answered(const Errand& errand, const Outcome& outcome) {
+  const Refusal* refusal = std::get_if<Refusal>(&outcome);
+  if (const Renewed* renewed = std::get_if<Renewed>(&outcome)) {
+    if (const auto live = sessions.find(errand.opened); live != sessions.end()) {
+      live->second.seq = std::max(live->second.seq, renewed->seq);
+    }
+  }
+  const auto found = connections.find(errand.call.peer);
+  if (found == connections.end()) return;
+  if (refusal != nullptr && refusal->code == Code::session_gone) {
+    // Its end was missed (another node's, or a restart): it is told now, and holds up the others no longer.
+    const Event ended = SessionEnded{errand.opened, EndReason::expired};
+    push(errand.opened, 0, ended);
+    detach(errand.opened);
+  }
+  Connection& c = found->second;
+  if (c.pong != errand.n || c.pong_left == 0) return;
+  if (refusal != nullptr && refusal->code != Code::session_gone) c.pong_failed = true;
+  if (--c.pong_left == 0 && !c.pong_failed) c.acked = errand.n;
+}
+
+}  // namespace hf

@@ -1,0 +1,279 @@
+#include <algorithm>
+
+#include "session/http_routes.h"
+#include "session/hub_state.h"
+#include "wire/json_writer.h"
+
+namespace hf {
+
+using session::bearer_token;
+using session::find_route;
+using session::Page;
+
+namespace {
+
+constexpr std::string_view problem_type = "application/problem+json";
+
+bool is_json(std::string_view content_type) noexcept {
+  return content_type.empty() || content_type.substr(0, content_type.find(';')) == "application/json";
+}
+
+HttpResponse problem(const Error& error, Language language) {
+  HttpResponse response;
+  response.status = code_http_status(error.code);
+  response.content_type = problem_type;
+  response.body = encode_problem(error, language);
+  return response;
+}
+
+HttpResponse method_not_allowed(std::string allow) {
+  HttpResponse response;
+  response.status = 405;
+  response.content_type = problem_type;
+  JsonWriter(response.body)
+      .begin_object()
+      .field("type", "about:blank")
+      .field("title", "This path has no such method.")
+      .key("status")
+      .number(405)
+      .field("code", "invalid")
+      .field("detail", "Methods of this path: " + allow)
+      .end_object();
+  response.headers.emplace_back("Allow", std::move(allow));
+  return response;
+}
+
+// What the fields of an HTTP request come to: body, then query, then path, each overriding.
+Result<Fields> fields_of(Op op, const HttpRequest& request, const session::RouteFound& found,
+                         const ParseLimits& limits) {
+  auto fields = parse_fields(op, request.body, limits);
+  if (!fields) return fields;
+  for (const auto& [name, value] : request.query) {
+    if (auto set = set_field(*fields, name, value, limits); !set) return tl::unexpected(std::move(set.error()));
+  }
+  for (const auto& [name, value] : found.fields) {
+    if (auto set = set_field(*fields, name, value, limits); !set) return tl::unexpected(std::move(set.error()));
+  }
+  if (!request.idempotency_key.empty()) {
+    std::string* const request_id = request_id_field(*fields);
+    if (request_id != nullptr && !request_id->empty() && *request_id != request.idempotency_key) {
+      return fail(Code::invalid, "Idempotency-Key and request_id are the same thing, but differ.", "request_id");
+    }
+    if (request_id != nullptr) {
+      if (request.idempotency_key.size() > request_id_bytes_max)
+        return fail(Code::too_large, "A request id has up to 64 bytes.", "request_id");
+      *request_id = request.idempotency_key;
+    }
+  }
+  if (auto whole = check_fields(*fields); !whole) return tl::unexpected(std::move(whole.error()));
+  return fields;
+}
+
+}  // namespace
+
+void Hub::State::http(ExchangeId id, HttpRequest& request) {
+  const Language language = language_of(request.accept_language);
+  Exchange exchange;
+  exchange.language = language;
+  exchanges.insert_or_assign(id, std::move(exchange));
+  const auto found = find_route(request.method, request.path);
+  if (found.route == nullptr) {
+    return respond(id, found.allow.empty() ? problem(Error{Code::not_found, "There is no such path.", {}}, language)
+                                           : method_not_allowed(found.allow));
+  }
+  switch (found.route->page) {
+    case Page::operation: break;
+    case Page::health: return respond(id, 200, R"({"status":"live"})");
+    case Page::ready: {
+      std::string why;
+      const bool is_ready = ready(why);
+      std::string body;
+      JsonWriter(body).begin_object().field("status", is_ready ? "ready" : "not_ready").some("why", why).end_object();
+      return respond(id, is_ready ? 200 : 503, std::move(body));
+    }
+    case Page::metrics: {
+      HttpResponse response;
+      response.content_type = "text/plain; version=0.0.4";
+      response.body = transport.metrics_text();
+      return respond(id, std::move(response));
+    }
+    case Page::dev_token: return dev_token(id, request, language);
+    case Page::login: return login(id, request, language);
+    case Page::login_code: return login_code(id, request, language);
+    case Page::logout: return logout(id, request, language);
+  }
+
+  std::string_view token;
+  auto who = bearer_of(request, token);
+  if (!who) return respond_error(id, who.error(), language);
+  // A browser sends other content types across origins without asking; a bearer token it cannot send so.
+  if (!request.body.empty() && request.authorization.empty() && !is_json(request.content_type)) {
+    return respond_error(id, Error{Code::invalid, "Send the body as application/json.", "Content-Type"}, language);
+  }
+  ParseLimits limits;
+  limits.targets_max = options.limits.targets_per_acquire_max;
+  const Op op = found.route->op;
+  auto fields = fields_of(op, request, found, limits);
+  if (!fields) return respond_error(id, fields.error(), language);
+
+  Exchange& kept = exchanges.find(id)->second;
+  kept.who = *who;
+  if (op == Op::catalog_get) {
+    load_catalog_body();
+    HttpResponse response;
+    response.headers.emplace_back("ETag", catalog_etag);
+    if (request.if_none_match == catalog_etag) {
+      response.status = 304;
+      response.content_type.clear();
+    } else {
+      response.body = catalog_body;
+    }
+    return respond(id, std::move(response));
+  }
+  Call call;
+  call.face = Face::http;
+  call.language = language;
+  call.peer = id;
+  call.who = std::move(*who);
+  perform(call, *fields);
+}
+
+Result<Hub::State::BearerPtr> Hub::State::bearer_of(const HttpRequest& request, std::string_view& token) {
+  if (!request.authorization.empty()) {
+    token = bearer_token(request.authorization);
+    return identities.of_repeated_token(token, now.wall);
+  }
+  token = session::cookie_value(request.cookie, session::login_cookie);
+  // A page of another origin can make the browser send our cookie; what changes something must come from our own.
+  const bool changes = request.method != "GET" && request.method != "HEAD";
+  const bool foreign = !request.origin.empty() && !session::is_same_origin(request.origin, request.host);
+  if (!token.empty() && (foreign || (changes && request.origin.empty()))) {
+    return fail(Code::forbidden, "A signed-in browser may ask for changes from this server's own pages only.",
+                "Origin");
+  }
+  return identities.of_repeated_token(token, now.wall);
+}
+
+void Hub::State::http_gone(ExchangeId id) {
+  const auto found = exchanges.find(id);
+  if (found == exchanges.end()) return;
+  const Exchange exchange = std::move(found->second);
+  exchanges.erase(found);
+  switch (exchange.state) {
+    case Exchange::State::asked:
+      if (Errand* errand = errands.find(exchange.ticket); errand != nullptr) errand->gone = true;
+      return;
+    case Exchange::State::streaming: watchers.remove_all(exchange.who->ns, Watcher::of_stream(id)); return;
+    case Exchange::State::waiting: break;
+  }
+  const auto wait = waits.find(exchange.wait);
+  wait->second.erase(std::remove(wait->second.begin(), wait->second.end(), id), wait->second.end());
+  if (!wait->second.empty()) return;
+  waits.erase(wait);
+  if (exchange.repeatable || !failed.empty()) return;
+  Errand cancel;
+  cancel.call.who = exchange.who;
+  cancel.op = Op::lock_cancel_wait;
+  cancel.step = Step::cancel_wait;
+  CancelWait command{caller_of(cancel.call), exchange.session, exchange.wait};
+  engine.submit(exchange.who->ns, errands.put(std::move(cancel)), std::move(command), now.wall);
+}
+
+void Hub::State::respond(ExchangeId id, int status, std::string body) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  respond(id, std::move(response));
+}
+
+void Hub::State::respond(ExchangeId id, HttpResponse response) {
+  if (exchanges.erase(id) == 0) return;
+  transport.respond(id, std::move(response));
+}
+
+void Hub::State::respond_refusal(ExchangeId id, const Refusal& refusal, const View& view) {
+  HttpResponse response;
+  response.status = code_http_status(refusal.code);
+  response.content_type = problem_type;
+  response.body = encode_problem(refusal, view);
+  if (response.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (response.status == 429 || response.status == 503) {
+    response.headers.emplace_back(
+        "Retry-After", std::to_string(std::max<std::int64_t>(1, (refusal.retry_after.count() + 999) / 1000)));
+  }
+  respond(id, std::move(response));
+}
+
+void Hub::State::respond_error(ExchangeId id, const Error& error, Language language) {
+  HttpResponse response = problem(error, language);
+  if (response.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (response.status == 429 || response.status == 503) response.headers.emplace_back("Retry-After", "1");
+  respond(id, std::move(response));
+}
+
+void Hub::State::wait_on(const Errand& errand, const Queued& queued) {
+  const auto found = exchanges.find(errand.call.peer);
+  if (found == exchanges.end()) return;
+  Exchange& exchange = found->second;
+  exchange.state = Exchange::State::waiting;
+  exchange.repeatable = errand.call.repeatable;
+  exchange.wait = queued.wait;
+  exchange.position = queued.position;
+  exchange.session = errand.session;
+  waits[queued.wait].push_back(errand.call.peer);
+  http_waits.push_back({now.monotonic + (draining ? Millis{0} : options.http_wait_max), errand.call.peer});
+}
+
+void Hub::State::exchanges_due() {
+  while (!http_waits.empty() && (draining || http_waits.front().at <= now.monotonic)) {
+    const ExchangeId id = http_waits.front().id;
+    http_waits.pop_front();
+    const auto found = exchanges.find(id);
+    if (found == exchanges.end() || found->second.state != Exchange::State::waiting) continue;
+    const Exchange& exchange = found->second;
+    if (const auto wait = waits.find(exchange.wait); wait != waits.end()) {
+      wait->second.erase(std::remove(wait->second.begin(), wait->second.end(), id), wait->second.end());
+      if (wait->second.empty()) waits.erase(wait);
+    }
+    const Outcome waiting = Queued{exchange.wait, exchange.position};
+    std::string body;
+    append_outcome(body, Op::lock_acquire, waiting, view_of(Face::http, exchange.language, *exchange.who));
+    respond(id, http_status_of(Op::lock_acquire, waiting), std::move(body));
+  }
+  while (!streams.empty() && (draining || streams.front().at <= now.monotonic)) {
+    const ExchangeId id = streams.front().id;
+    streams.pop_front();
+    const auto found = exchanges.find(id);
+    if (found == exchanges.end()) continue;
+    if (draining || expired(*found->second.who)) {
+      end_stream(id);
+      continue;
+    }
+    transport.stream(id, ": still here\n\n");
+    streams.push_back({now.monotonic + options.ping_every, id});
+  }
+}
+
+void Hub::State::begin_stream(const Call& call, const Checked& now_state) {
+  const auto found = exchanges.find(call.peer);
+  if (found == exchanges.end()) return;
+  if (draining) return respond_error(call.peer, Error{Code::draining, {}, {}}, call.language);
+  found->second.state = Exchange::State::streaming;
+  for (const CheckItem& item : now_state.items) watchers.add(call.who->ns, item.target, Watcher::of_stream(call.peer));
+  transport.begin_stream(call.peer);
+  scratch.assign("event: watch\ndata: ");
+  append_outcome(scratch, Op::watch, Outcome(now_state), view_of(Face::http, call.language, *call.who));
+  scratch.append("\n\n");
+  transport.stream(call.peer, scratch);
+  streams.push_back({now.monotonic + options.ping_every, call.peer});
+}
+
+void Hub::State::end_stream(ExchangeId id) {
+  const auto found = exchanges.find(id);
+  if (found == exchanges.end()) return;
+  watchers.remove_all(found->second.who->ns, Watcher::of_stream(id));
+  exchanges.erase(found);
+  transport.end_stream(id);
+}
+
+}  // namespace hf

@@ -1,0 +1,477 @@
+// HTTP's own rules: identity without a connection, waiting with an open response, streams, signing in. If one were
+// false, a crashed client would block a bill, or a page of another site could act as the signed-in user.
+#include "session/http_routes.h"
+#include "session/hub_fixture_test.h"
+
+namespace hf::test {
+namespace {
+
+class HubHttp : public HubTest {
+ protected:
+  std::string acquire_body(const std::string& session, const std::string& target, const std::string& more = "") {
+    return R"({"session":")" + session + R"(","targets":[")" + target + "\"]" + more + "}";
+  }
+};
+
+TEST_F(HubHttp, a_lock_lives_from_201_to_its_release) {
+  start();
+  const std::string li = token("li");
+  const std::string session = open_session(li);
+  const auto granted = http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1001"));
+  EXPECT_EQ(status, 201);
+  const std::string lock = text(granted, "lock");
+  EXPECT_EQ(text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1001")), "again"), "true");
+  EXPECT_EQ(text(http("GET", "/v1/locks/" + lock, li), "holds"), "2");
+  EXPECT_EQ(text(http("GET", "/v1/locks?type=SaleOrder&limit=10", li), "locks.0.lock"), lock);
+  EXPECT_EQ(text(http("DELETE", "/v1/locks/" + lock + "?session=" + session, li), "holds"), "1");
+  EXPECT_EQ(text(http("DELETE", "/v1/locks/" + lock + "?session=" + session + "&all=true", li), "released"), "true");
+  EXPECT_EQ(text(http("DELETE", "/v1/locks/" + lock + "?session=" + session, li), "already_released"), "true");
+  EXPECT_EQ(status, 200);
+}
+
+TEST_F(HubHttp, a_conflict_is_423_problem_json_in_the_readers_language) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  http("POST", "/v1/locks", li, acquire_body(open_session(li), "SaleOrder:1"));
+  HttpRequest r = request("POST", "/v1/locks", wang, acquire_body(open_session(wang), "SaleOrder:1"));
+  r.accept_language = "zh-CN";
+  const auto refused = http(r);
+  EXPECT_EQ(status, 423);
+  EXPECT_EQ(content_type, "application/problem+json");
+  EXPECT_EQ(text(refused, "status"), "423");
+  EXPECT_EQ(text(refused, "code"), "locked");
+  EXPECT_EQ(text(refused, "title"), code_sentence_zh(Code::locked));
+  EXPECT_EQ(text(refused, "conflicts.0.holder.user"), "li");
+}
+
+TEST_F(HubHttp, sessions_are_opened_renewed_listed_and_ended) {
+  start();
+  const std::string li = token("li");
+  const auto opened = http("POST", "/v1/sessions", li, R"({"client":"script","lease_ms":60000})");
+  EXPECT_EQ(status, 201);
+  EXPECT_EQ(text(opened, "lease_ms"), "60000");
+  EXPECT_EQ(text(opened, "secret").size(), 26u);
+  const std::string session = text(opened, "session");
+  EXPECT_EQ(text(http("POST", "/v1/sessions/" + session + "/heartbeat", li, R"({"idle_ms":5})"), "locks"), "[]");
+  EXPECT_EQ(text(http("GET", "/v1/sessions", li), "sessions.0.session"), session);
+  EXPECT_EQ(text(http("GET", "/v1/sessions/" + session, li), "user"), "li");
+  http("GET", "/v1/sessions/" + session, token("wang"));
+  EXPECT_EQ(status, 403);
+  EXPECT_EQ(text(http("DELETE", "/v1/sessions/" + session, li), "released"), "0");
+  http("GET", "/v1/sessions/" + session, li);
+  EXPECT_EQ(status, 401);
+  http("POST", "/v1/sessions", li, R"({"lease_ms":9999})");
+  EXPECT_EQ(status, 400);
+  http("POST", "/v1/sessions", li, R"({"lease_ms":1800001})");
+  EXPECT_EQ(status, 400);
+}
+
+TEST_F(HubHttp, a_request_without_a_good_token_is_401_with_a_challenge) {
+  start();
+  for (const std::string& bad : {std::string(), std::string("x"), token("li") + "x"}) {
+    http("GET", "/v1/locks", bad);
+    EXPECT_EQ(status, 401);
+    EXPECT_EQ(header("WWW-Authenticate"), "Bearer");
+  }
+  HttpRequest r = request("GET", "/v1/locks");
+  r.authorization = "Basic bGk6bGk=";
+  http(r);
+  EXPECT_EQ(status, 401);
+  const std::string brief = token("li", {"lock.view"}, "default", Millis(1'000));
+  http("GET", "/v1/locks", brief);
+  EXPECT_EQ(status, 200);
+  advance(Millis(40'000));
+  http("GET", "/v1/locks", brief);
+  EXPECT_EQ(status, 401) << "a remembered token expires all the same";
+}
+
+TEST_F(HubHttp, unknown_paths_are_404_and_unknown_methods_405_with_what_is_allowed) {
+  start();
+  http("GET", "/v1/nothing", token("li"));
+  EXPECT_EQ(status, 404);
+  EXPECT_EQ(content_type, "application/problem+json");
+  const auto answer = http("PUT", "/v1/locks", token("li"));
+  EXPECT_EQ(status, 405);
+  EXPECT_EQ(header("Allow"), "POST, GET");
+  EXPECT_EQ(text(answer, "status"), "405");
+  http("GET", "/v1/locks/check", token("li"));
+  EXPECT_EQ(status, 405);
+}
+
+TEST_F(HubHttp, malformed_bodies_and_fields_are_400_naming_the_field) {
+  start();
+  const std::string li = token("li");
+  EXPECT_EQ(text(http("POST", "/v1/locks", li, R"({"targets":["SaleOrder:1"]})"), "field"), "session");
+  EXPECT_EQ(text(http("POST", "/v1/locks", li, R"({"session":"x","targets":["SaleOrder:1"]})"), "field"), "session");
+  EXPECT_EQ(text(http("GET", "/v1/locks?limit=many", li), "field"), "limit");
+  EXPECT_EQ(status, 400);
+  http("POST", "/v1/locks", li, "[");
+  EXPECT_EQ(status, 400);
+}
+
+TEST_F(HubHttp, a_signed_in_browser_sends_json_or_nothing) {
+  start();
+  HttpRequest r = request("POST", "/v1/sessions", "", "{}");
+  r.cookie = "holdfast=" + token("li");
+  r.origin = "http://localhost:7420";
+  r.content_type = "text/plain";  // what a form of any page can send
+  EXPECT_EQ(text(http(r), "field"), "Content-Type");
+  r.content_type = "application/json; charset=utf-8";
+  http(r);
+  EXPECT_EQ(status, 201);
+  // A bearer token is nothing that a browser adds by itself: a script may leave its tool's default.
+  r = request("POST", "/v1/sessions", token("li"), "{}");
+  r.content_type = "application/x-www-form-urlencoded";
+  http(r);
+  EXPECT_EQ(status, 201);
+}
+
+// ---------------------------------------------------------------------------------------------- waiting
+
+TEST_F(HubHttp, a_waiting_acquire_keeps_the_response_open_until_it_is_granted) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string session = open_session(li);
+  const std::string lock = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "lock");
+  const ExchangeId waiting =
+      send(request("POST", "/v1/locks", wang, acquire_body(open_session(wang), "SaleOrder:1", R"(,"wait_ms":600000)")));
+  pass(Millis(5'000));
+  answer_of(waiting);
+  EXPECT_EQ(status, -1);
+  http("DELETE", "/v1/locks/" + lock + "?session=" + session, li);
+  EXPECT_EQ(text(answer_of(waiting), "user"), "wang");
+  EXPECT_EQ(status, 201);
+}
+
+TEST_F(HubHttp, after_sixty_seconds_the_wait_is_202_and_a_repeat_goes_on_with_it) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string session = open_session(li);
+  const std::string lock = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "lock");
+  HttpRequest r =
+      request("POST", "/v1/locks", wang, acquire_body(open_session(wang), "SaleOrder:1", R"(,"wait_ms":600000)"));
+  r.idempotency_key = "w1";
+  const ExchangeId first = send(r);
+  pass(Millis(59'900));
+  answer_of(first);
+  EXPECT_EQ(status, -1);
+  pass(Millis(200));
+  const auto waiting = answer_of(first);
+  EXPECT_EQ(status, 202);
+  EXPECT_EQ(text(waiting, "position"), "1");
+  const ExchangeId second = send(r);
+  answer_of(second);
+  EXPECT_EQ(status, -1);
+  http("DELETE", "/v1/locks/" + lock + "?session=" + session, li);
+  EXPECT_EQ(text(answer_of(second), "lock"), text(waiting, "wait"));
+  EXPECT_EQ(status, 201);
+  EXPECT_EQ(text(http(r), "lock"), text(waiting, "wait")) << "one more repeat tells the same grant";
+}
+
+TEST_F(HubHttp, a_wait_whose_time_is_over_is_423) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  http("POST", "/v1/locks", li, acquire_body(open_session(li), "SaleOrder:1"));
+  const ExchangeId waiting =
+      send(request("POST", "/v1/locks", wang, acquire_body(open_session(wang), "SaleOrder:1", R"(,"wait_ms":2000)")));
+  pass(Millis(2'300));
+  EXPECT_EQ(text(answer_of(waiting), "code"), "locked");
+  EXPECT_EQ(status, 423);
+}
+
+TEST_F(HubHttp, a_wait_ends_with_its_session) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string wang_session = open_session(wang);
+  http("POST", "/v1/locks", li, acquire_body(open_session(li), "SaleOrder:1"));
+  const ExchangeId waiting =
+      send(request("POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:1", R"(,"wait_ms":600000)")));
+  http("DELETE", "/v1/sessions/" + wang_session, wang);
+  EXPECT_EQ(text(answer_of(waiting), "code"), "session_gone");
+}
+
+TEST_F(HubHttp, a_closed_connection_without_a_request_id_cancels_its_wait) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string session = open_session(li), wang_session = open_session(wang);
+  http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1"));
+  const ExchangeId waiting =
+      send(request("POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:1", R"(,"wait_ms":600000)")));
+  EXPECT_EQ(http("GET", "/v1/sessions/" + wang_session, wang).at("waits").as_array().size(), 1u);
+  hub->http_gone(waiting, now);
+  engine.pump();
+  EXPECT_EQ(http("GET", "/v1/sessions/" + wang_session, wang).at("waits").as_array().size(), 0u);
+}
+
+TEST_F(HubHttp, a_closed_connection_with_a_request_id_keeps_its_wait) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string wang_session = open_session(wang);
+  http("POST", "/v1/locks", li, acquire_body(open_session(li), "SaleOrder:1"));
+  const ExchangeId waiting = send(request(
+      "POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:1", R"(,"wait_ms":600000,"request_id":"w")")));
+  hub->http_gone(waiting, now);
+  engine.pump();
+  EXPECT_EQ(http("GET", "/v1/sessions/" + wang_session, wang).at("waits").as_array().size(), 1u);
+}
+
+TEST_F(HubHttp, a_grant_that_could_not_be_delivered_is_released) {
+  start();
+  const std::string li = token("li");
+  const std::string session = open_session(li);
+  hub->http(++exchanges, request("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), now);
+  hub->http_gone(exchanges, now);  // before the engine has decided
+  engine.pump();
+  EXPECT_FALSE(transport.responses.contains(exchanges));
+  EXPECT_EQ(http("GET", "/v1/sessions/" + session, li).at("locks").as_array().size(), 0u);
+}
+
+TEST_F(HubHttp, a_wait_decided_for_a_closed_connection_is_cancelled_and_a_grant_made_meanwhile_released) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string session = open_session(li), wang_session = open_session(wang);
+  const std::string lock = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "lock");
+  const ExchangeId waiting =
+      send(request("POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:1", R"(,"wait_ms":600000)")));
+  // The release is on its way when the waiter's connection closes: the cancel meets a grant.
+  hub->http(++exchanges, request("DELETE", "/v1/locks/" + lock + "?session=" + session, li), now);
+  hub->http_gone(waiting, now);
+  engine.pump();
+  EXPECT_EQ(http("GET", "/v1/sessions/" + wang_session, wang).at("locks").as_array().size(), 0u);
+  EXPECT_EQ(http("GET", "/v1/locks", li).at("locks").as_array().size(), 0u);
+}
+
+TEST_F(HubHttp, a_session_opened_for_a_closed_connection_is_ended) {
+  start();
+  const std::string li = token("li");
+  hub->http(++exchanges, request("POST", "/v1/sessions", li), now);
+  hub->http_gone(exchanges, now);
+  engine.pump();
+  EXPECT_EQ(http("GET", "/v1/sessions", li).at("sessions").as_array().size(), 0u);
+}
+
+TEST_F(HubHttp, a_wait_is_cancelled_by_its_id) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string wang_session = open_session(wang);
+  http("POST", "/v1/locks", li, acquire_body(open_session(li), "SaleOrder:1"));
+  const ExchangeId waiting =
+      send(request("POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:1", R"(,"wait_ms":600000)")));
+  const std::string wait = text(http("GET", "/v1/sessions/" + wang_session, wang), "waits.0.wait");
+  http("DELETE", "/v1/waits/" + wait + "?session=" + wang_session, wang);
+  EXPECT_EQ(status, 200);
+  EXPECT_EQ(text(answer_of(waiting), "code"), "request_gone");
+}
+
+TEST_F(HubHttp, a_request_id_in_header_and_body_must_be_one) {
+  start();
+  const std::string li = token("li");
+  HttpRequest r =
+      request("POST", "/v1/locks", li, acquire_body(open_session(li), "SaleOrder:1", R"(,"request_id":"a")"));
+  r.idempotency_key = "b";
+  EXPECT_EQ(text(http(r), "field"), "request_id");
+  r.idempotency_key = std::string(65, 'x');
+  r.body = acquire_body(open_session(li), "SaleOrder:1");
+  EXPECT_EQ(text(http(r), "code"), "too_large");
+  r.idempotency_key = "a";
+  const std::string lock = text(http(r), "lock");
+  EXPECT_EQ(status, 201);
+  EXPECT_EQ(text(http(r), "lock"), lock);
+}
+
+TEST_F(HubHttp, a_drain_answers_who_waits_and_keeps_his_place) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string wang_session = open_session(wang);
+  http("POST", "/v1/locks", li, acquire_body(open_session(li), "SaleOrder:1"));
+  const ExchangeId waiting =
+      send(request("POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:1", R"(,"wait_ms":600000)")));
+  const ExchangeId stream = send(request("GET", "/v1/watch?targets=SaleOrder:1", li));
+  hub->drain(Millis(100), now);
+  answer_of(waiting);
+  EXPECT_EQ(status, 202);
+  EXPECT_TRUE(transport.stream_ended[stream]);
+  EXPECT_TRUE(hub->idle());
+  EXPECT_EQ(http("GET", "/v1/sessions/" + wang_session, wang).at("waits").as_array().size(), 1u);
+  http("GET", "/readyz");
+  EXPECT_EQ(status, 503);
+  http("POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:2"));
+  EXPECT_EQ(status, 503);
+  EXPECT_EQ(header("Retry-After"), "1");
+}
+
+TEST_F(HubHttp, a_failed_engine_answers_who_waits_with_unknown_outcome) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  http("POST", "/v1/locks", li, acquire_body(open_session(li), "SaleOrder:1"));
+  const ExchangeId waiting =
+      send(request("POST", "/v1/locks", wang, acquire_body(open_session(wang), "SaleOrder:1", R"(,"wait_ms":600000)")));
+  hub->on_failed("torn file");
+  EXPECT_EQ(text(answer_of(waiting), "code"), "unknown_outcome");
+  EXPECT_EQ(status, 504);
+  EXPECT_EQ(text(http("GET", "/readyz"), "why"), "torn file");
+}
+
+// ---------------------------------------------------------------------------------------------- streams
+
+TEST_F(HubHttp, a_watch_streams_the_state_and_then_changes_until_its_end) {
+  start();
+  const std::string li = token("li");
+  const std::string session = open_session(li);
+  const ExchangeId stream =
+      send(request("GET", "/v1/watch?targets=SaleOrder:1&targets=SaleOrder:2", token("wang", {"lock.view"})));
+  ASSERT_EQ(transport.streams[stream].size(), 1u);
+  EXPECT_TRUE(transport.streams[stream][0].starts_with("event: watch\ndata: {\"targets\":["))
+      << transport.streams[stream][0];
+  const std::string lock = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:2")), "lock");
+  http("DELETE", "/v1/locks/" + lock + "?session=" + session, li);
+  ASSERT_EQ(transport.streams[stream].size(), 3u);
+  EXPECT_TRUE(transport.streams[stream][1].starts_with("event: lock.changed\ndata: {"));
+  EXPECT_TRUE(transport.streams[stream][2].starts_with("event: lock.free\ndata: {"));
+  EXPECT_TRUE(transport.streams[stream][2].ends_with("}\n\n"));
+  pass(Millis(10'100));
+  EXPECT_TRUE(transport.streams[stream][3].starts_with(":"));
+  hub->http_gone(stream, now);
+  http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1"));
+  EXPECT_EQ(transport.streams[stream].size(), 4u);
+  EXPECT_TRUE(hub->idle());
+}
+
+TEST_F(HubHttp, a_stream_ends_with_its_token) {
+  start();
+  const ExchangeId stream =
+      send(request("GET", "/v1/watch?targets=SaleOrder:1", token("wang", {"lock.view"}, "default", Millis(5'000))));
+  pass(Millis(45'000));
+  EXPECT_TRUE(transport.stream_ended[stream]);
+}
+
+TEST_F(HubHttp, a_watch_without_the_right_is_refused_before_the_stream_begins) {
+  start();
+  http("GET", "/v1/watch?targets=SaleOrder:1", token("wang", {}));
+  EXPECT_EQ(status, 403);
+  http("GET", "/v1/watch", token("wang"));
+  EXPECT_EQ(status, 400);
+  EXPECT_TRUE(transport.streams.empty());
+}
+
+// ---------------------------------------------------------------------------------------------- pages
+
+TEST_F(HubHttp, health_and_readiness_and_metrics_need_no_token) {
+  start();
+  EXPECT_EQ(text(http("GET", "/healthz"), "status"), "live");
+  EXPECT_EQ(text(http("GET", "/readyz"), "status"), "ready");
+  http("GET", "/metrics");
+  EXPECT_EQ(status, 200);
+  EXPECT_EQ(content_type, "text/plain; version=0.0.4");
+  engine.not_ready = "disk nearly full";
+  EXPECT_EQ(text(http("GET", "/readyz"), "why"), "disk nearly full");
+  EXPECT_EQ(status, 503);
+}
+
+TEST_F(HubHttp, the_catalog_is_sent_once_to_who_keeps_its_etag) {
+  start();
+  http("GET", "/v1/catalog", token("li"));
+  EXPECT_EQ(status, 200);
+  HttpRequest r = request("GET", "/v1/catalog", token("li"));
+  r.if_none_match = header("ETag");
+  EXPECT_FALSE(r.if_none_match.empty());
+  http(r);
+  EXPECT_EQ(status, 304);
+}
+
+// ---------------------------------------------------------------------------------------------- signing in
+
+TEST_F(HubHttp, development_tokens_are_for_this_machine_in_development_only) {
+  options.dev = true;
+  start();
+  const std::string body = R"({"user":"li","name":"Li","rights":["lock.view"]})";
+  const auto made = http("POST", "/v1/dev/token", "", body);
+  EXPECT_EQ(status, 200);
+  http("GET", "/v1/locks", text(made, "token"));
+  EXPECT_EQ(status, 200);
+  HttpRequest far = request("POST", "/v1/dev/token", "", body);
+  far.loopback = false;
+  http(far);
+  EXPECT_EQ(status, 403);
+  HttpRequest rebound = request("POST", "/v1/dev/token", "", body);
+  rebound.host = "evil.example:7420";
+  http(rebound);
+  EXPECT_EQ(status, 403);
+  rebound.host = "127.0.0.1:7420";
+  rebound.origin = "http://evil.example";
+  http(rebound);
+  EXPECT_EQ(status, 403);
+  EXPECT_EQ(text(http("POST", "/v1/dev/token", "", "{}"), "field"), "user");
+  EXPECT_EQ(text(http("POST", "/v1/dev/token", "", R"({"user":"li","roles":"x"})"), "field"), "roles");
+  options.dev = false;
+  start();
+  http("POST", "/v1/dev/token", "", body);
+  EXPECT_EQ(status, 404);
+}
+
+TEST_F(HubHttp, development_makes_namespaces_up_to_a_limit) {
+  options.dev = true;
+  start();
+  for (std::uint32_t i = 1; i < namespaces_dev_max; ++i) {
+    http("GET", "/v1/locks", token("li", {"lock.view"}, "n" + std::to_string(i)));
+    ASSERT_EQ(status, 200) << i;
+  }
+  http("GET", "/v1/locks", token("li", {"lock.view"}, "one-too-many"));
+  EXPECT_EQ(status, 403);
+}
+
+TEST_F(HubHttp, a_login_makes_a_cookie_that_no_script_reads_and_no_other_site_uses) {
+  start();
+  const auto answer = http("POST", "/v1/login", token("li"));
+  EXPECT_EQ(status, 200);
+  EXPECT_EQ(text(answer, "user"), "li");
+  const std::string cookie = header("Set-Cookie");
+  EXPECT_NE(cookie.find("; HttpOnly; SameSite=Strict"), std::string::npos);
+  HttpRequest r = request("GET", "/v1/locks");
+  r.cookie = cookie.substr(0, cookie.find(';'));
+  http(r);
+  EXPECT_EQ(status, 200);
+  HttpRequest change = request("POST", "/v1/sessions");
+  change.cookie = r.cookie;
+  http(change);
+  EXPECT_EQ(status, 403) << "no Origin";
+  change.origin = "http://evil.example";
+  http(change);
+  EXPECT_EQ(status, 403);
+  change.origin = "http://localhost:7420";
+  http(change);
+  EXPECT_EQ(status, 201);
+  http("DELETE", "/v1/login");
+  EXPECT_EQ(status, 204);
+  EXPECT_NE(header("Set-Cookie").find("Max-Age=0"), std::string::npos);
+}
+
+TEST_F(HubHttp, a_login_code_works_once_and_for_thirty_seconds) {
+  start();
+  const std::string code = text(http("POST", "/v1/login/code", token("li")), "code");
+  EXPECT_EQ(status, 201);
+  const std::string body = R"({"code":")" + code + "\"}";
+  EXPECT_EQ(text(http("POST", "/v1/login", "", body), "user"), "li");
+  http("POST", "/v1/login", "", body);
+  EXPECT_EQ(status, 401);
+  const std::string late = text(http("POST", "/v1/login/code", token("li")), "code");
+  advance(Millis(30'000));
+  http("POST", "/v1/login", "", R"({"code":")" + late + "\"}");
+  EXPECT_EQ(status, 401);
+  http("POST", "/v1/login/code");
+  EXPECT_EQ(status, 401);
+}
+
+TEST_F(HubHttp, login_codes_have_a_limit) {
+  start();
+  for (std::uint32_t i = 0; i < login_codes_max; ++i) http("POST", "/v1/login/code", token("li"));
+  EXPECT_EQ(status, 201);
+  http("POST", "/v1/login/code", token("li"));
+  EXPECT_EQ(status, 429);
+  advance(Millis(30'000));
+  http("POST", "/v1/login/code", token("li"));
+  EXPECT_EQ(status, 201);
+}
+
+}  // namespace
+}  // namespace hf::test

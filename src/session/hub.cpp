@@ -1,0 +1,120 @@
+#include "session/hub.h"
+
+#include <algorithm>
+
+#include "session/hub_state.h"
+#include "wire/websocket.h"
+
+namespace hf {
+
+Hub::State::State(HubOptions o, const Catalog& c, LockEngine& e, Transport& t, SecretSource& s)
+    : options(std::move(o)),
+      catalog(c),
+      engine(e),
+      transport(t),
+      secrets(s),
+      identities(options, c, e, s),
+      open_key(s.next_id()) {
+  engine.set_watching(watching_on);
+}
+
+void Hub::State::tick() {
+  std::string why;
+  engine_ready = failed.empty() && engine.ready(why);
+  if (failed.empty()) {
+    for (NamespaceIndex ns = 0; ns < identities.namespaces(); ++ns) engine.submit(ns, 0, Tick{}, now.wall);
+  }
+  connections_due();
+  exchanges_due();
+  if (watching_on && watchers.nobody() && now.monotonic - watching_since > watching_kept)
+    engine.set_watching(watching_on = false);
+}
+
+// From before the first look at a bill, so that no change falls between the look and the watch.
+void Hub::State::somebody_watches() {
+  watching_since = now.monotonic;
+  if (!watching_on) engine.set_watching(watching_on = true);
+}
+
+bool Hub::State::ready(std::string& why) const {
+  if (draining) why = "draining";
+  if (!failed.empty()) why = failed;
+  return why.empty() && engine.ready(why);
+}
+
+void Hub::State::drain(Millis window) {
+  if (draining) return;
+  draining = true;
+  drain_retry = std::max(drain_retry, window);
+  std::vector<ConnectionId> open;
+  for (const auto& [id, c] : connections) open.push_back(id);
+  std::sort(open.begin(), open.end());
+  // Spread, so that the next node does not meet them all at once.
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    const Micros after = Micros(window) * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(open.size());
+    drains.push_back({now.monotonic + after, open[i]});
+    scratch.clear();
+    encode_drain(scratch, drain_retry);
+    transport.send(open[i], scratch);
+  }
+  exchanges_due();
+}
+
+void Hub::State::fail_all(std::string why) {
+  if (!failed.empty()) return;
+  failed = why.empty() ? "the engine has failed" : std::move(why);
+  engine_ready = false;
+  for (const Ticket ticket : errands.all()) {
+    Outcome lost = session::refusal_of(Code::unknown_outcome);
+    on_outcome(ticket, lost);
+  }
+  std::vector<ExchangeId> waiting;
+  for (const auto& [wait, ids] : waits) waiting.insert(waiting.end(), ids.begin(), ids.end());
+  std::sort(waiting.begin(), waiting.end());
+  waits.clear();
+  for (const ExchangeId id : waiting) {
+    respond_error(id, Error{Code::unknown_outcome, {}, {}}, exchanges.find(id)->second.language);
+  }
+}
+
+Hub::Hub(HubOptions options, const Catalog& catalog, LockEngine& engine, Transport& transport, SecretSource& secrets)
+    : state_(std::make_unique<State>(std::move(options), catalog, engine, transport, secrets)) {}
+Hub::~Hub() = default;
+
+void Hub::connected(ConnectionId connection, const WebSocketOpened& opened, Now now) {
+  state_->now = now;
+  state_->connected(connection, opened);
+}
+void Hub::message(ConnectionId connection, std::string_view text, Now now) {
+  state_->now = now;
+  state_->message(connection, text);
+}
+void Hub::disconnected(ConnectionId connection, Now now) {
+  state_->now = now;
+  state_->forget_connection(connection);
+}
+void Hub::http(ExchangeId exchange, HttpRequest request, Now now) {
+  state_->now = now;
+  state_->http(exchange, request);
+}
+void Hub::http_gone(ExchangeId exchange, Now now) {
+  state_->now = now;
+  state_->http_gone(exchange);
+}
+void Hub::tick(Now now) {
+  state_->now = now;
+  state_->tick();
+}
+void Hub::drain(Millis window, Now now) {
+  state_->now = now;
+  state_->drain(window);
+}
+bool Hub::idle() const { return state_->connections.empty() && state_->exchanges.empty(); }
+
+void Hub::on_outcome(Ticket ticket, Outcome outcome) { state_->on_outcome(ticket, outcome); }
+void Hub::on_event(NamespaceIndex ns, Event event) { state_->on_event(ns, event); }
+// What a turn has brought was handed to the transport at once; it writes once per socket.
+void Hub::on_turn_end() {}
+void Hub::on_failed(std::string why) { state_->fail_all(std::move(why)); }
+
+}  // namespace hf

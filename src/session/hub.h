@@ -1,0 +1,148 @@
+#pragma once
+
+// Hub is the protocol of one node as a state machine: who is connected, who they are, what they may, which
+// requests are in flight, whom an event concerns. Bytes of HTTP and WebSocket framing are the transport's,
+// decisions about locks are the engine's; the hub stands between and touches neither socket nor clock.
+//
+// Everything comes in as a call with the time, everything goes out by the Transport. The same calls give the
+// same output, so that the protocol is tested without sockets.
+//
+// Not thread-safe: one loop owns hub, transport and engine port.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "catalog/catalog.h"
+#include "catalog/rights.h"
+#include "store/lock_engine.h"
+#include "wire/jwt.h"
+
+namespace hf {
+
+// Limits of a node's connections, beside those of base/limits.h.
+inline constexpr std::uint32_t namespaces_dev_max = 100;
+inline constexpr std::uint32_t login_codes_max = 1000;
+inline constexpr std::uint32_t tokens_remembered_max = 4096;
+
+// Two readings taken together: the wall clock, and a monotonic clock that never jumps (for local timers).
+struct Now {
+  Wall wall{};
+  Micros monotonic{0};
+};
+
+using ConnectionId = std::uint64_t;  // one WebSocket; never used twice
+using ExchangeId = std::uint64_t;    // one HTTP request; never used twice
+
+struct HttpRequest {
+  std::string method;                                      // "GET"
+  std::string path;                                        // decoded, without the query: "/v1/locks"
+  std::vector<std::pair<std::string, std::string>> query;  // decoded
+  std::string authorization;                               // header as it came; empty: none
+  std::string cookie;
+  std::string idempotency_key;
+  std::string accept_language;
+  std::string content_type;
+  std::string origin;
+  std::string host;  // header as it came: "localhost:7420"
+  std::string if_none_match;
+  std::string body;
+  bool loopback = false;  // the peer's address is a loopback one
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+};
+
+struct WebSocketOpened {
+  std::string authorization;
+  std::string cookie;
+  std::string accept_language;
+  std::string origin;  // a cookie counts only if it is the origin of `host`
+  std::string host;
+  bool loopback = false;
+};
+
+// What the hub asks of the world.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // Queues one text message. It is written at the end of the turn, with all others of that connection.
+  virtual void send(ConnectionId connection, std::string_view text) = 0;
+  // Closes after what is queued has been written.
+  virtual void close(ConnectionId connection, std::uint16_t code, std::string_view reason) = 0;
+  virtual void respond(ExchangeId exchange, HttpResponse response) = 0;
+  // Server-sent events: begins the stream, then appends events; ended by http_gone or end_stream.
+  virtual void begin_stream(ExchangeId exchange) = 0;
+  virtual void stream(ExchangeId exchange, std::string_view event) = 0;
+  virtual void end_stream(ExchangeId exchange) = 0;
+  // The newest metrics in Prometheus' text format, for GET /metrics.
+  virtual std::string metrics_text() = 0;
+  // Audit lines, newest first (store); for audit.list.
+  virtual Result<std::vector<std::string>> audit_json(NamespaceIndex ns,
+                                                      const std::vector<std::pair<std::string, std::string>>& filters,
+                                                      std::string& next) = 0;
+};
+
+struct HubOptions {
+  Limits limits;
+  bool dev = false;  // serve /v1/dev/token to loopback peers
+  bool strict_types = true;
+  bool hide_names = false;
+  std::string node;                                   // this node's name, for `welcome` and /v1/stats
+  std::vector<std::string> namespaces = {"default"};  // with dev: any, up to 100
+  JwtKeys keys;                                       // what tokens are verified with
+  std::string dev_kid = "dev";                        // signs dev tokens; the same key is among `keys`
+  std::string dev_secret;
+  Millis dev_token_valid{12 * 3600 * 1000};
+  std::string audience;        // expected `aud`; empty: not checked
+  bool cookie_secure = false;  // set where browsers come by TLS
+  Millis ping_every{10'000};
+  Millis hello_within{10'000};         // a connection that says no hello is closed 4000
+  Millis answer_pings_within{45'000};  // one that answers no ping is closed 4003
+  Millis auth_before{60'000};          // auth.required goes out so long before the token expires
+  Millis http_wait_max{60'000};        // then a waiting acquire is answered 202
+  Millis login_code_valid{30'000};
+  std::uint32_t requests_per_second_max = 20'000;  // of one connection; a burst may take one second's worth
+};
+
+class Hub final : public LockEngineSink {
+ public:
+  Hub(HubOptions options, const Catalog& catalog, LockEngine& engine, Transport& transport, SecretSource& secrets);
+  ~Hub() override;
+
+  void connected(ConnectionId connection, const WebSocketOpened& opened, Now now);
+  void message(ConnectionId connection, std::string_view text, Now now);
+  void disconnected(ConnectionId connection, Now now);
+
+  void http(ExchangeId exchange, HttpRequest request, Now now);
+  void http_gone(ExchangeId exchange, Now now);  // the peer closed before it was answered
+
+  // At least every 100 ms: pings, timeouts of waiting HTTP requests, the engine's tick.
+  void tick(Now now);
+  // Stops taking work: readiness off, acquires refused as draining, connections closed 1012 with retry_ms,
+  // spread over `window`. Frees nothing.
+  void drain(Millis window, Now now);
+  // Every connection is closed and every exchange answered.
+  bool idle() const;
+
+  void on_outcome(Ticket ticket, Outcome outcome) override;
+  void on_event(NamespaceIndex ns, Event event) override;
+  void on_turn_end() override;
+  void on_failed(std::string why) override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hf

@@ -1,0 +1,281 @@
+#pragma once
+
+// The inside of Hub: its tables and the steps between a message and its answer. Private to src/session.
+//
+//   sockets.cpp      a connection's life: hello, auth, pings, closing
+//   exchanges.cpp    an HTTP request's life: route, identity, fields, waiting, streams, sign-in
+//   operations.cpp   each operation once, for both faces: rights, then a command for the engine
+//   outcomes.cpp     what the engine answered, back to whom it concerns
+//   events.cpp       what the engine tells, to the sessions, streams and waiting requests it concerns
+//
+// A Call is who asks and how to answer; an Errand is a Call whose command is on its way to the engine. The hub
+// keeps a session only while a connection carries it or a request of it is on its way: the engine knows the rest.
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "session/connection.h"
+#include "session/hub.h"
+#include "session/identities.h"
+#include "session/tickets.h"
+#include "session/watchers.h"
+#include "wire/answers.h"
+#include "wire/messages.h"
+
+namespace hf {
+namespace session {
+
+// Who asks, and how the answer gets there.
+struct Call {
+  Face face = Face::websocket;
+  Language language = Language::en;
+  bool repeatable = false;  // it has a request id: what it did is not undone when its asker is gone
+  std::uint64_t peer = 0;   // connection or exchange
+  MessageId id;             // of a WebSocket message
+  BearerPtr who;
+  SessionId session;  // the connection's own; nil by HTTP
+  std::string request_id;
+  std::uint64_t fingerprint = 0;
+};
+
+enum class Step : std::uint8_t {
+  answer,       // tell the asker
+  hello,        // a session opened or resumed by hello: attach, then welcome
+  open,         // a session opened by session.open: attach if a connection asked
+  pong,         // one session renewed for a pong
+  watch,        // what the watched bills are now; from here on they are watched
+  ask_types,    // the lock's types decide whether the parked command may go
+  cancel_wait,  // nobody waits for this wait any more; a grant made meanwhile is released
+};
+
+struct Errand {
+  Call call;
+  Op op = Op::stats_get;
+  Step step = Step::answer;
+  Right right = Right::lock_edit;  // ask_types
+  bool gone = false;               // the exchange was closed by its peer
+  bool resumed = false;            // hello
+  SessionId session;               // that the command is for; nil: none
+  SessionId counted;               // under which it is in flight; nil: none
+  SessionId opened;                // hello, open, pong
+  Secret secret;                   // hello, open
+  std::uint64_t n = 0;             // pong
+};
+
+// A session that a connection carries, or for which requests of somebody are on their way.
+struct Live {
+  ConnectionId connection = 0;  // 0: none
+  std::uint64_t seq = 0;        // the newest heard of
+  std::uint32_t in_flight = 0;
+  NamespaceIndex ns = 0;
+};
+
+// An HTTP request that is not answered yet.
+struct Exchange {
+  enum class State : std::uint8_t { asked, waiting, streaming };
+  State state = State::asked;
+  bool repeatable = false;
+  Ticket ticket = 0;  // asked
+  LockId wait;        // waiting
+  std::uint32_t position = 1;
+  SessionId session;
+  BearerPtr who;
+  Language language = Language::en;
+};
+
+inline Refusal refusal_of(Code code, std::string detail = {}, std::string field = {}) {
+  Refusal refusal;
+  refusal.code = code;
+  refusal.detail = std::move(detail);
+  refusal.field = std::move(field);
+  return refusal;
+}
+
+// Things that are due a fixed time after they began: the queue is its own order.
+struct Due {
+  Micros at{0};
+  std::uint64_t id = 0;
+};
+
+}  // namespace session
+
+struct Hub::State {
+  using Bearer = session::Bearer;
+  using BearerPtr = session::BearerPtr;
+  using Call = session::Call;
+  using Connection = session::Connection;
+  using Due = session::Due;
+  using Errand = session::Errand;
+  using Exchange = session::Exchange;
+  using Live = session::Live;
+  using Step = session::Step;
+  using Watcher = session::Watcher;
+
+  State(HubOptions o, const Catalog& c, LockEngine& e, Transport& t, SecretSource& s);
+
+  // ---- hub.cpp
+  void tick();
+  void drain(Millis window);
+  void fail_all(std::string why);
+  bool ready(std::string& why) const;
+
+  // ---- sockets.cpp
+  void connected(ConnectionId id, const WebSocketOpened& opened);
+  void message(ConnectionId id, std::string_view text);
+  void hello(ConnectionId id, Connection& c, const MessageId& message, HelloFields& f);
+  void auth(ConnectionId id, Connection& c, const MessageId& message, const AuthFields& f);
+  void pong(ConnectionId id, Connection& c, const PongFields& f);
+  void ping(ConnectionId id, Connection& c);
+  // True if the connection may ask once more now.
+  bool may_ask(Connection& c);
+  bool expired(const Bearer& who) const;
+  void forget_connection(ConnectionId id);
+  void shut(ConnectionId id, std::uint16_t code, std::string_view reason);
+  void send_error(ConnectionId id, const MessageId& message, const Error& error, Language language);
+  std::string drain_reason() const;
+  void connections_due();
+
+  // ---- attach.cpp: which connection carries which session
+  void attach(ConnectionId id, Connection& c, SessionId session, std::uint64_t seq);
+  // The session leaves the connection that carries it, which stays.
+  void detach(SessionId session);
+  void unwatch_unseen(SessionId session, const Bearer& who);
+  void hello_answered(Errand& errand, Outcome& outcome);
+  void open_answered(Errand& errand, Outcome& outcome);
+  void pong_answered(const Errand& errand, const Outcome& outcome);
+  void uncount(SessionId counted);
+
+  // ---- exchanges.cpp
+  void http(ExchangeId id, HttpRequest& request);
+  void http_gone(ExchangeId id);
+  // Who asks, and by which token: the Authorization header's, or the cookie's where its origin is our own.
+  Result<BearerPtr> bearer_of(const HttpRequest& request, std::string_view& token);
+  void respond(ExchangeId id, int status, std::string body);
+  void respond(ExchangeId id, HttpResponse response);
+  void respond_refusal(ExchangeId id, const Refusal& refusal, const View& view);
+  void respond_error(ExchangeId id, const Error& error, Language language);
+  void wait_on(const Errand& errand, const Queued& queued);
+  void exchanges_due();
+  void begin_stream(const Call& call, const Checked& now_state);
+  void end_stream(ExchangeId id);
+
+  // ---- sign_in.cpp
+  void dev_token(ExchangeId id, const HttpRequest& request, Language language);
+  void login(ExchangeId id, const HttpRequest& request, Language language);
+  void login_code(ExchangeId id, const HttpRequest& request, Language language);
+  void logout(ExchangeId id, const HttpRequest& request, Language language);
+
+  // ---- operations.cpp
+  void perform(Call& call, Fields& fields);
+  // The session that the command is for: the one named, or the connection's. Nil, and refused, if there is none.
+  SessionId session_for(const Call& call, SessionId named);
+  Caller caller_of(const Call& call) const;
+  // Nothing, or why these targets are refused to someone who needs `right` on them.
+  std::optional<Error> refuses(const Call& call, const std::vector<Target>& targets, Right right) const;
+  std::optional<Error> refuses_new_work() const;
+  bool sees(const Bearer& who, const Grant& grant) const;
+  View view_of(Face face, Language language, const Bearer& who) const;
+  // Under which entry of `sessions` a request is in flight: the session itself where its own connection asks, else
+  // one of this asker alone, so that nobody uses up what another's session may have on its way.
+  SessionId counted_under(const Call& call, SessionId session) const;
+  void submit(Call& call, Op op, SessionId session, Command command, Step step = Step::answer);
+  // Asks for the lock's types first: `right` must cover them before `command` may go.
+  // A hold that it does not cover is left to the engine, which may find an edit lock of the caller's own.
+  void submit_if_types_allow(Call& call, Op op, SessionId session, LockId lock, Right right, Command command);
+  void refuse(const Call& call, const Error& error, Millis retry_after = Millis{0});
+  void refuse(const Call& call, const Refusal& refusal);
+  void answer_body(const Call& call, std::string body);
+  void load_catalog_body();
+  std::string stats_body(const Stats& stats) const;
+  void operate(Call& call, HelloFields& f);
+  void operate(Call& call, AuthFields& f);
+  void operate(Call& call, PongFields& f);
+  void operate(Call& call, SessionOpenFields& f);
+  void operate(Call& call, HeartbeatFields& f);
+  void operate(Call& call, SessionEndFields& f);
+  void operate(Call& call, SessionListFields& f);
+  void operate(Call& call, SessionStateFields& f);
+  void operate(Call& call, AcquireFields& f);
+  void operate(Call& call, LockGetFields& f);
+  void operate(Call& call, LockListFields& f);
+  void operate(Call& call, ReleaseFields& f);
+  void operate(Call& call, ExtendFields& f);
+  void operate(Call& call, TransferFields& f);
+  void operate(Call& call, ForceFields& f);
+  void operate(Call& call, LockRequestFields& f);
+  void operate(Call& call, CancelWaitFields& f);
+  void operate(Call& call, CheckFields& f);
+  void operate(Call& call, VerifyFields& f);
+  void operate(Call& call, ReleaseAllFields& f);
+  void operate(Call& call, AgreeFields& f);
+  void operate(Call& call, RefuseFields& f);
+  void operate(Call& call, DeferFields& f);
+  void operate(Call& call, WithdrawFields& f);
+  void operate(Call& call, RequestListFields& f);
+  void operate(Call& call, WatchFields& f);
+  void operate(Call& call, UnwatchFields& f);
+  void operate(Call& call, AuditListFields& f);
+  void operate(Call& call, CatalogGetFields& f);
+  void operate(Call& call, StatsGetFields& f);
+
+  // ---- outcomes.cpp
+  void on_outcome(Ticket ticket, Outcome& outcome);
+  void answer(Errand& errand, Outcome& outcome);
+  void answer_nobody(const Errand& errand, const Outcome& outcome);
+  void types_answered(Ticket ticket, Errand& errand, Outcome& outcome);
+  void watch_answered(Errand& errand, Outcome& outcome);
+  void release_undelivered(NamespaceIndex ns, const Caller& caller, SessionId session, LockId lock);
+
+  // ---- events.cpp
+  void on_event(NamespaceIndex ns, const Event& event);
+  void push(SessionId session, std::uint64_t seq, const Event& event);
+  void session_ended(const SessionEnded& ended, const Event& event);
+  void wait_granted(const LockGranted& granted);
+  void wait_ended(const WaitEnded& ended);
+  void end_waits_of(SessionId session);
+  void target_changed(NamespaceIndex ns, const TargetChanged& changed, const Event& event);
+
+  HubOptions options;
+  const Catalog& catalog;
+  LockEngine& engine;
+  Transport& transport;
+  SecretSource& secrets;
+  session::Identities identities;
+  Id128 open_key;  // secrets of repeatable session.open are made from it
+
+  Now now;
+  boost::unordered_flat_map<ConnectionId, Connection> connections;
+  boost::unordered_flat_map<SessionId, Live, IdHash> sessions;
+  boost::unordered_flat_map<ExchangeId, Exchange> exchanges;
+  boost::unordered_flat_map<LockId, boost::container::small_vector<ExchangeId, 1>, IdHash> waits;
+  session::Tickets<Errand> errands;
+  boost::unordered_flat_map<Ticket, Command> parked;
+  session::Watchers watchers;
+  // Whether the engine makes events for watchers. It is let off only a while after the last one left: a watch
+  // may be on its way.
+  static constexpr Micros watching_kept{60'000'000};
+  bool watching_on = false;
+  Micros watching_since{0};
+  void somebody_watches();
+
+  std::deque<Due> hellos;      // connection
+  std::deque<Due> pings;       // connection
+  std::deque<Due> http_waits;  // exchange
+  std::deque<Due> streams;     // exchange
+  std::deque<Due> drains;      // connection
+
+  bool draining = false;
+  Millis drain_retry{1000};  // over how long those sent away should spread their return
+  bool engine_ready = true;
+  std::string failed;        // why the engine cannot go on; empty: it can
+  std::string catalog_body;  // made once, at the first question
+  std::string catalog_etag;
+  std::string scratch;
+  std::vector<Watcher> watching;
+  std::vector<ConnectionId> told;
+};
+
+}  // namespace hf

@@ -1,0 +1,86 @@
+#pragma once
+
+// Identities turns tokens into bearers: who is asking, in which namespace, with which rights.
+//
+// A bearer is immutable and shared; rights that are the same are one object, so that ten thousand connections
+// with one role cost one set. Tokens that come with every HTTP request are verified once and remembered until
+// they expire. One-time codes carry a token into a browser without showing it in a URL.
+//
+// A namespace that is not configured is forbidden; in development any name is made, up to a limit. Nothing here
+// says why a signature failed. Not thread-safe.
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "session/hub.h"
+
+namespace hf::session {
+
+struct Bearer {
+  std::string user;
+  std::string name;
+  NamespaceIndex ns = 0;
+  bool service = false;
+  bool admin = false;
+  bool hold = false;  // lock.hold on some type
+  std::shared_ptr<const RightSet> rights;
+  std::optional<Wall> expires_at;
+
+  bool same_person(const Bearer& other) const noexcept { return ns == other.ns && user == other.user; }
+};
+using BearerPtr = std::shared_ptr<const Bearer>;
+
+class Identities {
+ public:
+  // The references outlive this object. Opens the configured namespaces.
+  Identities(const HubOptions& options, const Catalog& catalog, LockEngine& engine, SecretSource& secrets);
+
+  // Who `token` speaks for: unauthenticated, or forbidden where its namespace is not known.
+  Result<BearerPtr> of_token(std::string_view token, Wall now);
+  // The same, remembered: for tokens that come again and again.
+  Result<BearerPtr> of_repeated_token(std::string_view token, Wall now);
+
+  // A code that stands for `token` once, for HubOptions::login_code_valid; too_many beyond login_codes_max.
+  Result<std::string> make_code(std::string token, Micros now);
+  // The token that `code` stands for; unauthenticated if there is none (any more).
+  Result<std::string> take_code(std::string_view code, Micros now);
+
+  // How many namespaces are open: 0 .. namespaces() - 1.
+  NamespaceIndex namespaces() const noexcept { return namespaces_end_; }
+
+ private:
+  Result<NamespaceIndex> namespace_of(const std::string& name);
+  std::shared_ptr<const RightSet> rights_of(const Identity& identity);
+
+  struct LoginCode {
+    Id128 code;
+    Micros until{0};
+    std::string token;
+  };
+
+  const HubOptions& options_;
+  const Catalog& catalog_;
+  LockEngine& engine_;
+  SecretSource& secrets_;
+  boost::unordered_flat_map<std::string, NamespaceIndex> namespaces_;
+  NamespaceIndex namespaces_end_ = 0;
+  boost::unordered_flat_map<std::string, std::shared_ptr<const RightSet>> rights_;  // by roles and rights
+  boost::unordered_flat_map<std::string, BearerPtr> remembered_;                    // by token
+  std::deque<LoginCode> codes_;                                                     // oldest first
+};
+
+// The token of an Authorization header ("Bearer x"), or empty.
+std::string_view bearer_token(std::string_view authorization) noexcept;
+// The value of a cookie in a Cookie header, or empty.
+std::string_view cookie_value(std::string_view cookies, std::string_view name) noexcept;
+// True if `origin` ("http://host:port") is the origin that `host` ("host:port") serves.
+bool is_same_origin(std::string_view origin, std::string_view host) noexcept;
+// True if `host` ("name" or "name:port") names this machine only: localhost, 127.0.0.0/8, [::1].
+bool is_loopback_host(std::string_view host) noexcept;
+
+inline constexpr std::string_view login_cookie = "holdfast";
+
+}  // namespace hf::session

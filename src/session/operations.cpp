@@ -1,0 +1,540 @@
+#include <algorithm>
+
+#include "session/hub_state.h"
+#include "wire/catalog_json.h"
+#include "wire/json_writer.h"
+
+namespace hf {
+namespace {
+
+constexpr Millis retry_soon{100};
+
+std::optional<Right> right_from_name(std::string_view name) noexcept {
+  for (std::size_t i = 0; i < right_names.size(); ++i) {
+    if (right_names[i] == name) return static_cast<Right>(i);
+  }
+  return std::nullopt;
+}
+
+Error forbidden(Right right, std::string_view type) {
+  std::string detail = "You lack the right " + std::string(right_names[static_cast<std::size_t>(right)]);
+  if (!type.empty()) detail.append(" for ").append(type);
+  detail += '.';
+  return Error{Code::forbidden, std::move(detail), {}};
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------- what all share
+
+void Hub::State::perform(Call& call, Fields& fields) {
+  if (std::string* const request_id = request_id_field(fields); request_id != nullptr && !request_id->empty()) {
+    call.fingerprint = fingerprint_of(fields);
+    call.request_id = std::move(*request_id);
+    call.repeatable = true;
+  }
+  std::visit([&](auto& f) { operate(call, f); }, fields);
+}
+
+SessionId Hub::State::session_for(const Call& call, SessionId named) {
+  if (!named.is_nil()) return named;
+  if (call.session.is_nil()) {
+    refuse(call, call.face == Face::http
+                     ? Error{Code::invalid, "Name the session.", "session"}
+                     : Error{Code::session_gone, "This connection has no session of its own: name one.", "session"});
+  }
+  return call.session;
+}
+
+Caller Hub::State::caller_of(const Call& call) const {
+  Caller caller;
+  caller.user = call.who->user;
+  caller.user_name = call.who->name;
+  caller.admin = call.who->admin;
+  caller.hold = call.who->rights->allows_everywhere(Right::lock_hold);
+  caller.request_id = call.request_id;
+  caller.fingerprint = call.fingerprint;
+  return caller;
+}
+
+std::optional<Error> Hub::State::refuses(const Call& call, const std::vector<Target>& targets, Right right) const {
+  for (const Target& target : targets) {
+    if (!call.who->rights->allows(right, target.type())) return forbidden(right, target.type());
+  }
+  if (!options.strict_types) return std::nullopt;
+  for (const Target& target : targets) {
+    if (!catalog.accepts_type(target.type())) {
+      return Error{Code::invalid, "The catalog has no type " + std::string(target.type()) + ".", "targets"};
+    }
+    if (!target.part().empty() && !catalog.accepts_part(target.type(), target.part())) {
+      return Error{Code::invalid, std::string(target.type()) + " has no part " + std::string(target.part()) + ".",
+                   "targets"};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> Hub::State::refuses_new_work() const {
+  if (draining) return Error{Code::draining, {}, {}};
+  if (!engine_ready) return Error{Code::unavailable, {}, {}};
+  return std::nullopt;
+}
+
+bool Hub::State::sees(const Bearer& who, const Grant& grant) const {
+  if (grant.user == who.user) return true;
+  return std::all_of(grant.targets.begin(), grant.targets.end(),
+                     [&](const HeldTarget& held) { return who.rights->allows(Right::lock_view, held.target.type()); });
+}
+
+View Hub::State::view_of(Face face, Language language, const Bearer& who) const {
+  View view;
+  view.face = face;
+  view.language = language;
+  view.hide_names = options.hide_names && !who.admin;
+  view.user = who.user;
+  view.allowed = [rights = who.rights.get()](std::string_view name, std::string_view type) {
+    const auto right = right_from_name(name);
+    return right && rights->allows(*right, type);
+  };
+  return view;
+}
+
+SessionId Hub::State::counted_under(const Call& call, SessionId session) const {
+  if (session.is_nil()) return session;
+  const auto live = sessions.find(session);
+  if (call.face == Face::websocket && live != sessions.end() && live->second.connection == call.peer) return session;
+  return SessionId{Id128{session.value.hi ^ fingerprint(call.who->user), session.value.lo}};
+}
+
+void Hub::State::submit(Call& call, Op op, SessionId session, Command command, Step step) {
+  if (!failed.empty()) {
+    refuse(call, Error{Code::unavailable, {}, {}});
+    return;
+  }
+  const SessionId counted = counted_under(call, session);
+  if (!counted.is_nil()) {
+    Live& live = sessions[counted];
+    if (live.in_flight >= options.limits.requests_in_flight_per_session_max) {
+      refuse(call, Error{Code::too_many, "Too many requests of this session are on their way: wait for answers.", {}},
+             retry_soon);
+      return;
+    }
+    ++live.in_flight;
+  }
+  const NamespaceIndex ns = call.who->ns;
+  const Face face = call.face;
+  const std::uint64_t peer = call.peer;
+  Errand errand;
+  errand.call = std::move(call);
+  errand.op = op;
+  errand.step = step;
+  errand.session = session;
+  errand.counted = counted;
+  const Ticket ticket = errands.put(std::move(errand));
+  if (face == Face::http) {
+    if (const auto exchange = exchanges.find(peer); exchange != exchanges.end()) exchange->second.ticket = ticket;
+  }
+  engine.submit(ns, ticket, std::move(command), now.wall);
+}
+
+void Hub::State::submit_if_types_allow(Call& call, Op op, SessionId session, LockId lock, Right right,
+                                       Command command) {
+  Caller caller = caller_of(call);
+  caller.request_id.clear();
+  const std::uint64_t peer = call.peer;
+  const Face face = call.face;
+  const NamespaceIndex ns = call.who->ns;
+  if (!failed.empty()) {
+    refuse(call, Error{Code::unavailable, {}, {}});
+    return;
+  }
+  Errand errand;
+  errand.call = std::move(call);
+  errand.op = op;
+  errand.step = Step::ask_types;
+  errand.right = right;
+  errand.session = session;  // counted when the command itself goes
+  const Ticket ticket = errands.put(std::move(errand));
+  parked.emplace(ticket, std::move(command));
+  if (face == Face::http) {
+    if (const auto exchange = exchanges.find(peer); exchange != exchanges.end()) exchange->second.ticket = ticket;
+  }
+  engine.submit(ns, ticket, GetLock{std::move(caller), lock}, now.wall);
+}
+
+void Hub::State::refuse(const Call& call, const Error& error, Millis retry_after) {
+  Refusal refusal = session::refusal_of(error.code, error.detail, error.field);
+  refusal.retry_after = retry_after;
+  refuse(call, refusal);
+}
+
+void Hub::State::refuse(const Call& call, const Refusal& refusal) {
+  const View view = view_of(call.face, call.language, *call.who);
+  if (call.face == Face::http) {
+    respond_refusal(call.peer, refusal, view);
+    return;
+  }
+  if (!connections.contains(call.peer)) return;
+  scratch.clear();
+  encode_error(scratch, call.id, refusal, view);
+  transport.send(call.peer, scratch);
+}
+
+void Hub::State::answer_body(const Call& call, std::string body) {
+  if (call.face == Face::http) {
+    respond(call.peer, 200, std::move(body));
+    return;
+  }
+  scratch.clear();
+  encode_ok(scratch, call.id, body);
+  transport.send(call.peer, scratch);
+}
+
+// ---------------------------------------------------------------------------------------------- sessions
+
+// Their one face is the socket's: http_routes has no path to them, and sockets.cpp takes them before.
+void Hub::State::operate(Call& call, HelloFields&) { refuse(call, Error{Code::invalid, "Not here.", "op"}); }
+void Hub::State::operate(Call& call, AuthFields&) { refuse(call, Error{Code::invalid, "Not here.", "op"}); }
+void Hub::State::operate(Call& call, PongFields&) { refuse(call, Error{Code::invalid, "Not here.", "op"}); }
+
+void Hub::State::operate(Call& call, SessionOpenFields& f) {
+  if (draining) return refuse(call, Error{Code::draining, {}, {}});
+  if (!failed.empty()) return refuse(call, Error{Code::unavailable, {}, {}});
+  OpenSession open;
+  open.caller = caller_of(call);
+  open.session = SessionId{secrets.next_id()};
+  Secret secret{secrets.next_id()};
+  if (call.repeatable) {
+    // A repeat must tell the same secret, which nobody keeps: it is made from the request id and a key of this run.
+    const std::uint64_t by_id = fingerprint(call.request_id);
+    const std::uint64_t by_user = fingerprint(call.who->user) + call.who->ns;
+    secret = digest_of(Secret{Id128{open_key.hi ^ by_id, open_key.lo ^ by_user}});
+  }
+  open.secret = digest_of(secret);
+  open.client = std::move(f.client);
+  // Over HTTP a session lives by calls that people make: it gets the original design's half hour.
+  open.lease = f.lease.value_or(call.face == Face::http ? options.limits.lease_max : options.limits.lease_websocket);
+  open.service = call.who->service;
+
+  Errand errand;
+  errand.op = Op::session_open;
+  errand.step = Step::open;
+  errand.opened = open.session;
+  errand.secret = secret;
+  const NamespaceIndex ns = call.who->ns;
+  const Face face = call.face;
+  const std::uint64_t peer = call.peer;
+  errand.call = std::move(call);
+  const Ticket ticket = errands.put(std::move(errand));
+  if (face == Face::http) {
+    exchanges.find(peer)->second.ticket = ticket;
+  } else {
+    ++connections.find(peer)->second.opening;
+  }
+  engine.submit(ns, ticket, std::move(open), now.wall);
+}
+
+void Hub::State::operate(Call& call, HeartbeatFields& f) {
+  f.session = session_for(call, f.session);
+  if (f.session.is_nil()) return;
+  Heartbeat beat = to_command(f);
+  beat.caller = caller_of(call);
+  submit(call, Op::session_heartbeat, f.session, std::move(beat));
+}
+
+void Hub::State::operate(Call& call, SessionEndFields& f) {
+  f.session = session_for(call, f.session);
+  if (f.session.is_nil()) return;
+  EndSession end = to_command(f);
+  end.caller = caller_of(call);
+  submit(call, Op::session_end, f.session, std::move(end));
+}
+
+void Hub::State::operate(Call& call, SessionListFields& f) {
+  ListSessions list = to_command(f);
+  list.caller = caller_of(call);
+  submit(call, Op::session_list, call.session, std::move(list));
+}
+
+void Hub::State::operate(Call& call, SessionStateFields& f) {
+  f.session = session_for(call, f.session);
+  if (f.session.is_nil()) return;
+  GetSession get = to_command(f);
+  get.caller = caller_of(call);
+  submit(call, Op::session_state, f.session, std::move(get));
+}
+
+// ---------------------------------------------------------------------------------------------- locks
+
+void Hub::State::operate(Call& call, AcquireFields& f) {
+  if (const auto error = refuses_new_work()) return refuse(call, *error);
+  if (f.kind == Kind::temporary) {
+    return refuse(call, Error{Code::forbidden, "Temporary locks belong to running actions.", "kind"});
+  }
+  if (const auto error = refuses(call, f.targets, f.kind == Kind::hold ? Right::lock_hold : Right::lock_edit))
+    return refuse(call, *error);
+  f.session = session_for(call, f.session);
+  if (f.session.is_nil()) return;
+  const SessionId counted = f.session;
+  Acquire acquire = to_command(std::move(f));
+  acquire.caller = caller_of(call);
+  acquire.caller.hold |= acquire.kind == Kind::hold;  // covered for these targets, or it would have been refused
+  acquire.lock = LockId{secrets.next_id()};
+  submit(call, Op::lock_acquire, counted, std::move(acquire));
+}
+
+void Hub::State::operate(Call& call, LockGetFields& f) {
+  if (!call.who->rights->allows_somewhere(Right::lock_view)) return refuse(call, forbidden(Right::lock_view, {}));
+  GetLock get = to_command(f);
+  get.caller = caller_of(call);
+  submit(call, Op::lock_get, call.session, std::move(get));
+}
+
+void Hub::State::operate(Call& call, LockListFields& f) {
+  const RightSet& rights = *call.who->rights;
+  if (f.type.empty() ? !rights.allows_somewhere(Right::lock_view) : !rights.allows(Right::lock_view, f.type)) {
+    return refuse(call, forbidden(Right::lock_view, f.type));
+  }
+  if (options.hide_names && !call.who->admin && (!f.client.empty() || (!f.user.empty() && f.user != call.who->user))) {
+    return refuse(call, Error{Code::forbidden, "Names are hidden here: they cannot be asked for.",
+                              f.client.empty() ? "user" : "client"});
+  }
+  ListLocks list = to_command(std::move(f));
+  list.caller = caller_of(call);
+  submit(call, Op::lock_list, call.session, std::move(list));
+}
+
+void Hub::State::operate(Call& call, ReleaseFields& f) {
+  const bool hold = !f.owner.empty();
+  if (!hold) {
+    f.session = session_for(call, f.session);
+    if (f.session.is_nil()) return;
+  }
+  const SessionId counted = f.session.is_nil() ? call.session : f.session;
+  const LockId lock = f.lock;
+  Release release = to_command(std::move(f));
+  release.caller = caller_of(call);
+  if (hold && call.who->hold && !release.caller.hold) {
+    return submit_if_types_allow(call, Op::lock_release, counted, lock, Right::lock_hold, std::move(release));
+  }
+  submit(call, Op::lock_release, counted, std::move(release));
+}
+
+void Hub::State::operate(Call& call, ExtendFields& f) {
+  // A hold is extended by right, not by session: over HTTP none need be named.
+  if (call.face == Face::websocket || !call.who->hold) {
+    f.session = session_for(call, f.session);
+    if (f.session.is_nil()) return;
+  }
+  Extend extend = to_command(f);
+  extend.caller = caller_of(call);
+  if (call.who->hold && !extend.caller.hold) {
+    return submit_if_types_allow(call, Op::lock_extend, f.session, f.lock, Right::lock_hold, std::move(extend));
+  }
+  submit(call, Op::lock_extend, f.session, std::move(extend));
+}
+
+void Hub::State::operate(Call& call, TransferFields& f) {
+  f.session = session_for(call, f.session);
+  if (f.session.is_nil()) return;
+  Transfer transfer = to_command(f);
+  transfer.caller = caller_of(call);
+  submit(call, Op::lock_transfer, f.session, std::move(transfer));
+}
+
+void Hub::State::operate(Call& call, ForceFields& f) {
+  const RightSet& rights = *call.who->rights;
+  if (!rights.allows_somewhere(Right::lock_force)) return refuse(call, forbidden(Right::lock_force, {}));
+  const LockId lock = f.lock;
+  Force force = to_command(std::move(f));
+  force.caller = caller_of(call);
+  if (!rights.allows_everywhere(Right::lock_force)) {
+    return submit_if_types_allow(call, Op::lock_force, call.session, lock, Right::lock_force, std::move(force));
+  }
+  submit(call, Op::lock_force, call.session, std::move(force));
+}
+
+void Hub::State::operate(Call& call, LockRequestFields& f) {
+  if (const auto error = refuses_new_work()) return refuse(call, *error);
+  const RightSet& rights = *call.who->rights;
+  if (!rights.allows_somewhere(Right::lock_edit)) return refuse(call, forbidden(Right::lock_edit, {}));
+  if (const auto error = refuses(call, f.targets, Right::lock_edit)) return refuse(call, *error);
+  f.session = session_for(call, f.session);
+  if (f.session.is_nil()) return;
+  const SessionId counted = f.session;
+  const LockId lock = f.lock;
+  const bool types_known = !f.targets.empty() || rights.allows_everywhere(Right::lock_edit);
+  Ask ask = to_command(std::move(f));
+  ask.caller = caller_of(call);
+  ask.wait = LockId{secrets.next_id()};
+  if (!types_known)
+    return submit_if_types_allow(call, Op::lock_request, counted, lock, Right::lock_edit, std::move(ask));
+  submit(call, Op::lock_request, counted, std::move(ask));
+}
+
+void Hub::State::operate(Call& call, CancelWaitFields& f) {
+  f.session = session_for(call, f.session);
+  if (f.session.is_nil()) return;
+  CancelWait cancel = to_command(f);
+  cancel.caller = caller_of(call);
+  submit(call, Op::lock_cancel_wait, f.session, std::move(cancel));
+}
+
+void Hub::State::operate(Call& call, CheckFields& f) {
+  if (const auto error = refuses(call, f.targets, Right::lock_view)) return refuse(call, *error);
+  if (f.session.is_nil()) f.session = call.session;
+  const SessionId counted = f.session;
+  Check check = to_command(std::move(f));
+  check.caller = caller_of(call);
+  submit(call, Op::lock_check, counted, std::move(check));
+}
+
+void Hub::State::operate(Call& call, VerifyFields& f) {
+  if (const auto error = refuses(call, f.targets, Right::lock_view)) return refuse(call, *error);
+  Verify verify = to_command(std::move(f));
+  verify.caller = caller_of(call);
+  submit(call, Op::lock_verify, call.session, std::move(verify));
+}
+
+void Hub::State::operate(Call& call, ReleaseAllFields& f) {
+  f.session = session_for(call, f.session);
+  if (f.session.is_nil()) return;
+  const SessionId counted = f.session;
+  ReleaseAll release = to_command(std::move(f));
+  release.caller = caller_of(call);
+  submit(call, Op::lock_release_all, counted, std::move(release));
+}
+
+// ---------------------------------------------------------------------------------------------- asking
+// The engine knows who is asked and who asked; a right is not needed to answer for what one holds.
+
+void Hub::State::operate(Call& call, AgreeFields& f) {
+  Agree agree = to_command(f);
+  agree.caller = caller_of(call);
+  submit(call, Op::request_agree, call.session, std::move(agree));
+}
+
+void Hub::State::operate(Call& call, RefuseFields& f) {
+  Refuse no = to_command(std::move(f));
+  no.caller = caller_of(call);
+  submit(call, Op::request_refuse, call.session, std::move(no));
+}
+
+void Hub::State::operate(Call& call, DeferFields& f) {
+  Defer defer = to_command(f);
+  defer.caller = caller_of(call);
+  submit(call, Op::request_defer, call.session, std::move(defer));
+}
+
+void Hub::State::operate(Call& call, WithdrawFields& f) {
+  f.session = session_for(call, f.session);
+  if (f.session.is_nil()) return;
+  CancelWait cancel = to_command(f);
+  cancel.caller = caller_of(call);
+  submit(call, Op::request_withdraw, f.session, std::move(cancel));
+}
+
+void Hub::State::operate(Call& call, RequestListFields& f) {
+  ListAsks list = to_command(f);
+  list.caller = caller_of(call);
+  submit(call, Op::request_list, call.session, std::move(list));
+}
+
+// ---------------------------------------------------------------------------------------------- watching, reading
+
+void Hub::State::operate(Call& call, WatchFields& f) {
+  if (const auto error = refuses(call, f.targets, Right::lock_view)) return refuse(call, *error);
+  for (const Target& target : f.targets) {
+    if (target.level() != Level::bill) return refuse(call, Error{Code::invalid, "Watch bills: Type:id.", "targets"});
+  }
+  SessionId watcher;
+  if (call.face == Face::websocket) {
+    watcher = session_for(call, f.session);
+    if (watcher.is_nil()) return;
+    const auto live = sessions.find(watcher);
+    if (live == sessions.end() || live->second.connection != call.peer) {
+      return refuse(call, Error{Code::invalid, "A session watches on the connection that carries it.", "session"});
+    }
+  }
+  std::sort(f.targets.begin(), f.targets.end());
+  f.targets.erase(std::unique(f.targets.begin(), f.targets.end()), f.targets.end());
+  std::size_t more = f.targets.size();
+  if (call.face == Face::websocket) {
+    more = static_cast<std::size_t>(std::count_if(f.targets.begin(), f.targets.end(), [&](const Target& bill) {
+      return !watchers.watches(call.who->ns, bill, Watcher::of(watcher));
+    }));
+    more += watchers.count(Watcher::of(watcher));
+  }
+  if (more > options.limits.watched_per_session_max) {
+    return refuse(call,
+                  Error{Code::too_many,
+                        "A session watches up to " + std::to_string(options.limits.watched_per_session_max) + " bills.",
+                        "targets"});
+  }
+  Check check;
+  check.caller = caller_of(call);
+  check.session = watcher;
+  check.targets = std::move(f.targets);
+  somebody_watches();
+  submit(call, Op::watch, watcher, std::move(check), Step::watch);
+}
+
+void Hub::State::operate(Call& call, UnwatchFields& f) {
+  const SessionId watcher = session_for(call, f.session);
+  if (watcher.is_nil()) return;
+  const auto live = sessions.find(watcher);
+  if (live == sessions.end() || live->second.connection != call.peer) {
+    return refuse(call, Error{Code::invalid, "A session watches on the connection that carries it.", "session"});
+  }
+  for (const Target& target : f.targets) {
+    if (target.level() == Level::bill) watchers.remove(call.who->ns, target, Watcher::of(watcher));
+  }
+  std::string body;
+  JsonWriter(body).begin_object().key("watched").number(watchers.count(Watcher::of(watcher))).end_object();
+  answer_body(call, std::move(body));
+}
+
+void Hub::State::operate(Call& call, AuditListFields& f) {
+  // A line of the trail may name any type: who sees only some types sees none of it.
+  const bool may =
+      options.hide_names ? call.who->admin : call.who->admin || call.who->rights->allows_everywhere(Right::lock_view);
+  if (!may) return refuse(call, forbidden(options.hide_names ? Right::admin : Right::lock_view, {}));
+  std::string next = f.next;
+  const auto lines = transport.audit_json(call.who->ns, f.filters(), next);
+  if (!lines) return refuse(call, lines.error());
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object().key("entries").begin_array();
+  for (const std::string& line : *lines) json.raw(line);
+  json.end_array().some("next", next).end_object();
+  answer_body(call, std::move(body));
+}
+
+void Hub::State::load_catalog_body() {
+  if (!catalog_body.empty()) return;
+  append_catalog(catalog_body, catalog);
+  catalog_etag = "\"" + Id128{fingerprint(catalog_body), catalog_body.size()}.text() + "\"";
+}
+
+void Hub::State::operate(Call& call, CatalogGetFields&) {
+  load_catalog_body();
+  answer_body(call, catalog_body);
+}
+
+void Hub::State::operate(Call& call, StatsGetFields&) {
+  if (!call.who->rights->allows_somewhere(Right::lock_view)) return refuse(call, forbidden(Right::lock_view, {}));
+  submit(call, Op::stats_get, call.session, GetStats{});
+}
+
+// The namespace's own numbers, and this node's.
+std::string Hub::State::stats_body(const Stats& stats) const {
+  std::string body;
+  append_outcome(body, Op::stats_get, Outcome(stats));
+  if (body.ends_with('}')) body.pop_back();
+  JsonWriter json(body);
+  if (body.size() > 1) body.push_back(',');
+  json.field("node", options.node).field("version", HF_VERSION).end_object();
+  return body;
+}
+
+}  // namespace hf

@@ -1,0 +1,146 @@
+#include <algorithm>
+
+#include "session/hub_state.h"
+
+namespace hf {
+
+void Hub::State::on_outcome(Ticket ticket, Outcome& outcome) {
+  auto taken = errands.take(ticket);
+  if (!taken) return;
+  Errand& errand = *taken;
+  if (!errand.counted.is_nil()) uncount(errand.counted);
+  switch (errand.step) {
+    case Step::answer: return answer(errand, outcome);
+    case Step::hello: return hello_answered(errand, outcome);
+    case Step::open: return open_answered(errand, outcome);
+    case Step::pong: return pong_answered(errand, outcome);
+    case Step::watch: return watch_answered(errand, outcome);
+    case Step::ask_types: return types_answered(ticket, errand, outcome);
+    case Step::cancel_wait:
+      if (const Granted* granted = std::get_if<Granted>(&outcome)) {
+        release_undelivered(errand.call.who->ns, caller_of(errand.call), granted->grant.session, granted->grant.lock);
+      }
+      return;
+  }
+}
+
+void Hub::State::answer(Errand& errand, Outcome& outcome) {
+  const Call& call = errand.call;
+  const Bearer& who = *call.who;
+  if (Grant* grant = std::get_if<Grant>(&outcome);
+      grant != nullptr && errand.op == Op::lock_get && !sees(who, *grant)) {
+    outcome = session::refusal_of(Code::not_found);
+  } else if (LockList* list = std::get_if<LockList>(&outcome);
+             list != nullptr && !who.rights->allows_everywhere(Right::lock_view)) {
+    std::erase_if(list->locks, [&](const Grant& held) { return !sees(who, held); });
+  } else if (const SessionSnapshot* snapshot = std::get_if<SessionSnapshot>(&outcome)) {
+    if (const auto live = sessions.find(snapshot->session); live != sessions.end()) {
+      live->second.seq = std::max(live->second.seq, snapshot->seq);
+    }
+  } else if (const Renewed* renewed = std::get_if<Renewed>(&outcome)) {
+    if (const auto live = sessions.find(errand.session); live != sessions.end()) {
+      live->second.seq = std::max(live->second.seq, renewed->seq);
+    }
+  } else if (std::holds_alternative<SessionClosed>(outcome)) {
+    detach(errand.session);
+  }
+
+  const View view = view_of(call.face, call.language, who);
+  if (call.face == Face::websocket) {
+    if (!connections.contains(call.peer)) return;  // its session lives on: resuming tells what became of this
+    scratch.clear();
+    if (const Stats* stats = std::get_if<Stats>(&outcome)) {
+      encode_ok(scratch, call.id, stats_body(*stats));
+    } else {
+      encode_answer(scratch, call.id, errand.op, outcome, view, errand.secret);
+    }
+    transport.send(call.peer, scratch);
+    return;
+  }
+  if (errand.gone) return answer_nobody(errand, outcome);
+  if (const Queued* queued = std::get_if<Queued>(&outcome); queued != nullptr && errand.op == Op::lock_acquire) {
+    return wait_on(errand, *queued);
+  }
+  if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) return respond_refusal(call.peer, *refusal, view);
+  std::string body;
+  if (const Stats* stats = std::get_if<Stats>(&outcome)) {
+    body = stats_body(*stats);
+  } else {
+    append_outcome(body, errand.op, outcome, view, errand.secret);
+  }
+  respond(call.peer, http_status_of(errand.op, outcome), std::move(body));
+}
+
+// A closed HTTP connection without a request id leaves nothing behind: nobody could ever learn of it.
+void Hub::State::answer_nobody(const Errand& errand, const Outcome& outcome) {
+  if (errand.call.repeatable) return;
+  const NamespaceIndex ns = errand.call.who->ns;
+  if (const Granted* granted = std::get_if<Granted>(&outcome)) {
+    if (errand.op == Op::lock_acquire || errand.op == Op::lock_request) {
+      release_undelivered(ns, caller_of(errand.call), granted->grant.session, granted->grant.lock);
+    }
+  } else if (const Queued* queued = std::get_if<Queued>(&outcome)) {
+    Errand cancel;
+    cancel.call.who = errand.call.who;
+    cancel.op = Op::lock_cancel_wait;
+    cancel.step = Step::cancel_wait;
+    CancelWait command{caller_of(cancel.call), errand.session, queued->wait};
+    engine.submit(ns, errands.put(std::move(cancel)), std::move(command), now.wall);
+  }
+}
+
+void Hub::State::release_undelivered(NamespaceIndex ns, const Caller& caller, SessionId session, LockId lock) {
+  Release release;
+  release.caller = caller;
+  release.caller.request_id.clear();
+  release.session = session;
+  release.lock = lock;  // one count of it: what the session held before stays
+  engine.submit(ns, 0, std::move(release), now.wall);
+}
+
+void Hub::State::types_answered(Ticket ticket, Errand& errand, Outcome& outcome) {
+  auto node = parked.find(ticket);
+  Command command = std::move(node->second);
+  parked.erase(node);
+  if (errand.gone) return;
+  if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) return refuse(errand.call, *refusal);
+  const Grant* grant = std::get_if<Grant>(&outcome);
+  const bool allowed =
+      grant != nullptr && std::all_of(grant->targets.begin(), grant->targets.end(), [&](const HeldTarget& held) {
+        return errand.call.who->rights->allows(errand.right, held.target.type());
+      });
+  if (!allowed && errand.right != Right::lock_hold) {
+    const std::string_view right = right_names[static_cast<std::size_t>(errand.right)];
+    return refuse(errand.call,
+                  Error{Code::forbidden, "You lack the right " + std::string(right) + " for this lock's type.", {}});
+  }
+  if (allowed && errand.right == Right::lock_hold) {
+    if (Release* release = std::get_if<Release>(&command)) release->caller.hold = true;
+    if (Extend* extend = std::get_if<Extend>(&command)) extend->caller.hold = true;
+  }
+  submit(errand.call, errand.op, errand.session, std::move(command));
+}
+
+void Hub::State::watch_answered(Errand& errand, Outcome& outcome) {
+  const Checked* checked = std::get_if<Checked>(&outcome);
+  if (checked == nullptr) return answer(errand, outcome);
+  const Call& call = errand.call;
+  if (call.face == Face::http) {
+    if (!errand.gone) begin_stream(call, *checked);
+    return;
+  }
+  const auto live = sessions.find(errand.session);
+  if (live == sessions.end() || live->second.connection != call.peer) return;  // taken over meanwhile
+  // From this answer on: what changed before is in it, what changes after is pushed.
+  const Watcher watcher = Watcher::of(errand.session);
+  for (const CheckItem& item : checked->items) {
+    if (watchers.count(watcher) >= options.limits.watched_per_session_max &&
+        !watchers.watches(call.who->ns, item.target, watcher)) {
+      return refuse(call, Error{Code::too_many, "A session watches no more bills than this.", "targets"});
+    }
+    watchers.add(call.who->ns, item.target, watcher);
+  }
+  answer(errand, outcome);
+}
+
+}  // namespace hf

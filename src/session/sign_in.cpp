@@ -1,0 +1,158 @@
+#include <boost/json.hpp>
+
+#include "session/hub_state.h"
+#include "wire/json_writer.h"
+
+namespace hf {
+namespace {
+
+namespace json = boost::json;
+
+// The object in `body`; an empty one is {}. boost::json throws nothing here but std::bad_alloc.
+Result<json::object> object_of(std::string_view body) {
+  if (body.empty()) return json::object();
+  json::error_code error;
+  json::parse_options options;
+  options.max_depth = 8;
+  json::value value = json::parse(json::string_view(body.data(), body.size()), error, {}, options);
+  if (error || !value.is_object()) return fail(Code::invalid, "The body is one JSON object.");
+  return std::move(value.get_object());
+}
+
+Result<std::string> text_of(const json::object& object, std::string_view name, std::size_t bytes_max) {
+  const json::value* value = object.if_contains(json::string_view(name.data(), name.size()));
+  if (value == nullptr || value->is_null()) return std::string();
+  const json::string* text = value->if_string();
+  if (text == nullptr) return fail(Code::invalid, "This field is a text.", std::string(name));
+  if (text->size() > bytes_max) return fail(Code::too_large, "This text is too long.", std::string(name));
+  return std::string(text->data(), text->size());
+}
+
+Result<std::vector<std::string>> texts_of(const json::object& object, std::string_view name) {
+  std::vector<std::string> texts;
+  const json::value* value = object.if_contains(json::string_view(name.data(), name.size()));
+  if (value == nullptr || value->is_null()) return texts;
+  const json::array* array = value->if_array();
+  if (array == nullptr) return fail(Code::invalid, "This field is a list of texts.", std::string(name));
+  if (array->size() > jwt_list_max) return fail(Code::too_large, "This list is too long.", std::string(name));
+  for (const json::value& element : *array) {
+    const json::string* text = element.if_string();
+    if (text == nullptr || text->size() > user_bytes_max)
+      return fail(Code::invalid, "This field is a list of texts.", std::string(name));
+    texts.emplace_back(text->data(), text->size());
+  }
+  return texts;
+}
+
+Result<Identity> dev_identity(const json::object& object) {
+  Identity identity;
+  auto user = text_of(object, "user", user_bytes_max);
+  if (!user) return tl::unexpected(user.error());
+  if (user->empty()) return fail(Code::invalid, "Say who the token is for.", "user");
+  auto name = text_of(object, "name", user_bytes_max);
+  if (!name) return tl::unexpected(name.error());
+  auto ns = text_of(object, "ns", namespace_bytes_max);
+  if (!ns) return tl::unexpected(ns.error());
+  auto roles = texts_of(object, "roles");
+  if (!roles) return tl::unexpected(roles.error());
+  auto rights = texts_of(object, "rights");
+  if (!rights) return tl::unexpected(rights.error());
+  const json::value* service = object.if_contains("service");
+  identity.user = std::move(*user);
+  identity.name = name->empty() ? identity.user : std::move(*name);
+  if (!ns->empty()) identity.ns = std::move(*ns);
+  identity.roles = std::move(*roles);
+  identity.rights = std::move(*rights);
+  identity.service = service != nullptr && service->is_bool() && service->get_bool();
+  return identity;
+}
+
+}  // namespace
+
+// Whoever reaches this path is anybody he likes: so only from this machine, and never through a page of another
+// site whose name was made to point here (DNS rebinding): the names must be loopback ones, too.
+void Hub::State::dev_token(ExchangeId id, const HttpRequest& request, Language language) {
+  if (!options.dev) return respond_error(id, Error{Code::not_found, "There is no such path.", {}}, language);
+  std::string_view origin_host = request.origin;
+  if (const std::size_t scheme = origin_host.find("://"); scheme != std::string_view::npos)
+    origin_host.remove_prefix(scheme + 3);
+  const bool local = request.loopback && (request.host.empty() || session::is_loopback_host(request.host)) &&
+                     (request.origin.empty() || session::is_loopback_host(origin_host));
+  if (!local)
+    return respond_error(id, Error{Code::forbidden, "Development tokens are for this machine only.", {}}, language);
+  const auto object = object_of(request.body);
+  if (!object) return respond_error(id, object.error(), language);
+  const auto identity = dev_identity(*object);
+  if (!identity) return respond_error(id, identity.error(), language);
+  const std::string token =
+      sign_hs256(*identity, options.dev_kid, options.dev_secret, now.wall, options.dev_token_valid, options.audience);
+  std::string body;
+  JsonWriter(body).begin_object().field("token", token).end_object();
+  respond(id, 200, std::move(body));
+}
+
+// A bearer token, or a code made by one, becomes a cookie that no script can read.
+void Hub::State::login(ExchangeId id, const HttpRequest& request, Language language) {
+  const auto object = object_of(request.body);
+  if (!object) return respond_error(id, object.error(), language);
+  const auto code = text_of(*object, "code", 64);
+  if (!code) return respond_error(id, code.error(), language);
+  if (!request.origin.empty() && !session::is_same_origin(request.origin, request.host)) {
+    // Else another site could sign this browser in as somebody of its choice.
+    return respond_error(id, Error{Code::forbidden, "Sign in from this server's own pages.", "Origin"}, language);
+  }
+  std::string token(session::bearer_token(request.authorization));
+  if (!code->empty()) {
+    auto taken = identities.take_code(*code, now.monotonic);
+    if (!taken) return respond_error(id, taken.error(), language);
+    token = std::move(*taken);
+  }
+  const auto who = identities.of_token(token, now.wall);
+  if (!who) return respond_error(id, who.error(), language);
+  std::string cookie(session::login_cookie);
+  cookie.append("=").append(token).append("; Path=/; HttpOnly; SameSite=Strict");
+  if (options.cookie_secure) cookie += "; Secure";
+  HttpResponse response;
+  JsonWriter writer(response.body);
+  writer.begin_object().field("user", (*who)->user).field("name", (*who)->name).key("rights").begin_array();
+  for (const std::string& right : (*who)->rights->texts()) writer.string(right);
+  writer.end_array();
+  if ((*who)->expires_at) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*(*who)->expires_at - now.wall).count();
+    cookie.append("; Max-Age=").append(std::to_string(std::max<std::int64_t>(0, seconds)));
+    writer.key("expires_at").time(*(*who)->expires_at);
+  }
+  writer.end_object();
+  response.headers.emplace_back("Set-Cookie", std::move(cookie));
+  respond(id, std::move(response));
+}
+
+void Hub::State::login_code(ExchangeId id, const HttpRequest& request, Language language) {
+  std::string_view token;
+  const auto who = bearer_of(request, token);
+  if (!who) return respond_error(id, who.error(), language);
+  auto code = identities.make_code(std::string(token), now.monotonic);
+  if (!code) return respond_error(id, code.error(), language);
+  std::string body;
+  JsonWriter(body)
+      .begin_object()
+      .field("code", *code)
+      .key("expires_at")
+      .time(now.wall + options.login_code_valid)
+      .end_object();
+  respond(id, 201, std::move(body));
+}
+
+void Hub::State::logout(ExchangeId id, const HttpRequest& request, Language language) {
+  if (!request.origin.empty() && !session::is_same_origin(request.origin, request.host)) {
+    return respond_error(id, Error{Code::forbidden, "Sign out from this server's own pages.", "Origin"}, language);
+  }
+  HttpResponse response;
+  response.status = 204;
+  response.content_type.clear();
+  response.headers.emplace_back("Set-Cookie",
+                                std::string(session::login_cookie) + "=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+  respond(id, std::move(response));
+}
+
+}  // namespace hf

@@ -1,0 +1,309 @@
+#include <algorithm>
+
+#include "session/hub_state.h"
+#include "wire/json_writer.h"
+#include "wire/websocket.h"
+
+namespace hf {
+
+using session::bearer_token;
+using session::cookie_value;
+
+namespace {
+
+constexpr Millis retry_soon{100};
+
+}  // namespace
+
+void Hub::State::connected(ConnectionId id, const WebSocketOpened& opened) {
+  if (draining) {
+    transport.close(id, close_code::drain, drain_reason());
+    return;
+  }
+  Connection c;
+  c.language = language_of(opened.accept_language);
+  c.heard = now.monotonic;
+  c.hello_by = now.monotonic + options.hello_within;
+  c.allowance = options.requests_per_second_max;
+  c.allowance_at = now.monotonic;
+  std::string_view token = bearer_token(opened.authorization);
+  // A page of another origin can open a socket with our cookie; only its Origin header tells it apart.
+  if (opened.authorization.empty() && session::is_same_origin(opened.origin, opened.host)) {
+    token = cookie_value(opened.cookie, session::login_cookie);
+  }
+  connections.insert_or_assign(id, std::move(c));
+  hellos.push_back({now.monotonic + options.hello_within, id});
+  if (token.empty() && opened.authorization.empty()) return;
+  auto who = identities.of_token(token, now.wall);
+  Connection& kept = connections.find(id)->second;
+  if (!who && opened.authorization.empty()) return;  // a stale cookie is no token: hello brings one
+  if (!who) {
+    send_error(id, MessageId(), who.error(), kept.language);
+    shut(id, close_code::unauthenticated, "unauthenticated");
+    return;
+  }
+  kept.who = std::move(*who);
+}
+
+void Hub::State::message(ConnectionId id, std::string_view text) {
+  const auto found = connections.find(id);
+  if (found == connections.end()) return;
+  Connection& c = found->second;
+  ParseLimits limits;
+  limits.targets_max = options.limits.targets_per_acquire_max;
+  auto parsed = parse_message(text, limits);
+  if (!parsed) {
+    send_error(id, MessageId(), parsed.error(), c.language);
+    shut(id, close_code::holdfast_protocol, "not a message");
+    return;
+  }
+  if (!parsed->fields) {
+    send_error(id, parsed->id, parsed->fields.error(), c.language);
+    if (!c.greeted && parsed->fields.error().field == "op") shut(id, close_code::holdfast_protocol, "hello first");
+    return;
+  }
+  Fields& fields = *parsed->fields;
+  const Op op = op_of(fields);
+  if (op == Op::pong && c.greeted) {
+    pong(id, c, std::get<PongFields>(fields));
+    return;
+  }
+  if (!may_ask(c)) {
+    Refusal refusal = session::refusal_of(Code::too_many, "Too many requests a second on this connection.");
+    refusal.retry_after = retry_soon;
+    View view;
+    view.language = c.language;
+    scratch.clear();
+    encode_error(scratch, parsed->id, refusal, view);
+    transport.send(id, scratch);
+    return;
+  }
+  if (op == Op::hello) {
+    hello(id, c, parsed->id, std::get<HelloFields>(fields));
+    return;
+  }
+  if (!c.greeted) {
+    send_error(id, parsed->id, Error{Code::invalid, "The first message is hello.", "op"}, c.language);
+    shut(id, close_code::holdfast_protocol, "hello first");
+    return;
+  }
+  if (op == Op::auth) {
+    auth(id, c, parsed->id, std::get<AuthFields>(fields));
+    return;
+  }
+  if (expired(*c.who)) {
+    send_error(id, parsed->id, Error{Code::unauthenticated, "Your token has expired: renew it with auth.", {}},
+               c.language);
+    return;
+  }
+  Call call;
+  call.face = Face::websocket;
+  call.language = c.language;
+  call.peer = id;
+  call.id = std::move(parsed->id);
+  call.who = c.who;
+  call.session = c.session;
+  perform(call, fields);
+}
+
+void Hub::State::hello(ConnectionId id, Connection& c, const MessageId& message, HelloFields& f) {
+  if (draining) {
+    send_error(id, message, Error{Code::draining, {}, {}}, c.language);
+    return;
+  }
+  BearerPtr who = c.who;
+  if (!f.token.empty() || !who) {
+    auto named = identities.of_token(f.token, now.wall);
+    if (named && who && !who->same_person(**named)) {
+      named = fail(Code::unauthenticated, "The token in hello is another user's than the connection's.", "token");
+    }
+    if (!named) {
+      send_error(id, message, named.error(), c.language);
+      shut(id, close_code::unauthenticated, "unauthenticated");
+      return;
+    }
+    who = std::move(*named);
+  }
+  if (f.session.is_nil() != f.secret.is_nil()) {
+    send_error(
+        id, message,
+        Error{Code::invalid, "To resume, send both session and secret.", f.session.is_nil() ? "session" : "secret"},
+        c.language);
+    return;
+  }
+
+  Errand errand;
+  errand.op = Op::hello;
+  errand.step = Step::hello;
+  errand.call.peer = id;
+  errand.call.id = message;
+  errand.call.language = c.language;
+  errand.call.who = who;
+  errand.resumed = !f.session.is_nil();
+  errand.secret = Secret{secrets.next_id()};
+  errand.opened = errand.resumed ? f.session : SessionId{secrets.next_id()};
+  Command command;
+  if (errand.resumed) {
+    command = ResumeSession{caller_of(errand.call), f.session, digest_of(f.secret), digest_of(errand.secret)};
+  } else {
+    OpenSession open;
+    open.caller = caller_of(errand.call);
+    open.session = errand.opened;
+    open.secret = digest_of(errand.secret);
+    open.client = std::move(f.client);
+    open.lease = f.lease.value_or(options.limits.lease_websocket);
+    open.service = who->service;
+    command = std::move(open);
+  }
+  if (!failed.empty()) {
+    send_error(id, message, Error{Code::unavailable, {}, {}}, c.language);
+    return;
+  }
+  c.who = std::move(who);
+  c.auth_asked = false;
+  c.greeted = true;
+  ++c.opening;
+  if (c.session.is_nil()) c.session = errand.opened;
+  const NamespaceIndex ns = c.who->ns;
+  engine.submit(ns, errands.put(std::move(errand)), std::move(command), now.wall);
+}
+
+void Hub::State::auth(ConnectionId id, Connection& c, const MessageId& message, const AuthFields& f) {
+  auto who = identities.of_token(f.token, now.wall);
+  if (who && !(*who)->same_person(*c.who)) {
+    who = fail(Code::forbidden, "auth renews the same user's identity: open another connection for another user.",
+               "token");
+  }
+  if (!who) {
+    send_error(id, message, who.error(), c.language);
+    return;
+  }
+  c.who = std::move(*who);
+  c.auth_asked = false;
+  for (const SessionId session : c.sessions) unwatch_unseen(session, *c.who);
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object().key("rights").begin_array();
+  for (const std::string& right : c.who->rights->texts()) json.string(right);
+  json.end_array();
+  if (c.who->expires_at) json.key("expires_at").time(*c.who->expires_at);
+  json.end_object();
+  scratch.clear();
+  encode_ok(scratch, message, body);
+  transport.send(id, scratch);
+}
+
+void Hub::State::pong(ConnectionId id, Connection& c, const PongFields& f) {
+  if (f.n == 0 || f.n > c.ping) {
+    shut(id, close_code::holdfast_protocol, "a pong without a ping");
+    return;
+  }
+  c.heard = now.monotonic;
+  if (f.n <= c.pong) return;
+  c.pong = f.n;
+  c.pong_failed = !failed.empty();
+  c.pong_left = static_cast<std::uint32_t>(c.sessions.size());
+  if (c.pong_left == 0) c.acked = f.n;
+  if (c.pong_failed) return;
+  for (const SessionId session : c.sessions) {
+    Errand errand;
+    errand.op = Op::session_heartbeat;
+    errand.step = Step::pong;
+    errand.call.peer = id;
+    errand.opened = session;
+    errand.n = f.n;
+    Heartbeat beat;
+    beat.caller.user = c.who->user;
+    beat.caller.user_name = c.who->name;
+    beat.session = session;
+    const auto idle =
+        std::find_if(f.idle.begin(), f.idle.end(), [&](const auto& pair) { return pair.first == session; });
+    if (idle != f.idle.end()) beat.idle = idle->second;
+    engine.submit(c.who->ns, errands.put(std::move(errand)), std::move(beat), now.wall);
+  }
+}
+
+void Hub::State::ping(ConnectionId id, Connection& c) {
+  if (now.monotonic - c.heard > options.answer_pings_within) {
+    shut(id, close_code::too_slow, "no answer to pings");
+    return;
+  }
+  if (expired(*c.who)) {
+    shut(id, close_code::unauthenticated, "the token has expired");
+    return;
+  }
+  if (c.who->expires_at && !c.auth_asked && now.wall + options.auth_before + options.ping_every >= *c.who->expires_at) {
+    c.auth_asked = true;
+    scratch.clear();
+    encode_auth_required(scratch, c.who->expires_at);
+    transport.send(id, scratch);
+  }
+  Ping ping;
+  ping.n = ++c.ping;
+  ping.acked = c.acked;
+  for (const SessionId session : c.sessions) ping.seqs.emplace_back(session, sessions.find(session)->second.seq);
+  scratch.clear();
+  encode_ping(scratch, ping);
+  transport.send(id, scratch);
+  pings.push_back({now.monotonic + options.ping_every, id});
+}
+
+bool Hub::State::may_ask(Connection& c) {
+  const double rate = options.requests_per_second_max;
+  if (rate == 0) return true;
+  if (now.monotonic > c.allowance_at) {
+    const double seconds = static_cast<double>((now.monotonic - c.allowance_at).count()) / 1e6;
+    c.allowance = std::min(rate, c.allowance + seconds * rate);
+    c.allowance_at = now.monotonic;
+  }
+  if (c.allowance < 1) return false;
+  c.allowance -= 1;
+  return true;
+}
+
+bool Hub::State::expired(const Bearer& who) const { return who.expires_at && now.wall >= *who.expires_at + jwt_skew; }
+
+void Hub::State::forget_connection(ConnectionId id) {
+  const auto found = connections.find(id);
+  if (found == connections.end()) return;
+  const auto carried = std::move(found->second.sessions);
+  connections.erase(found);
+  for (const SessionId session : carried) detach(session);
+}
+
+void Hub::State::shut(ConnectionId id, std::uint16_t code, std::string_view reason) {
+  forget_connection(id);
+  transport.close(id, code, reason);
+}
+
+std::string Hub::State::drain_reason() const { return "retry_ms=" + std::to_string(drain_retry.count()); }
+
+void Hub::State::send_error(ConnectionId id, const MessageId& message, const Error& error, Language language) {
+  scratch.clear();
+  encode_error(scratch, message, error, language);
+  transport.send(id, scratch);
+}
+
+void Hub::State::connections_due() {
+  while (!hellos.empty() && hellos.front().at <= now.monotonic) {
+    const ConnectionId id = hellos.front().id;
+    hellos.pop_front();
+    const auto found = connections.find(id);
+    if (found == connections.end() || found->second.greeted) continue;
+    if (found->second.hello_by > now.monotonic) continue;  // a later entry stands for it
+    shut(id, close_code::holdfast_protocol, "no hello in time");
+  }
+  while (!pings.empty() && pings.front().at <= now.monotonic) {
+    const ConnectionId id = pings.front().id;
+    pings.pop_front();
+    const auto found = connections.find(id);
+    if (found != connections.end()) ping(id, found->second);
+  }
+  while (!drains.empty() && drains.front().at <= now.monotonic) {
+    const ConnectionId id = drains.front().id;
+    drains.pop_front();
+    if (connections.contains(id)) shut(id, close_code::drain, drain_reason());
+  }
+}
+
+}  // namespace hf

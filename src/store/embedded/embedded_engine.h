@@ -1,0 +1,154 @@
+#pragma once
+
+// EmbeddedEngine decides in memory and keeps its decisions in one file: a LockTree per namespace, a Journal for
+// all of them.
+//
+// A command is applied at once, on the calling loop; its answer waits until the batch it belongs to is
+// committed. While one batch is being committed the next one grows: that is the whole of group commit. What
+// changes nothing (a query, a refusal) waits only for the commit that it may have seen.
+//
+// The journal is worked by one thread of the engine's own. At Durability::relaxed, where a commit is a few
+// microseconds, the loop commits by itself whenever that thread leaves the journal alone, and spares the way
+// there and back.
+//
+// submit(), flush(), deliver(), stop() and everything else belong to one loop. The only call to the outside
+// from another thread is Options::wake. The sink is called from flush(), deliver() and stop() only, and may call
+// submit() and flush() from within.
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/lock_tree.h"
+#include "store/embedded/journal.h"
+#include "store/lock_engine.h"
+
+namespace hf {
+
+// Where a relaxed commit is made. A full one is always the worker's: the loop never waits for a disk.
+enum class CommitOn : std::uint8_t { loop, worker };
+
+struct EmbeddedOptions {
+  std::string directory;
+  JournalOptions journal;
+  LockTreeOptions tree;
+  CommitOn relaxed_commits = CommitOn::loop;
+  std::size_t namespaces_max = 100;
+  std::size_t batch_bytes_max = 64 << 20;  // of changes not committed, beyond which acquires are refused
+  Micros fold_at_stop{500'000};
+  // Makes the loop call deliver(), soon. Called from any thread, also from within the loop's own calls.
+  std::function<void()> wake = [] {};
+};
+
+class EmbeddedEngine final : public LockEngine {
+ public:
+  // Opens the directory, recovers every namespace and starts the worker. `clock` is the wall clock's reading;
+  // leases of what is recovered start anew. Fails as Journal::open and load do.
+  static Result<std::unique_ptr<EmbeddedEngine>> open(EmbeddedOptions options, Wall clock);
+  // Stops as stop() does, without telling the sink.
+  ~EmbeddedEngine() override;
+
+  // Where to deliver to. REQUIRES: before the first flush(); outlives the engine or its stop().
+  void attach(LockEngineSink& sink) { sink_ = &sink; }
+
+  Result<NamespaceIndex> open_namespace(std::string_view name) override;
+  void submit(NamespaceIndex ns, Ticket ticket, Command command, Wall clock) override;
+  void flush() override;
+  bool ready(std::string& why) const override;
+
+  // Hands out what has been committed, then lets the next batch go. To be called after each wake().
+  void deliver();
+
+  // Commits and hands out what was submitted, folds what is quick, closes the file. Nothing may be submitted
+  // afterwards. At most Options::fold_at_stop longer than the commits take.
+  void stop();
+
+  // One page of the audit trail: what is durable. Waits for the worker's slice of work (milliseconds).
+  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit);
+
+  // Copies the file to `path` while work goes on; `done` comes on the loop, from deliver().
+  void backup(const std::string& path, std::function<void(Result<void>)> done);
+
+  // For an operator who put a backup in place: raises what every namespace's tokens start from.
+  static Result<void> raise_tokens(const std::string& directory, Token amount);
+
+  // The first broken invariant of any namespace, or empty. O(everything).
+  std::string check() const;
+  // Whether anything submitted has not been handed out.
+  bool busy() const noexcept;
+  // Names by index.
+  std::vector<std::string> namespace_names() const;
+  void set_watching(bool any) override;
+
+  struct Counters {
+    std::uint64_t batches = 0;         // committed
+    std::uint64_t batches_inline = 0;  // of them on the loop
+    std::uint64_t commands = 0;
+    std::uint64_t journal_bytes = 0;
+  };
+  const Counters& counters() const noexcept { return counters_; }
+
+ private:
+  struct Partition;
+  struct Answer;
+  struct Turn;
+  enum class Handed : std::uint8_t { nothing, batch, stop };
+  explicit EmbeddedEngine(EmbeddedOptions options);
+
+  Result<void> recover(Wall clock);
+  std::string refusal_of(const Command& command) const;
+  void pump();
+  bool commit_here();
+  void hand_to_worker();
+  void hand_out(Turn& turn);
+  void break_down(std::string why);
+  JournalBatch batch_of(Turn& turn);
+  void settle(Turn& turn);
+
+  void work();
+  void commit_handed(std::unique_lock<std::mutex>& hold);
+  void tend(std::unique_lock<std::mutex>& hold, std::uint64_t& seen);
+  void watch_disk();
+
+  EmbeddedOptions options_;
+  LockEngineSink* sink_ = nullptr;
+  std::vector<std::unique_ptr<Partition>> partitions_;
+  std::vector<std::string> new_names_;  // not yet in a batch
+  std::unique_ptr<Turn> gathering_;     // being filled by submit()
+  std::unique_ptr<Turn> flying_;        // being committed, or empty
+  bool in_flight_ = false;              // the worker has flying_
+  bool flush_wanted_ = false;
+  bool handing_out_ = false;
+  bool failed_ = false;
+  bool stopped_ = false;
+  bool watching_ = true;
+  Counters counters_;
+
+  // Whoever holds journal_mutex_ uses the journal. Taken before state_mutex_, never after.
+  mutable std::mutex journal_mutex_;
+  std::unique_ptr<Journal> journal_;
+
+  std::mutex state_mutex_;
+  std::condition_variable work_to_do_;
+  std::condition_variable done_changed_;      // for stop()
+  Handed handed_ = Handed::nothing;           // from the loop to the worker
+  JournalBatch batch_;                        // valid while handed_ is batch; points into flying_
+  bool done_ = false;                         // from the worker to the loop: handed_ was carried out
+  std::string broken_;                        // the journal has failed
+  std::vector<std::function<void()>> calls_;  // to be made on the loop
+  bool tend_ = false;                         // the journal may want tending
+  std::atomic<std::uint64_t> commits_{0};
+  std::atomic<std::int64_t> wall_us_{0};  // the newest reading given
+  std::atomic<bool> disk_low_{false};
+  std::thread worker_;
+};
+
+}  // namespace hf

@@ -1,0 +1,50 @@
+#include "store/embedded/fold_round.h"
+
+namespace hf {
+namespace {
+
+constexpr std::size_t kEntryBytes = 128;  // a map's node, about
+
+}  // namespace
+
+bool FoldRound::add(const SectionView& section) {
+  std::string_view changes = section.changes;
+  while (auto change = take_change(changes)) {
+    if (change->header.entity == Entity::note) continue;
+    const StateKey key{section.ns, change->header.entity, change->header.key};
+    if ((change->header.flags & change_erase) != 0)
+      erase(key);
+    else
+      put(key, (change->header.flags & change_fresh) != 0, change->body);
+  }
+  return changes.empty();
+}
+
+void FoldRound::put(const StateKey& key, bool fresh, std::string_view body) {
+  const auto [it, is_new] = entries_.try_emplace(key);
+  FoldEntry& entry = it->second;
+  if (is_new) {
+    entry.fresh = fresh;
+    bytes_ += kEntryBytes;
+  }
+  bytes_ += body.size();
+  bytes_ -= entry.body.size();
+  entry.erase = false;
+  entry.body.assign(body);
+}
+
+void FoldRound::erase(const StateKey& key) {
+  const auto [it, is_new] = entries_.try_emplace(key);
+  FoldEntry& entry = it->second;
+  bytes_ -= entry.body.size();
+  if (is_new) bytes_ += kEntryBytes;
+  if (!is_new && entry.fresh) {
+    bytes_ -= kEntryBytes;
+    entries_.erase(it);
+    return;
+  }
+  entry.erase = true;
+  entry.body.clear();
+}
+
+}  // namespace hf

@@ -1,0 +1,58 @@
+#pragma once
+
+// The port to a lock engine: a command goes in, later its outcome and events come out, by value.
+//
+// Guarantees of every implementation:
+//   1. each accepted command is answered exactly once, on the thread (loop) that owns the port;
+//   2. nothing comes out that depends on a change which is not durable at the configured level;
+//   3. outcomes and events come out in the order in which the engine decided them; events of a command come
+//      before its outcome;
+//   4. after a failed commit nothing comes out but unknown_outcome for what was pending (then `on_failed`).
+//
+// Embedded, Redis and the simulator are equal citizens. Not thread-safe: one loop owns it.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/commands.h"
+
+namespace hf {
+
+// Chosen by the caller; comes back with the outcome. 0: nobody waits for the outcome.
+using Ticket = std::uint64_t;
+// A namespace's place in the engine's table: 0, 1, 2 …
+using NamespaceIndex = std::uint16_t;
+
+// Where an engine delivers to.
+class LockEngineSink {
+ public:
+  virtual ~LockEngineSink() = default;
+  virtual void on_outcome(Ticket ticket, Outcome outcome) = 0;
+  virtual void on_event(NamespaceIndex ns, Event event) = 0;
+  // The end of one delivery turn: write what you have, once per socket.
+  virtual void on_turn_end() = 0;
+  // The engine cannot go on (failed commit, lost store). The process must stop and recover from the file.
+  virtual void on_failed(std::string why) = 0;
+};
+
+class LockEngine {
+ public:
+  virtual ~LockEngine() = default;
+  // The index of namespace `name`, made if it is new. Fails with too_many beyond the limit of namespaces.
+  virtual Result<NamespaceIndex> open_namespace(std::string_view name) = 0;
+  // Decides or sends `command` with the clock's reading `clock`. The outcome comes to the sink, never from
+  // inside this call.
+  virtual void submit(NamespaceIndex ns, Ticket ticket, Command command, Wall clock) = 0;
+  // Ends the caller's turn: what was submitted since the last call may be committed as one batch.
+  virtual void flush() = 0;
+  // Whether anybody watches targets: without, an engine need not make TargetChanged events. On at first.
+  virtual void set_watching(bool any) = 0;
+  // False while acquires must be refused (disk reserve, lost engine): says why for /readyz.
+  virtual bool ready(std::string& why) const = 0;
+};
+
+}  // namespace hf

@@ -1,0 +1,50 @@
+// A million random steps, each answered by the tree and by the plain model: a difference means that somebody
+// would be told a lock is his that is not, or waits for ever, or that a restart changes who owns a bill.
+//
+// HF_SEED=n runs the one history of that seed, HF_STEPS=n that many steps, HF_SOAK=1 a hundred times as many.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "property/comparison.h"
+#include "property/describe.h"
+
+namespace hf::test {
+namespace {
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+void expect_no_difference(std::uint64_t seed, std::size_t steps, std::uint32_t check_every) {
+  ComparisonOptions options = options_for(seed);
+  options.check_every = check_every;
+  History history;
+  if (!explore(seed, steps, options, tree_subject, history)) return;
+  options.check_every = 1;
+  const History shorter = shorten(history, options, tree_subject);
+  const auto found = compare(shorter, options, tree_subject);
+  FAIL() << "HF_SEED=" << seed << ", " << shorter.size() << " of " << history.size() << " steps:\n"
+         << describe(shorter) << (found ? found->what : std::string("(does not fail again)"));
+}
+
+TEST(LockTreeProperty, the_tree_answers_and_tells_what_the_model_does) {
+  const std::uint64_t one_seed = from_environment("HF_SEED", 0);
+  const std::uint64_t soak = from_environment("HF_SOAK", 0) != 0 ? 100 : 1;
+  const std::uint64_t total = from_environment("HF_STEPS", 1'000'000) * soak;
+  std::uint64_t done = 0;
+  for (std::uint64_t seed = one_seed != 0 ? one_seed : 1; done < total; ++seed) {
+    // Every eighth history is short and looks into the tree after each step; the others look now and then.
+    const bool close = seed % 8 == 0;
+    const std::size_t steps = close ? 300 : 600 + static_cast<std::size_t>(seed * 7919 % 1400);
+    expect_no_difference(seed, steps, close ? 1 : 64);
+    if (HasFatalFailure() || one_seed != 0) return;
+    done += steps;
+  }
+}
+
+}  // namespace
+}  // namespace hf::test

@@ -1,0 +1,311 @@
+#include "property/random_history.h"
+
+#include <algorithm>
+#include <array>
+
+namespace hf::test {
+namespace {
+
+constexpr std::array<std::string_view, 5> kUsers{"li", "wang", "zhao", "chen", "sun"};
+constexpr std::array<std::string_view, 2> kTypes{"SaleOrder", "Stock"};
+constexpr std::array<std::string_view, 2> kParts{"Detail", "Fee"};
+constexpr std::array<std::string_view, 2> kOwners{"SaleOut:77", "SaleOut:78"};
+
+Id128 id(std::uint64_t kind, std::uint64_t number) { return Id128{kind, number << id_shift}; }
+
+Target target_of(const std::string& text) { return Target::parse(text).value(); }
+
+}  // namespace
+
+RandomHistory::RandomHistory(std::uint64_t seed) : random_(seed), clock_(wall_us(1'780'000'000'000'000)) {
+  bills_ = 1 + random_.below(4);
+  users_ = 2 + random_.below(4);
+  hurry_ = one_in(4) ? 4 : 1;
+}
+
+Target RandomHistory::some_target() {
+  std::string text(kTypes[one_in(5) ? 1 : 0]);
+  if (one_in(12)) return target_of(text);
+  text += ":" + std::to_string(1 + random_.below(bills_));
+  if (one_in(2)) return target_of(text);
+  text += "/" + std::string(kParts[one_in(4) ? 1 : 0]);
+  if (one_in(3)) return target_of(text);
+  return target_of(text + "/" + std::to_string(1 + random_.below(2)));
+}
+
+std::vector<Target> RandomHistory::some_targets(std::size_t max) {
+  std::vector<Target> targets;
+  const std::size_t count = one_in(3) ? 1 + random_.below(max) : 1;
+  for (std::size_t i = 0; i < count; ++i) targets.push_back(some_target());
+  return targets;
+}
+
+LockId RandomHistory::fresh_lock() {
+  const LockId lock{id(7, ++made_)};
+  past_.push_back(lock);
+  if (past_.size() > 24) past_.erase(past_.begin());
+  return lock;
+}
+
+SessionId RandomHistory::some_session(const World& world) {
+  if (world.sessions.empty() || one_in(60)) return SessionId{id(5, 1 + random_.below(made_ + 2))};
+  return pick(world.sessions).id;
+}
+
+Caller RandomHistory::caller_of(const World& world, SessionId session) {
+  Caller caller;
+  caller.user = kUsers[random_.below(users_)];
+  const bool own = !one_in(50);
+  for (const World::Session& s : world.sessions) {
+    if (own && s.id == session) caller.user = s.user;
+  }
+  caller.user_name = "name of " + caller.user;
+  caller.hold = !one_in(3);
+  caller.admin = one_in(6);
+  if (one_in(5)) {
+    caller.request_id = "r" + std::to_string(++requests_);
+    caller.fingerprint = random_.below(1000);
+  }
+  return caller;
+}
+
+Command RandomHistory::acquire(const World& world) {
+  Acquire c;
+  c.session = some_session(world);
+  c.caller = caller_of(world, c.session);
+  c.lock = fresh_lock();
+  c.targets = some_targets(4);
+  c.mode = one_in(3) ? Mode::shared : Mode::exclusive;
+  if (!world.locks.empty() && one_in(6)) {  // again, or an upgrade
+    const World::Lock& lock = pick(world.locks);
+    c.session = lock.session;
+    c.caller = caller_of(world, c.session);
+    c.targets = lock.targets;
+    c.kind = lock.kind;
+    c.owner = lock.owner;
+  } else if (one_in(12)) {
+    c.kind = Kind::temporary;
+  } else if (one_in(14)) {
+    c.kind = Kind::hold;
+    c.owner = kOwners[random_.below(kOwners.size())];
+  } else if (one_in(15)) {
+    c.owner = kOwners[random_.below(kOwners.size())];
+  }
+  if (c.kind == Kind::hold || one_in(8)) c.ttl = Millis(1 + random_.below(120'000));
+  if (!one_in(3)) c.wait = Millis(1 + random_.below(one_in(4) ? 600'000 : 20'000));
+  if (one_in(10)) {
+    const std::size_t count = 1 + random_.below(2);
+    for (std::size_t i = 0; i < count; ++i) c.if_versions["SaleOrder:" + std::to_string(1 + random_.below(bills_))] = random_.below(12);
+  }
+  c.label = "bill " + std::to_string(made_);
+  if (one_in(80)) {
+    switch (random_.below(6)) {
+      case 0: c.targets.clear(); break;
+      case 1: c.wait = Millis(600'001); break;
+      case 2: c.wait = Millis(-1); break;
+      case 3: c.ttl = Millis(-5); break;
+      case 4: c.kind = Kind::hold, c.owner.clear(), c.ttl = Millis(1000), c.caller.hold = true; break;
+      default: c.kind = Kind::hold, c.owner = "SaleOut:77", c.ttl = Millis(0), c.caller.hold = true; break;
+    }
+  }
+  return c;
+}
+
+Command RandomHistory::release(const World& world) {
+  Release c;
+  if (world.locks.empty() || one_in(10)) {
+    if (!past_.empty()) c.lock = pick(past_);
+    c.session = some_session(world);
+    c.caller = caller_of(world, c.session);
+    return c;
+  }
+  const World::Lock& lock = pick(world.locks);
+  c.lock = lock.lock;
+  c.session = one_in(25) ? some_session(world) : lock.session;
+  c.caller = caller_of(world, c.session);
+  if (lock.kind == Kind::hold) {
+    if (!one_in(4)) c.session = SessionId{};
+    c.owner = one_in(10) ? std::string("SaleOut:79") : lock.owner;
+  }
+  if (one_in(3)) c.token = one_in(8) ? lock.token - 1 : lock.token;
+  c.all = one_in(3);
+  if (one_in(6)) {
+    for (const Target& t : lock.targets) {
+      if (one_in(2)) c.targets.push_back(t);
+    }
+    if (one_in(10)) c.targets.push_back(some_target());
+  }
+  if (one_in(3)) c.version = random_.below(12);
+  return c;
+}
+
+Command RandomHistory::about_asks(const World& world) {
+  std::vector<World::Wait> asks;
+  for (const World::Wait& w : world.waits) {
+    if (w.asking) asks.push_back(w);
+  }
+  if (asks.empty() || one_in(3)) {
+    Ask c;
+    c.session = some_session(world);
+    c.caller = caller_of(world, c.session);
+    c.lock = world.locks.empty() || one_in(12) ? LockId{id(7, 1 + random_.below(made_ + 3))} : pick(world.locks).lock;
+    c.wait = fresh_lock();
+    if (one_in(4)) c.targets = some_targets(2);
+    if (one_in(5)) c.mode = Mode::shared;
+    c.message = "please";
+    c.wait_for = one_in(30) ? Millis(0) : Millis(1 + random_.below(one_in(2) ? 600'000 : 30'000));
+    return c;
+  }
+  const World::Wait ask = pick(asks);
+  Caller caller = caller_of(world, SessionId{});
+  if (!world.locks.empty() && !one_in(6)) caller.user = pick(world.locks).user;
+  caller.user_name = "name of " + caller.user;
+  const LockId wait = one_in(15) && !past_.empty() ? pick(past_) : ask.wait;
+  switch (random_.below(4)) {
+    case 0: return Refuse{caller, wait, "not now"};
+    case 1: return Defer{caller, wait, one_in(8) ? Millis(300'001) : Millis(1 + random_.below(60'000))};
+    default: {
+      Agree c{caller, wait, {}};
+      if (one_in(3)) c.version = random_.below(12);
+      return c;
+    }
+  }
+}
+
+Command RandomHistory::query(const World& world) {
+  const SessionId session = some_session(world);
+  Caller caller = caller_of(world, session);
+  caller.request_id.clear();
+  const LockId lock = world.locks.empty() || one_in(6) ? LockId{id(7, 1 + random_.below(made_ + 3))} : pick(world.locks).lock;
+  switch (random_.below(9)) {
+    case 0: return GetLock{caller, lock};
+    case 1: {
+      ListLocks c;
+      c.caller = caller;
+      if (one_in(3)) c.type = kTypes[random_.below(2)];
+      if (one_in(4)) c.user = kUsers[random_.below(users_)];
+      if (one_in(4)) c.session = session;
+      if (one_in(4)) c.kind = static_cast<Kind>(random_.below(3));
+      c.limit = one_in(2) ? 3 : 100;
+      if (one_in(3) && !world.locks.empty()) c.after = pick(world.locks).token;
+      return c;
+    }
+    case 2: return Check{caller, session, some_targets(4), one_in(2) ? Mode::shared : Mode::exclusive};
+    case 3: {
+      Verify c;
+      c.caller = caller;
+      c.lock = lock;
+      for (const World::Lock& l : world.locks) {
+        if (l.lock == lock) {
+          c.token = one_in(8) ? l.token - 1 : l.token;
+          c.targets = l.targets;
+        }
+      }
+      if (one_in(4)) c.targets.push_back(some_target());
+      if (one_in(3)) c.min_valid = Millis(random_.below(40'000));
+      return c;
+    }
+    case 4: return ListSessions{caller, 500};
+    case 5: return ListAsks{caller, 500};
+    case 6: return ListWaits{caller, 500};
+    case 7: return GetStats{};
+    default: return GetSession{caller, session};
+  }
+}
+
+Command RandomHistory::some_command(const World& world) {
+  if (world.sessions.size() < 2 || one_in(40)) {
+    OpenSession c;
+    c.session = one_in(40) ? some_session(world) : SessionId{id(5, ++made_)};
+    c.caller = caller_of(world, SessionId{});
+    c.secret = Secret{id(9, made_)};
+    c.client = {"program", "host " + std::to_string(made_), "window"};
+    c.lease = one_in(25) ? Millis(9'999) : Millis(10'000 + random_.below(50'000));
+    c.service = one_in(10);
+    return c;
+  }
+  // Within what any engine remembers: an id used anew after that would be another request.
+  std::erase_if(repeatable_, [&](const auto& sent) { return passed_ - sent.first > Millis(15'000); });
+  if (!repeatable_.empty() && one_in(25)) {
+    Command again = pick(repeatable_).second;
+    if (const auto* open = std::get_if<OpenSession>(&again); open != nullptr && std::ranges::find(world.sessions, open->session, &World::Session::id) == world.sessions.end()) {
+      return Tick{};
+    }
+    if (one_in(5)) {
+      std::visit([](auto& c) { if constexpr (requires { c.caller; }) ++c.caller.fingerprint; }, again);
+    }
+    return again;
+  }
+  const std::uint64_t dice = random_.below(100);
+  if (dice < 36) return acquire(world);
+  if (dice < 54) return release(world);
+  if (dice < 64) return about_asks(world);
+  const SessionId session = some_session(world);
+  const Caller caller = caller_of(world, session);
+  const LockId lock = world.locks.empty() || one_in(10) ? (past_.empty() ? LockId{} : pick(past_)) : pick(world.locks).lock;
+  if (dice < 74) return Heartbeat{caller, session, Millis(one_in(2) ? random_.below(5'000) : random_.below(900'000))};
+  if (dice < 76) return EndSession{caller, session};
+  if (dice < 78) return ResumeSession{caller, session, Secret{one_in(5) ? id(1, 1) : id(9, session.value.lo >> id_shift)}, Secret{id(9, session.value.lo >> id_shift)}};
+  if (dice < 81) {
+    Extend c{caller, session, lock, Millis(one_in(20) ? 0 : 1 + random_.below(100'000))};
+    for (const World::Lock& l : world.locks) {
+      if (l.lock == lock && !one_in(6)) {
+        c.session = l.kind == Kind::hold ? SessionId{} : l.session;
+        c.caller.user = l.user;
+      }
+    }
+    return c;
+  }
+  if (dice < 83) {
+    Transfer c{caller, session, lock, some_session(world)};
+    for (const World::Lock& l : world.locks) {
+      if (l.lock != lock || one_in(6)) continue;
+      c.caller.user = l.user;
+      for (const World::Session& s : world.sessions) {
+        if (s.user == l.user && s.id != l.session) c.to_session = s.id;
+      }
+      c.session = one_in(2) ? l.session : c.to_session;
+    }
+    return c;
+  }
+  if (dice < 84) return Force{caller, lock, one_in(10) ? std::string() : std::string("month end")};
+  if (dice < 85) return ReleaseAll{caller, session, one_in(2) ? std::string() : std::string(kTypes[random_.below(2)])};
+  if (dice < 89) {
+    CancelWait c{caller, session, lock};
+    if (!world.waits.empty() && !one_in(5)) {
+      const World::Wait& w = pick(world.waits);
+      c.wait = w.wait;
+      if (!one_in(8)) c.session = w.session, c.caller.user = w.user;
+    }
+    return c;
+  }
+  if (dice < 95) return query(world);
+  return Tick{};
+}
+
+Step RandomHistory::next(const World& world) {
+  Step step;
+  const Wall before = clock_;
+  if (quiet_ == 0 && one_in(300)) quiet_ = static_cast<std::uint32_t>(5 + random_.below(60));
+  if (quiet_ > 0) {
+    --quiet_;
+    clock_ += Millis(1000);
+    step.command = Tick{};
+  } else {
+    if (one_in(100)) clock_ -= Millis(random_.below(100'000));
+    else if (one_in(40)) clock_ += Millis(random_.below(100'000));
+    else if (!one_in(6)) clock_ += Millis(random_.below(300) * hurry_);
+    step.command = some_command(world);
+  }
+  passed_ += std::clamp(clock_ - before, Micros(0), Micros(Millis(1000)));
+  step.clock = one_in(2000) ? wall_us(1'000'000) : clock_;
+  step.restart = one_in(400);
+  const bool named = std::visit([](const auto& c) { if constexpr (requires { c.caller.request_id; }) return !c.caller.request_id.empty(); else return false; }, step.command);
+  if (named) {
+    repeatable_.emplace_back(passed_, step.command);
+    if (repeatable_.size() > 6) repeatable_.erase(repeatable_.begin());
+  }
+  return step;
+}
+
+}  // namespace hf::test

@@ -1,0 +1,97 @@
+#include <map>
+
+#include "engine/change.h"
+#include "property/describe.h"
+#include "property/subject.h"
+
+namespace hf::test {
+namespace {
+
+// Keeps the last change of each key, as a store does: puts in the order of their keys.
+std::string fold(std::string_view journal) {
+  std::map<std::pair<Entity, Id128>, std::string_view> last;
+  while (auto change = take_change(journal)) {
+    const auto key = std::pair(change->header.entity, change->header.key);
+    if (change->header.entity == Entity::note) continue;
+    if ((change->header.flags & change_erase) != 0) last.erase(key);
+    else last[key] = change->whole;
+  }
+  std::string folded;
+  for (const auto& [key, whole] : last) folded += whole;
+  return folded;
+}
+
+class TreeSubject final : public Subject {
+ public:
+  explicit TreeSubject(const LockTreeOptions& options) : options_(options), tree_(options) {}
+
+  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events) override {
+    const std::size_t before = journal_.size();
+    Outcome outcome = tree_.apply(command, clock, events, journal_);
+    if (journal_.size() != before) recorded_ = tree_.now();
+    return outcome;
+  }
+
+  Restarted restart(Wall clock) override {
+    Restarted restarted;
+    restarted.floor = tree_.last_token() + 1000;
+    LockTree replayed(options_);
+    if (!replayed.recover(journal_)) return {{}, 0, {}, "the journal is refused"};
+    (void)replayed.recovered(clock, restarted.floor);
+    LockTree folded(options_);
+    const std::string state = fold(journal_);
+    if (!folded.recover(state)) return {{}, 0, {}, "the folded journal is refused"};
+    (void)folded.recovered(clock, restarted.floor);
+    if (std::string why = replayed.check(); !why.empty()) return {{}, 0, {}, "check() after a replay: " + why};
+    if (std::string why = same_answers(replayed, folded, clock); !why.empty()) return {{}, 0, {}, "folded and replayed differ: " + why};
+    if (replayed.now() < recorded_ - Millis(1000)) return {{}, 0, {}, "engine time fell behind the last recorded change"};
+    restarted.recorded = replayed.now();
+    Caller admin;
+    admin.admin = true;
+    std::vector<Event> ignored;
+    std::string unread;
+    const Outcome sessions = folded.apply(ListSessions{admin, 500}, clock, ignored, unread);
+    for (const SessionSnapshot& s : std::get<SessionList>(sessions).sessions) restarted.seqs.emplace_back(s.session, s.seq);
+    tree_ = LockTree(options_);
+    // Goes on from the folded state in every other restart, so that either is lived on.
+    journal_ = even_ ? state : journal_;
+    even_ = !even_;
+    if (!tree_.recover(journal_)) return {{}, 0, {}, "the journal is refused the second time"};
+    (void)tree_.recovered(clock, restarted.floor);
+    recorded_ = tree_.now();
+    return restarted;
+  }
+
+  std::string check() override { return tree_.check(); }
+
+ private:
+  static std::string same_answers(LockTree& a, LockTree& b, Wall clock) {
+    Caller admin;
+    admin.admin = true;
+    ListLocks all;
+    all.caller = admin;
+    all.limit = 500;
+    for (const Command& query : {Command(all), Command(ListSessions{admin, 500}), Command(ListWaits{admin, 500}), Command(GetStats{})}) {
+      std::vector<Event> a_told;
+      std::vector<Event> b_told;
+      std::string ignored;
+      const std::string x = describe(a.apply(query, clock, a_told, ignored));
+      const std::string y = describe(b.apply(query, clock, b_told, ignored));
+      if (x != y) return x + "\n  " + y;
+      if (describe(a_told) != describe(b_told)) return "what is told differs";
+    }
+    return {};
+  }
+
+  LockTreeOptions options_;
+  LockTree tree_;
+  std::string journal_;
+  Instant recorded_{};
+  bool even_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Subject> tree_subject(const LockTreeOptions& options) { return std::make_unique<TreeSubject>(options); }
+
+}  // namespace hf::test

@@ -1,0 +1,222 @@
+// holdfastd as an operator meets it: how it starts, says what is wrong, is stopped, and what it costs.
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "tests/server/people.h"
+#include "tests/server/server_process.h"
+
+namespace hf::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+#else
+constexpr bool sanitized = false;
+#endif
+
+TEST(Holdfastd, says_its_version_and_refuses_unknown_flags) {
+  EXPECT_TRUE(run_program({holdfastd_path(), "--version"}).output.starts_with("holdfastd 0."));
+  EXPECT_EQ(run_program({holdfastd_path(), "--nonsense"}).exit_code, 2);
+  EXPECT_EQ(run_program({holdfastd_path(), "--help"}).exit_code, 0);
+}
+
+TEST(Holdfastd, in_development_it_never_listens_to_the_network) {
+  const TemporaryDirectory data;
+  const Ended ended = run_program({holdfastd_path(), "--dev", "--listen", "0.0.0.0:0", "--data", data.path()});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_NE(ended.errors.find("listens to this machine only"), std::string::npos) << ended.errors;
+}
+
+TEST(Holdfastd, without_keys_it_does_not_start) {
+  const TemporaryDirectory data;
+  const Ended ended = run_program({holdfastd_path(), "--listen", "127.0.0.1:0", "--data", data.path()});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_NE(ended.errors.find("[[auth.key]]"), std::string::npos) << ended.errors;
+}
+
+TEST(Holdfastd, an_engine_that_is_not_built_in_is_said_so) {
+  const Ended ended = run_program({holdfastd_path(), "--dev", "--engine", "redis"});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_NE(ended.errors.find("redis engine is not built into"), std::string::npos) << ended.errors;
+}
+
+TEST(Holdfastd, check_config_names_every_mistake_with_its_line) {
+  const TemporaryDirectory files;
+  const std::string path = files.path() + "/holdfast.toml";
+  std::ofstream(path) << "[server]\ndev = true\nlisten = 7\n[nonsense]\n[log]\nlevel = \"loud\"\n";
+  const Ended ended = run_program({holdfastd_path(), "--config", path, "--check-config"});
+  EXPECT_EQ(ended.exit_code, 2);
+  for (const char* part : {":3: server.listen", ":4: there is no section [nonsense]", ":6: log.level"}) {
+    EXPECT_NE(ended.errors.find(part), std::string::npos) << part << "\nin\n" << ended.errors;
+  }
+  EXPECT_EQ(run_program({holdfastd_path(), "--dev", "--check-config"}).exit_code, 0);
+}
+
+TEST(Holdfastd, a_second_one_on_the_same_data_is_refused) {
+  const TemporaryDirectory data;
+  const ServerProcess server(data.path());
+  ASSERT_NE(server.port(), 0) << server.log();
+  const Ended ended = run_program({holdfastd_path(), "--dev", "--listen", "127.0.0.1:0", "--data", data.path()});
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_FALSE(ended.errors.empty());
+  const Ended taken = run_program({holdfastd_path(), "--dev", "--listen", "127.0.0.1:" + std::to_string(server.port()),
+                                   "--data", data.path() + "/other"});
+  EXPECT_EQ(taken.exit_code, 1);
+  EXPECT_NE(taken.errors.find("Cannot listen on"), std::string::npos) << taken.errors;
+}
+
+TEST(Holdfastd, the_development_key_is_for_its_owner_alone_and_in_no_log) {
+  const TemporaryDirectory data;
+  ServerProcess server(data.path(), {}, {"HOLDFAST_LOG_LEVEL=debug"});
+  ASSERT_NE(server.port(), 0) << server.log();
+  const Person li(server.port(), "li");
+  struct stat about{};
+  ASSERT_EQ(::stat((data.path() + "/dev.key").c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 0777U, 0600U);
+  std::string key;
+  std::ifstream(data.path() + "/dev.key") >> key;
+  const auto ended = server.stop();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->errors.find(key), std::string::npos);
+  EXPECT_EQ(ended->errors.find(li.token()), std::string::npos);
+}
+
+TEST(Holdfastd, a_signal_drains_it_websockets_are_told_1012_and_nothing_is_freed) {
+  const TemporaryDirectory data;
+  auto server = std::make_unique<ServerProcess>(data.path(), std::vector<std::string>{},
+                                                std::vector<std::string>{"HOLDFAST_SERVER_DRAIN_MS=300"});
+  ASSERT_NE(server->port(), 0) << server->log();
+  Person li(server->port(), "li");
+  li.open_session(server->port());
+  const Answer granted = li.acquire(server->port(), "SaleOrder:1");
+  ASSERT_EQ(granted.status, 201);
+  std::vector<std::unique_ptr<Client>> sockets;
+  for (int i = 0; i < 5; ++i) {
+    sockets.push_back(std::make_unique<Client>(server->port()));
+    ASSERT_EQ(text_at(li.hello(*sockets.back()), "event"), "welcome");
+  }
+  server->signal(SIGTERM);
+  for (auto& socket : sockets) {
+    Received message;
+    bool told = false;
+    do {
+      message = socket->receive();
+      told = told || text_at(message.json(), "event") == "drain";
+    } while (message && message.opcode != Opcode::close);
+    EXPECT_EQ(message.close_code, 1012);
+    EXPECT_TRUE(told);
+  }
+  sockets.clear();
+  const auto ended = server->wait();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->exit_code, 0) << ended->errors;
+  server = std::make_unique<ServerProcess>(data.path());
+  EXPECT_EQ(li.call(server->port(), "GET", "/v1/locks/" + text_at(granted.json(), "lock")).status, 200);
+}
+
+TEST(Holdfastd, a_second_signal_ends_it_at_once) {
+  const TemporaryDirectory data;
+  ServerProcess server(data.path(), {}, {"HOLDFAST_SERVER_DRAIN_MS=600000"});
+  ASSERT_NE(server.port(), 0) << server.log();
+  const Person li(server.port(), "li");
+  Client first(server.port()), second(server.port());
+  ASSERT_EQ(text_at(li.hello(first), "event"), "welcome");
+  ASSERT_EQ(text_at(li.hello(second), "event"), "welcome");
+  server.signal(SIGTERM);
+  ASSERT_TRUE(first.receive_with("event", "drain"));
+  server.signal(SIGTERM);
+  const auto ended = server.wait();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->exit_code, 128 + SIGTERM);
+}
+
+TEST(Holdfastd, an_idle_one_stops_within_a_second) {
+  const TemporaryDirectory data;
+  ServerProcess server(data.path());
+  ASSERT_NE(server.port(), 0) << server.log();
+  const auto began = Clock::now();
+  const auto ended = server.stop();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->exit_code, 0);
+  EXPECT_LT(Clock::now() - began, std::chrono::milliseconds(sanitized ? 5000 : 1500));
+}
+
+TEST(Holdfastd, serves_while_a_slow_client_dribbles_its_header) {
+  const TemporaryDirectory data;
+  const ServerProcess server(data.path(), {}, {"HOLDFAST_HTTP_HEADER_TIMEOUT_MS=300"});
+  ASSERT_NE(server.port(), 0) << server.log();
+  std::vector<std::unique_ptr<Client>> slow;
+  for (int i = 0; i < 50; ++i) {
+    slow.push_back(std::make_unique<Client>(server.port()));
+    slow.back()->send("GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: a");
+  }
+  EXPECT_EQ(Client(server.port()).request("GET", "/healthz").status, 200);
+  for (auto& client : slow) {
+    client->send("b");
+    EXPECT_EQ(client->read_answer().status, 408);
+  }
+}
+
+TEST(Holdfastd, more_connections_than_descriptors_never_stop_the_engine) {
+  const TemporaryDirectory data;
+  const ServerProcess server(data.path(), {}, {}, {"prlimit", "--nofile=1100:1100"});
+  ASSERT_NE(server.port(), 0) << server.log();
+  Person li(server.port(), "li");
+  li.open_session(server.port());
+  Client working(server.port());
+  ASSERT_EQ(text_at(li.hello(working), "event"), "welcome");
+  std::vector<std::unique_ptr<Client>> crowd;
+  int refused = 0;
+  for (int i = 0; i < 700; ++i) {
+    crowd.push_back(std::make_unique<Client>(server.port()));
+    refused += crowd.back()->request("GET", "/healthz").status == 503 ? 1 : 0;
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(refused, 200);
+  working.send_text(R"({"id":1,"op":"lock.acquire","targets":["SaleOrder:1"]})");
+  EXPECT_FALSE(text_at(working.receive_with("id", 1).json(), "ok.token").empty());
+  crowd.clear();
+  EXPECT_EQ(li.acquire(server.port(), "SaleOrder:2").status, 201);
+}
+
+TEST(Holdfastd, a_thousand_idle_websockets_cost_at_most_6_kb_each) {
+  const TemporaryDirectory data;
+  const ServerProcess server(data.path(), {}, {"HOLDFAST_LIMITS_SESSIONS_PER_USER_MAX=2000"});
+  ASSERT_NE(server.port(), 0) << server.log();
+  const Person li(server.port(), "li");
+  std::vector<std::unique_ptr<Client>> clients;
+  const auto add = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      clients.push_back(std::make_unique<Client>(server.port()));
+      ASSERT_EQ(text_at(li.hello(*clients.back()), "event"), "welcome");
+    }
+  };
+  add(100);  // tables and caches that do not grow with each
+  const std::uint64_t before = server.memory();
+  add(1000);
+  const std::uint64_t each = (server.memory() - before) / 1000;
+  RecordProperty("bytes_per_idle_websocket", static_cast<int>(each));
+  std::printf("%llu bytes for each idle WebSocket with its session\n", static_cast<unsigned long long>(each));
+  if (!sanitized) {
+    EXPECT_LE(each, 6U * 1024);
+  }
+  clients[500]->send_text(R"({"id":1,"op":"lock.acquire","targets":["SaleOrder:1"]})");
+  EXPECT_FALSE(text_at(clients[500]->receive_with("id", 1).json(), "ok.token").empty());
+}
+
+}  // namespace
+}  // namespace hf::test
