@@ -70,9 +70,14 @@ enum class Kept : std::uint8_t { lock, lock_again, released, released_many, done
 }  // namespace
 
 struct LockTree::State::Pending {
-  template <class V>
-  using Map = boost::unordered_flat_map<Id128, V, IdHash>;
-  Map<std::string> sessions, grants, waits, ended, memory, versions;
+  struct Piece {  // of `bytes`
+    std::size_t begin = 0;
+    std::size_t size = 0;
+  };
+  using Map = boost::unordered_flat_map<Id128, Piece, IdHash>;
+  Map sessions, grants, waits, ended, memory, versions;
+  std::string bytes;  // the bodies, one behind the other: a million allocations would cost more than the work
+  std::string_view operator()(const Piece& piece) const { return std::string_view(bytes).substr(piece.begin, piece.size); }
   std::string meta;
   std::map<Id128, Party> gone_parties;
 };
@@ -289,7 +294,7 @@ bool LockTree::recover(std::string_view changes) {
   while (!changes.empty()) {
     const auto change = take_change(changes);
     if (!change) return false;
-    State::Pending::Map<std::string>* map = nullptr;
+    State::Pending::Map* map = nullptr;
     switch (change->header.entity) {
       case Entity::meta: p.meta = change->body; break;
       case Entity::session: map = &p.sessions; break;
@@ -304,7 +309,8 @@ bool LockTree::recover(std::string_view changes) {
     if ((change->header.flags & change_erase) != 0) {
       map->erase(change->header.key);
     } else {
-      (*map)[change->header.key] = change->body;
+      (*map)[change->header.key] = {p.bytes.size(), change->body.size()};
+      p.bytes += change->body;
     }
   }
   return true;
@@ -329,31 +335,38 @@ bool LockTree::recovered(Wall clock, Token token_floor) {
   s.clock.advance(clock, s.limits().clock_step_max);
   s.meta_written = s.now();
 
-  for (const auto& [key, body] : p->sessions) {
-    if (!s.restore_session(key, body)) return false;
+  for (const auto& [key, piece] : p->sessions) {
+    if (!s.restore_session(key, (*p)(piece))) return false;
   }
   // In token order, which all lists of grants are in.
-  std::vector<std::pair<Token, Id128>> by_token;
+  struct Found {
+    Token token;
+    Id128 key;
+    State::Pending::Piece piece;
+  };
+  std::vector<Found> by_token;
   by_token.reserve(p->grants.size());
-  for (const auto& [key, body] : p->grants) {
-    ByteReader r(body);
+  for (const auto& [key, piece] : p->grants) {
+    ByteReader r((*p)(piece));
     read_stamp(r);
     r.u8();
     r.u8();
     r.id();
     r.text();
-    by_token.emplace_back(r.varint(), key);
+    by_token.push_back({r.varint(), key, piece});
     if (!r.ok()) return false;
   }
-  std::ranges::sort(by_token);
+  std::ranges::sort(by_token, {}, &Found::token);
+  p->grants = {};
   s.grant_by_id.reserve(by_token.size());
   s.node_by_text.reserve(by_token.size());
-  for (const auto& [token, key] : by_token) {
-    if (!s.restore_grant(key, p->grants.find(key)->second)) return false;
+  s.order.reserve(by_token.size());
+  for (const Found& found : by_token) {
+    if (!s.restore_grant(found.key, (*p)(found.piece))) return false;
   }
   std::vector<std::pair<std::int64_t, Id128>> by_order;
-  for (const auto& [key, body] : p->waits) {
-    ByteReader r(body);
+  for (const auto& [key, piece] : p->waits) {
+    ByteReader r((*p)(piece));
     read_stamp(r);
     r.u8();
     r.u8();
@@ -374,7 +387,7 @@ bool LockTree::recovered(Wall clock, Token token_floor) {
   }
   std::ranges::sort(by_order);
   for (const auto& [order_key, key] : by_order) {
-    if (!s.restore_wait(key, p->waits.find(key)->second)) return false;
+    if (!s.restore_wait(key, (*p)(p->waits.find(key)->second))) return false;
   }
   if (!s.restore_rings()) return false;
   s.moved.clear();
@@ -568,8 +581,8 @@ bool LockTree::State::restore_wait(const Id128& key, std::string_view body) {
 bool LockTree::State::restore_rings() {
   const Instant oldest = now() - limits().memory_age_max;
   std::vector<std::pair<std::uint64_t, EndedRec>> all_ended;
-  for (const auto& [key, body] : pending->ended) {
-    ByteReader r(body);
+  for (const auto& [key, piece] : pending->ended) {
+    ByteReader r((*pending)(piece));
     const std::uint64_t number = r.varint();
     EndedRec e;
     e.lock.value = r.id();
@@ -603,8 +616,8 @@ bool LockTree::State::restore_rings() {
     std::string user;
     Remembered remembered;
   };
-  for (const auto& [key, body] : pending->memory) {
-    ByteReader r(body);
+  for (const auto& [key, piece] : pending->memory) {
+    ByteReader r((*pending)(piece));
     Entry entry;
     entry.session.value = r.id();
     entry.user = r.text();
@@ -665,8 +678,8 @@ bool LockTree::State::restore_rings() {
   }
   std::ranges::sort(user_memory_age);
 
-  for (const auto& [key, body] : pending->versions) {
-    ByteReader r(body);
+  for (const auto& [key, piece] : pending->versions) {
+    ByteReader r((*pending)(piece));
     const std::string bill(r.text());
     const std::uint64_t version = r.varint();
     const Instant at_instant = instant_us(r.i64());

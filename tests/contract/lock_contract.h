@@ -83,7 +83,8 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
     EXPECT_TRUE(std::holds_alternative<SessionOpened>(run(c)));
     return {c.session, std::string(user)};
   }
-  Acquire wish(const Window& w, std::initializer_list<std::string_view> texts, Mode mode = Mode::exclusive, Millis wait = Millis(0)) {
+  Acquire wish(const Window& w, std::initializer_list<std::string_view> texts, Mode mode = Mode::exclusive,
+               Millis wait = Millis(0)) {
     Acquire c;
     c.caller = by(w.user);
     c.session = w.id;
@@ -93,7 +94,8 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
     c.wait = wait;
     return c;
   }
-  Acquire hold_wish(const Window& w, std::initializer_list<std::string_view> texts, std::string_view owner, Millis ttl = Millis(60'000)) {
+  Acquire hold_wish(const Window& w, std::initializer_list<std::string_view> texts, std::string_view owner,
+                    Millis ttl = Millis(60'000)) {
     Acquire c = wish(w, texts);
     c.caller.hold = true;
     c.kind = Kind::hold;
@@ -101,7 +103,8 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
     c.ttl = ttl;
     return c;
   }
-  Outcome acquire(const Window& w, std::initializer_list<std::string_view> texts, Mode mode = Mode::exclusive, Millis wait = Millis(0)) {
+  Outcome acquire(const Window& w, std::initializer_list<std::string_view> texts, Mode mode = Mode::exclusive,
+                  Millis wait = Millis(0)) {
     return run(wish(w, texts, mode, wait));
   }
   // Acquires what must be free.
@@ -109,7 +112,8 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
     return granted(acquire(w, texts, mode)).grant;
   }
   // Queues for what must not be free; returns the wait.
-  LockId queue(const Window& w, std::initializer_list<std::string_view> texts, Mode mode = Mode::exclusive, Millis wait = Millis(60'000)) {
+  LockId queue(const Window& w, std::initializer_list<std::string_view> texts, Mode mode = Mode::exclusive,
+               Millis wait = Millis(60'000)) {
     const Acquire c = wish(w, texts, mode, wait);
     EXPECT_TRUE(std::holds_alternative<Queued>(run(c)));
     return c.lock;

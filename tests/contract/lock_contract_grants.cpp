@@ -343,7 +343,8 @@ TEST_P(LockContract, a_hold_needs_the_right_an_owner_and_a_time_of_at_most_a_yea
   EXPECT_TRUE(refused(run(c), Code::forbidden));
   EXPECT_TRUE(refused(run(hold_wish(li, {"SaleOrder:1"}, "")), Code::invalid));
   EXPECT_TRUE(refused(run(hold_wish(li, {"SaleOrder:1"}, "SaleOut:77", Millis(0))), Code::invalid));
-  EXPECT_TRUE(refused(run(hold_wish(li, {"SaleOrder:1"}, "SaleOut:77", std::chrono::hours(24 * 366) + Millis(1))), Code::invalid));
+  EXPECT_TRUE(refused(run(hold_wish(li, {"SaleOrder:1"}, "SaleOut:77", std::chrono::hours(24 * 366) + Millis(1))),
+                      Code::invalid));
   granted(run(hold_wish(li, {"SaleOrder:1"}, "SaleOut:77", std::chrono::hours(24 * 366))));
 }
 
@@ -514,12 +515,14 @@ TEST_P(LockContract, check_says_what_a_try_would) {
   const Window wang = open("wang");
   take(li, {"SaleOrder:1"});
   queue(wang, {"SaleOrder"});
-  const auto of_li = std::get<Checked>(run(Check{by("li"), li.id, targets({"SaleOrder:1", "SaleOrder:2", "Stock:1"}), Mode::exclusive}));
+  const auto of_li = std::get<Checked>(
+      run(Check{by("li"), li.id, targets({"SaleOrder:1", "SaleOrder:2", "Stock:1"}), Mode::exclusive}));
   EXPECT_TRUE(of_li.items[0].mine);
   EXPECT_TRUE(of_li.items[0].free);
   EXPECT_TRUE(of_li.items[1].free) << "who holds what the waiter waits for is not behind it";
   EXPECT_TRUE(of_li.items[2].free);
-  const auto of_zhao = std::get<Checked>(run(Check{by("zhao"), open("zhao").id, targets({"SaleOrder:1", "SaleOrder:2"}), Mode::exclusive}));
+  const auto of_zhao = std::get<Checked>(
+      run(Check{by("zhao"), open("zhao").id, targets({"SaleOrder:1", "SaleOrder:2"}), Mode::exclusive}));
   EXPECT_FALSE(of_zhao.items[0].free);
   EXPECT_FALSE(of_zhao.items[1].free) << "a try may not overtake";
 }

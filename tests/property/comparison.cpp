@@ -18,7 +18,8 @@ World world_of(const ReferenceModel& model) {
     for (const HeldTarget& t : g.targets) lock.targets.push_back(t.target);
     world.locks.push_back(std::move(lock));
   }
-  for (const auto& w : model.waiting()) world.waits.push_back({w.request.lock, w.request.session, w.request.caller.user, w.asking});
+  for (const auto& w : model.waiting())
+    world.waits.push_back({w.request.lock, w.request.session, w.request.caller.user, w.asking});
   return world;
 }
 
@@ -44,17 +45,27 @@ class Run {
   static void forgive(const Command& command, Outcome& outcome, const Outcome& wanted) {
     auto* list = std::get_if<LockList>(&outcome);
     const auto* wanted_list = std::get_if<LockList>(&wanted);
-    if (list != nullptr && wanted_list != nullptr && !list->locks.empty() && list->next == list->locks.back().token) list->next = wanted_list->next;
-    const bool named = std::visit([](const auto& c) { if constexpr (requires { c.caller; }) return !c.caller.request_id.empty(); else return false; }, command);
+    if (list != nullptr && wanted_list != nullptr && !list->locks.empty() && list->next == list->locks.back().token)
+      list->next = wanted_list->next;
+    const bool named = std::visit(
+        [](const auto& c) {
+          if constexpr (requires { c.caller; })
+            return !c.caller.request_id.empty();
+          else
+            return false;
+        },
+        command);
     auto* grant = std::get_if<Grant>(&outcome);
     const auto* wanted_grant = std::get_if<Grant>(&wanted);
     if (named && grant != nullptr && wanted_grant != nullptr) grant->expires_at = wanted_grant->expires_at;
     auto* opened = std::get_if<SessionOpened>(&outcome);
     const auto* wanted_opened = std::get_if<SessionOpened>(&wanted);
-    if (named && opened != nullptr && wanted_opened != nullptr) *opened = {opened->session, opened->lease, wanted_opened->expires_at, wanted_opened->seq};
+    if (named && opened != nullptr && wanted_opened != nullptr)
+      *opened = {opened->session, opened->lease, wanted_opened->expires_at, wanted_opened->seq};
     auto* refusal = std::get_if<Refusal>(&outcome);
     const auto* wanted_refusal = std::get_if<Refusal>(&wanted);
-    if (refusal != nullptr && wanted_refusal != nullptr && std::holds_alternative<Transfer>(command)) refusal->conflicts_total = wanted_refusal->conflicts_total;
+    if (refusal != nullptr && wanted_refusal != nullptr && std::holds_alternative<Transfer>(command))
+      refusal->conflicts_total = wanted_refusal->conflicts_total;
   }
 
   // Which grants lie on a target itself.
@@ -111,7 +122,8 @@ class Run {
     return {};
   }
 
-  static std::string difference(const Outcome& outcome, const Outcome& wanted, const std::vector<Event>& told, const std::vector<Event>& expected) {
+  static std::string difference(const Outcome& outcome, const Outcome& wanted, const std::vector<Event>& told,
+                                const std::vector<Event>& expected) {
     const std::string got = describe(outcome);
     const std::string want = describe(wanted);
     std::string text;
@@ -140,7 +152,8 @@ class Run {
     ListLocks all;
     all.caller = admin;
     all.limit = 500;
-    for (const Command& query : {Command(all), Command(ListSessions{admin, 500}), Command(ListWaits{admin, 500}), Command(ListAsks{admin, 500})}) {
+    for (const Command& query : {Command(all), Command(ListSessions{admin, 500}), Command(ListWaits{admin, 500}),
+                                 Command(ListAsks{admin, 500})}) {
       if (std::string d = take(query, clock_); !d.empty()) return "after a restart, " + describe(query) + ":\n" + d;
     }
     return {};
@@ -157,7 +170,9 @@ class Run {
 class ModelSubject final : public Subject {
  public:
   ModelSubject(const LockTreeOptions& options, Broken broken) : model_(options, broken) {}
-  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events) override { return model_.apply(command, clock, events); }
+  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events) override {
+    return model_.apply(command, clock, events);
+  }
   Restarted restart(Wall clock) override {
     Restarted restarted{model_.now(), model_.last_token() + 1000, {}, {}};
     model_.restarted(clock, restarted.recorded, restarted.floor);
@@ -186,13 +201,15 @@ ComparisonOptions options_for(std::uint64_t seed) {
   if (random.one_in(2)) {
     const Millis hold(static_cast<std::int64_t>(20'000 + random.below(200'000)));
     options.engine.policy = [hold](std::string_view type) {
-      return type == "Stock" ? TypePolicy{hold / 2, Millis(5'000), Millis(3'000)} : TypePolicy{hold, Millis(30'000), Millis(6'000)};
+      return type == "Stock" ? TypePolicy{hold / 2, Millis(5'000), Millis(3'000)}
+                             : TypePolicy{hold, Millis(30'000), Millis(6'000)};
     };
   }
   return options;
 }
 
-std::optional<Difference> compare(const History& history, const ComparisonOptions& options, const SubjectFactory& subject) {
+std::optional<Difference> compare(const History& history, const ComparisonOptions& options,
+                                  const SubjectFactory& subject) {
   Run run(options, subject);
   for (std::size_t i = 0; i < history.size(); ++i) {
     if (std::string what = run.take(history[i]); !what.empty()) return Difference{i, std::move(what)};

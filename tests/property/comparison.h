@@ -30,7 +30,8 @@ struct Difference {
 };
 
 // The first difference in `history`, if there is one.
-std::optional<Difference> compare(const History& history, const ComparisonOptions& options, const SubjectFactory& subject);
+std::optional<Difference> compare(const History& history, const ComparisonOptions& options,
+                                  const SubjectFactory& subject);
 // Makes a history of `steps` from `seed` and compares as it goes. Appends it to `history`.
 std::optional<Difference> explore(std::uint64_t seed, std::size_t steps, const ComparisonOptions& options,
                                   const SubjectFactory& subject, History& history);

@@ -18,15 +18,21 @@ class Line {
     text_ += value;
     return *this;
   }
-  Line& operator()(std::string_view name, std::uint64_t value) { return (*this)(name, std::string_view(std::to_string(value))); }
+  Line& operator()(std::string_view name, std::uint64_t value) {
+    return (*this)(name, std::string_view(std::to_string(value)));
+  }
   template <class Tag>
   Line& operator()(std::string_view name, const Id<Tag>& id) {
     // Ids of a history are numbers (random_history.h); those of a real engine are shown whole.
     if (id.value.hi >= 256) return (*this)(name, std::string_view(id.text()));
     return (*this)(name, std::string_view(std::to_string(id.value.hi) + "." + std::to_string(id.value.lo >> id_shift)));
   }
-  Line& operator()(std::string_view name, Wall at) { return (*this)(name, std::string_view(std::to_string(to_us(at)))); }
-  Line& operator()(std::string_view name, Millis d) { return (*this)(name, std::string_view(std::to_string(d.count()))); }
+  Line& operator()(std::string_view name, Wall at) {
+    return (*this)(name, std::string_view(std::to_string(to_us(at))));
+  }
+  Line& operator()(std::string_view name, Millis d) {
+    return (*this)(name, std::string_view(std::to_string(d.count())));
+  }
   Line& flag(std::string_view name, bool on) { return on ? add(name) : *this; }
   Line& operator()(std::string_view name, const std::vector<Target>& targets) {
     add(name);
@@ -36,7 +42,8 @@ class Line {
     return *this;
   }
   Line& operator()(const Grant& g) {
-    (*this)("lock", g.lock)("token", g.token)("mode", name_of(g.mode))("kind", name_of(g.kind))("session", g.session)("user", g.user);
+    (*this)("lock", g.lock)("token", g.token)("mode", name_of(g.mode))("kind", name_of(g.kind))("session", g.session)(
+        "user", g.user);
     if (!g.owner.empty()) (*this)("owner", g.owner);
     (*this)("label", g.label)("holds", g.holds)("acquired", g.acquired_at)("expires", g.expires_at);
     add("targets=[");
@@ -50,14 +57,17 @@ class Line {
   }
   Line& operator()(const WaitInfo& w) {
     return (*this)("wait", w.wait)("session", w.session)("user", w.user)("targets", w.targets)("mode", name_of(w.mode))(
-        "kind", name_of(w.kind))("position", w.position)("since", w.since)("until", w.until).flag("asking", w.asking);
+               "kind", name_of(w.kind))("position", w.position)("since", w.since)("until", w.until)
+        .flag("asking", w.asking);
   }
   Line& operator()(const AskInfo& a) {
-    return (*this)(a.wait)("lock", a.lock)("message", a.message)("state", name_of(a.state))("reason", a.answer_reason)("by", a.answer_by);
+    return (*this)(a.wait)("lock", a.lock)("message", a.message)("state", name_of(a.state))("reason", a.answer_reason)(
+        "by", a.answer_by);
   }
   Line& operator()(const Granted& g) {
     (*this)(g.grant).flag("again", g.again);
-    for (const auto& [bill, version] : g.versions) (*this)(bill, version ? std::to_string(*version) : std::string("unknown"));
+    for (const auto& [bill, version] : g.versions)
+      (*this)(bill, version ? std::to_string(*version) : std::string("unknown"));
     return *this;
   }
   Line& operator()(const Refusal& r) {
@@ -89,7 +99,9 @@ std::string describe(const Outcome& outcome) {
   struct Say {
     Line& l;
     void operator()(const Refusal& r) { l.add("Refusal")(r); }
-    void operator()(const SessionOpened& s) { l.add("SessionOpened")("session", s.session)("lease", s.lease)("expires", s.expires_at)("seq", s.seq); }
+    void operator()(const SessionOpened& s) {
+      l.add("SessionOpened")("session", s.session)("lease", s.lease)("expires", s.expires_at)("seq", s.seq);
+    }
     void operator()(const SessionResumed& s) { l.add("SessionResumed")(s.state); }
     void operator()(const SessionClosed& s) { l.add("SessionClosed")("released", s.released); }
     void operator()(const Renewed& r) {
@@ -98,7 +110,9 @@ std::string describe(const Outcome& outcome) {
     }
     void operator()(const Granted& g) { l.add("Granted")(g); }
     void operator()(const Queued& q) { l.add("Queued")("wait", q.wait)("position", q.position); }
-    void operator()(const Released& r) { l.add("Released").flag("released", r.released)("holds", r.holds).flag("already", r.already); }
+    void operator()(const Released& r) {
+      l.add("Released").flag("released", r.released)("holds", r.holds).flag("already", r.already);
+    }
     void operator()(const ReleasedMany& r) { l.add("ReleasedMany")("released", r.released); }
     void operator()(const Done&) { l.add("Done"); }
     void operator()(const Answered& a) { l.add("Answered").flag("granted", a.granted); }
@@ -113,8 +127,10 @@ std::string describe(const Outcome& outcome) {
     }
     void operator()(const Verified& v) {
       l.add("Verified").flag("valid", v.valid);
-      if (v.valid) l("for", v.valid_for);
-      else l("why", v.why);
+      if (v.valid)
+        l("for", v.valid_for);
+      else
+        l("why", v.why);
     }
     void operator()(const SessionList& list) {
       l.add("SessionList");
@@ -128,7 +144,9 @@ std::string describe(const Outcome& outcome) {
       l.add("WaitList");
       for (const WaitInfo& w : list.waits) l.add("{")(w).add("}");
     }
-    void operator()(const Stats& s) { l.add("Stats")("locks", s.locks)("sessions", s.sessions)("waits", s.waits)("asks", s.asks)("last", s.last_token); }
+    void operator()(const Stats& s) {
+      l.add("Stats")("locks", s.locks)("sessions", s.sessions)("waits", s.waits)("asks", s.asks)("last", s.last_token);
+    }
     void operator()(const Grant& g) { l.add("Grant")(g); }
   };
   std::visit(Say{l}, outcome);
@@ -143,7 +161,8 @@ std::string describe(const Event& event) {
     void operator()(const LockWaiting& e) { l.add("LockWaiting")("wait", e.wait)("position", e.position); }
     void operator()(const WaitEnded& e) { l.add("WaitEnded")("seq", e.seq)("wait", e.wait)(e.why); }
     void operator()(const LockLost& e) {
-      l.add("LockLost")("seq", e.seq)("lock", e.lock)("reason", name_of(e.reason))("targets", e.targets).flag("whole", e.whole)("by", e.by_user)("note", e.note);
+      l.add("LockLost")("seq", e.seq)("lock", e.lock)("reason", name_of(e.reason))("targets", e.targets)
+          .flag("whole", e.whole)("by", e.by_user)("note", e.note);
     }
     void operator()(const LockExpiring&) {}
     void operator()(const LockRequested& e) { l.add("LockRequested")("seq", e.seq)(e.ask); }
@@ -171,9 +190,14 @@ std::vector<std::string> describe(const std::vector<Event>& events) {
     if (std::holds_alternative<ClockAlarm>(event)) ++alarms;
     std::string text = describe(event);
     if (text.empty()) continue;
-    std::visit([&](const auto& e) { if constexpr (requires { e.session; }) told[e.session].push_back(std::move(text)); }, event);
+    std::visit(
+        [&](const auto& e) {
+          if constexpr (requires { e.session; }) told[e.session].push_back(std::move(text));
+        },
+        event);
   }
-  for (const auto& [wait, at] : positions) told[at.first].push_back(describe(Event(LockWaiting{at.first, wait, at.second})));
+  for (const auto& [wait, at] : positions)
+    told[at.first].push_back(describe(Event(LockWaiting{at.first, wait, at.second})));
   std::vector<std::string> lines;
   if (alarms > 0) lines.push_back(std::to_string(alarms) + " alarms of the clock");
   for (const auto& [session, texts] : told) {
@@ -193,12 +217,25 @@ std::string describe(const Command& command) {
       l("user", c.user).flag("admin", c.admin).flag("hold", c.hold);
       if (!c.request_id.empty()) l("request_id", c.request_id)("fingerprint", c.fingerprint);
     }
-    void operator()(const OpenSession& c) { l.add("OpenSession")("session", c.session)("lease", c.lease).flag("service", c.service); by(c.caller); }
-    void operator()(const ResumeSession& c) { l.add("ResumeSession")("session", c.session)("secret", c.secret)("next", c.next_secret); by(c.caller); }
-    void operator()(const EndSession& c) { l.add("EndSession")("session", c.session); by(c.caller); }
-    void operator()(const Heartbeat& c) { l.add("Heartbeat")("session", c.session)("idle", c.idle); by(c.caller); }
+    void operator()(const OpenSession& c) {
+      l.add("OpenSession")("session", c.session)("lease", c.lease).flag("service", c.service);
+      by(c.caller);
+    }
+    void operator()(const ResumeSession& c) {
+      l.add("ResumeSession")("session", c.session)("secret", c.secret)("next", c.next_secret);
+      by(c.caller);
+    }
+    void operator()(const EndSession& c) {
+      l.add("EndSession")("session", c.session);
+      by(c.caller);
+    }
+    void operator()(const Heartbeat& c) {
+      l.add("Heartbeat")("session", c.session)("idle", c.idle);
+      by(c.caller);
+    }
     void operator()(const Acquire& c) {
-      l.add("Acquire")("session", c.session)("lock", c.lock)("targets", c.targets)("mode", name_of(c.mode))("kind", name_of(c.kind));
+      l.add("Acquire")("session", c.session)("lock", c.lock)("targets", c.targets)("mode", name_of(c.mode))(
+          "kind", name_of(c.kind));
       if (!c.owner.empty()) l("owner", c.owner);
       l("ttl", c.ttl)("wait", c.wait);
       for (const auto& [bill, version] : c.if_versions) l(bill, version);
@@ -210,12 +247,25 @@ std::string describe(const Command& command) {
       if (c.version) l("version", *c.version);
       by(c.caller);
     }
-    void operator()(const Extend& c) { l.add("Extend")("session", c.session)("lock", c.lock)("ttl", c.ttl); by(c.caller); }
-    void operator()(const Transfer& c) { l.add("Transfer")("session", c.session)("lock", c.lock)("to", c.to_session); by(c.caller); }
-    void operator()(const Force& c) { l.add("Force")("lock", c.lock)("reason", c.reason); by(c.caller); }
-    void operator()(const ReleaseAll& c) { l.add("ReleaseAll")("session", c.session)("type", c.type); by(c.caller); }
+    void operator()(const Extend& c) {
+      l.add("Extend")("session", c.session)("lock", c.lock)("ttl", c.ttl);
+      by(c.caller);
+    }
+    void operator()(const Transfer& c) {
+      l.add("Transfer")("session", c.session)("lock", c.lock)("to", c.to_session);
+      by(c.caller);
+    }
+    void operator()(const Force& c) {
+      l.add("Force")("lock", c.lock)("reason", c.reason);
+      by(c.caller);
+    }
+    void operator()(const ReleaseAll& c) {
+      l.add("ReleaseAll")("session", c.session)("type", c.type);
+      by(c.caller);
+    }
     void operator()(const Ask& c) {
-      l.add("Ask")("session", c.session)("lock", c.lock)("wait", c.wait)("targets", c.targets)("mode", name_of(c.mode))("for", c.wait_for);
+      l.add("Ask")("session", c.session)("lock", c.lock)("wait", c.wait)("targets", c.targets)("mode", name_of(c.mode))(
+          "for", c.wait_for);
       by(c.caller);
     }
     void operator()(const Agree& c) {
@@ -223,22 +273,52 @@ std::string describe(const Command& command) {
       if (c.version) l("version", *c.version);
       by(c.caller);
     }
-    void operator()(const Refuse& c) { l.add("Refuse")("wait", c.wait); by(c.caller); }
-    void operator()(const Defer& c) { l.add("Defer")("wait", c.wait)("by", c.by); by(c.caller); }
-    void operator()(const CancelWait& c) { l.add("CancelWait")("session", c.session)("wait", c.wait); by(c.caller); }
+    void operator()(const Refuse& c) {
+      l.add("Refuse")("wait", c.wait);
+      by(c.caller);
+    }
+    void operator()(const Defer& c) {
+      l.add("Defer")("wait", c.wait)("by", c.by);
+      by(c.caller);
+    }
+    void operator()(const CancelWait& c) {
+      l.add("CancelWait")("session", c.session)("wait", c.wait);
+      by(c.caller);
+    }
     void operator()(const Tick&) { l.add("Tick"); }
-    void operator()(const GetLock& c) { l.add("GetLock")("lock", c.lock); by(c.caller); }
+    void operator()(const GetLock& c) {
+      l.add("GetLock")("lock", c.lock);
+      by(c.caller);
+    }
     void operator()(const ListLocks& c) {
       l.add("ListLocks")("type", c.type)("of", c.user)("session", c.session)("limit", c.limit)("after", c.after);
       if (c.kind) l("kind", name_of(*c.kind));
       by(c.caller);
     }
-    void operator()(const Check& c) { l.add("Check")("session", c.session)("targets", c.targets)("mode", name_of(c.mode)); by(c.caller); }
-    void operator()(const Verify& c) { l.add("Verify")("lock", c.lock)("token", c.token)("targets", c.targets)("min_valid", c.min_valid); by(c.caller); }
-    void operator()(const GetSession& c) { l.add("GetSession")("session", c.session); by(c.caller); }
-    void operator()(const ListSessions& c) { l.add("ListSessions"); by(c.caller); }
-    void operator()(const ListAsks& c) { l.add("ListAsks"); by(c.caller); }
-    void operator()(const ListWaits& c) { l.add("ListWaits"); by(c.caller); }
+    void operator()(const Check& c) {
+      l.add("Check")("session", c.session)("targets", c.targets)("mode", name_of(c.mode));
+      by(c.caller);
+    }
+    void operator()(const Verify& c) {
+      l.add("Verify")("lock", c.lock)("token", c.token)("targets", c.targets)("min_valid", c.min_valid);
+      by(c.caller);
+    }
+    void operator()(const GetSession& c) {
+      l.add("GetSession")("session", c.session);
+      by(c.caller);
+    }
+    void operator()(const ListSessions& c) {
+      l.add("ListSessions");
+      by(c.caller);
+    }
+    void operator()(const ListAsks& c) {
+      l.add("ListAsks");
+      by(c.caller);
+    }
+    void operator()(const ListWaits& c) {
+      l.add("ListWaits");
+      by(c.caller);
+    }
     void operator()(const GetStats&) { l.add("GetStats"); }
   };
   std::visit(Say{l}, command);
@@ -250,7 +330,8 @@ std::string describe(const History& history) {
   std::size_t ticks = 0;
   for (std::size_t i = 0; i < history.size(); ++i) {
     const Step& step = history[i];
-    const bool tick_follows = i + 1 < history.size() && std::holds_alternative<Tick>(history[i + 1].command) && !history[i + 1].restart;
+    const bool tick_follows =
+        i + 1 < history.size() && std::holds_alternative<Tick>(history[i + 1].command) && !history[i + 1].restart;
     if (step.restart) text += "    restart\n";
     if (std::holds_alternative<Tick>(step.command) && tick_follows && !step.restart) {
       ++ticks;

@@ -16,8 +16,8 @@ std::string describe(const Command& command);
 std::string describe(const Outcome& outcome);
 // Empty for what is not told to one session, or only warns.
 std::string describe(const Event& event);
-// How many alarms there were, and one line for each recipient, in its order: who was told what. Of several positions told to one wait by one
-// command only the last counts.
+// How many alarms there were, and one line for each recipient, in its order: who was told what. Of several positions
+// told to one wait by one command only the last counts.
 std::vector<std::string> describe(const std::vector<Event>& events);
 std::string describe(const History& history);
 

@@ -37,7 +37,8 @@ bool HistoryChecker::meets(const Claim& a, const Claim& b) {
 }
 
 bool HistoryChecker::excludes(const Claim& a, const Claim& b) {
-  const bool one_party = a.kind == Kind::hold || b.kind == Kind::hold ? !a.owner.empty() && a.owner == b.owner : a.session == b.session;
+  const bool one_party =
+      a.kind == Kind::hold || b.kind == Kind::hold ? !a.owner.empty() && a.owner == b.owner : a.session == b.session;
   return !one_party && meets(a, b);
 }
 
@@ -47,8 +48,10 @@ void HistoryChecker::pass_time(Wall clock) {
   if (to_us(clock_) != 0) now_ += std::clamp(clock - clock_, Micros(0), Micros(Limits{}.clock_step_max));
   clock_ = clock;
   for (const auto& [lock, grant] : live_) {
-    if (grant.expires_at <= clock_ || until_[lock] <= now_) out_of_time_.insert(lock);
-    else out_of_time_.erase(lock);
+    if (grant.expires_at <= clock_ || until_[lock] <= now_)
+      out_of_time_.insert(lock);
+    else
+      out_of_time_.erase(lock);
   }
 }
 
@@ -63,7 +66,8 @@ void HistoryChecker::ended(LockId lock) {
 void HistoryChecker::cut(LockId lock, const std::vector<Target>& targets) {
   const auto it = live_.find(lock);
   if (it == live_.end()) return;
-  std::erase_if(it->second.targets, [&](const HeldTarget& t) { return std::ranges::find(targets, t.target) != targets.end(); });
+  std::erase_if(it->second.targets,
+                [&](const HeldTarget& t) { return std::ranges::find(targets, t.target) != targets.end(); });
   if (it->second.targets.empty()) ended(lock);
 }
 
@@ -84,21 +88,28 @@ void HistoryChecker::granted(const Granted& given, const Claim& asked, LockId as
   if (claim_of(g).targets != asked.targets) broken("a grant has other targets than were asked for");
   if (g.session != asked.session && asked.kind != Kind::hold) broken("a grant went to another session than asked");
   if (given.again) {
-    if (it == live_.end()) broken("a re-entry of a lock that is not held");
-    else if (it->second.token != g.token) broken("a re-entry changed the token");
-    else if (g.holds != it->second.holds + 1) broken("a re-entry did not count by one");
-    else if (asked.mode == Mode::exclusive && g.mode == Mode::shared) broken("a re-entry is weaker than asked");
+    if (it == live_.end())
+      broken("a re-entry of a lock that is not held");
+    else if (it->second.token != g.token)
+      broken("a re-entry changed the token");
+    else if (g.holds != it->second.holds + 1)
+      broken("a re-entry did not count by one");
+    else if (asked.mode == Mode::exclusive && g.mode == Mode::shared)
+      broken("a re-entry is weaker than asked");
   } else {
     if (g.mode != asked.mode) broken("a grant has another mode than asked");
     if (it == live_.end() && g.lock != as) broken("a new grant has another id than its request");
-    if (it != live_.end() && (it->second.mode != Mode::shared || g.mode != Mode::exclusive)) broken("a grant replaced one that was not weaker");
+    if (it != live_.end() && (it->second.mode != Mode::shared || g.mode != Mode::exclusive))
+      broken("a grant replaced one that was not weaker");
     new_tokens_.push_back(g.token);
     for (const HeldTarget& t : g.targets) {
       if (t.token == g.token) continue;
       const bool own = std::ranges::any_of(live_, [&](const auto& entry) {
         const Grant& other = entry.second;
         return other.mode == Mode::exclusive && other.kind != Kind::hold && other.session == g.session &&
-               std::ranges::any_of(other.targets, [&](const HeldTarget& o) { return o.token == t.token && covers(o.target, t.target); });
+               std::ranges::any_of(other.targets, [&](const HeldTarget& o) {
+                 return o.token == t.token && covers(o.target, t.target);
+               });
       });
       if (!own) broken("a target is held under a token that no own lock above it has");
     }
@@ -115,16 +126,20 @@ void HistoryChecker::take_effects(const Command& command, const Outcome& outcome
     const auto* r = std::get_if<Released>(&outcome);
     if (r == nullptr || r->already) return;
     const auto it = live_.find(c->lock);
-    if (it == live_.end()) return c->caller.request_id.empty() ? broken("a release of what is not held succeeded") : void();
+    if (it == live_.end())
+      return c->caller.request_id.empty() ? broken("a release of what is not held succeeded") : void();
     const bool owner = it->second.kind == Kind::hold ? c->owner == it->second.owner : c->session == it->second.session;
     const bool repeat = !c->caller.request_id.empty();
     if (!owner && !repeat) broken("a release by another than the holder succeeded");
     if (c->token != 0 && c->token != it->second.token && !repeat) broken("a release with another token succeeded");
     if (repeat && released_before_.contains({c->session, c->caller.user, c->caller.request_id})) return;
     if (repeat) released_before_.insert({c->session, c->caller.user, c->caller.request_id});
-    if (!c->targets.empty()) cut(c->lock, c->targets);
-    else if (r->released) ended(c->lock);
-    else it->second.holds = r->holds;
+    if (!c->targets.empty())
+      cut(c->lock, c->targets);
+    else if (r->released)
+      ended(c->lock);
+    else
+      it->second.holds = r->holds;
     if (r->released && r->holds == 0) ended(c->lock);
   } else if (const auto* e = std::get_if<EndSession>(&command)) {
     if (std::holds_alternative<SessionClosed>(outcome)) session_over(e->session);
@@ -146,7 +161,8 @@ void HistoryChecker::take_effects(const Command& command, const Outcome& outcome
     const auto* g = std::get_if<Grant>(&outcome);
     if (g == nullptr) return;
     const auto it = live_.find(g->lock);
-    const bool repeat = !t->caller.request_id.empty() && !released_before_.insert({t->session, t->caller.user, t->caller.request_id}).second;
+    const bool repeat = !t->caller.request_id.empty() &&
+                        !released_before_.insert({t->session, t->caller.user, t->caller.request_id}).second;
     if (repeat) return;
     if (it == live_.end()) return broken("a transfer of what is not held succeeded");
     if (it->second.session == g->session) return;
@@ -167,7 +183,8 @@ void HistoryChecker::take_event(const Event& event) {
   const auto numbered = [&](SessionId session, std::uint64_t seq) {
     if (seq == 0) return;
     std::uint64_t& last = seq_[session];
-    if (seq != last + 1 && (seq <= last || may_skip_.erase(session) == 0)) broken("the numbers of a session's events have a gap");
+    if (seq != last + 1 && (seq <= last || may_skip_.erase(session) == 0))
+      broken("the numbers of a session's events have a gap");
     may_skip_.erase(session);
     last = seq;
   };
@@ -235,13 +252,16 @@ void HistoryChecker::take_answer(const Command& command, const Outcome& outcome)
   } else {
     return;
   }
-  const bool known = live_.contains(as) || waits_ended_.contains(as) || ended_.contains(as) || std::ranges::find(waits_, as, &Wait::id) != waits_.end();
+  const bool known = live_.contains(as) || waits_ended_.contains(as) || ended_.contains(as) ||
+                     std::ranges::find(waits_, as, &Wait::id) != waits_.end();
   if (const auto* g = std::get_if<Granted>(&outcome)) {
     const auto it = live_.find(g->grant.lock);
     const bool repeat = !request_id.empty() && !answered_.insert({asked.session, request_id}).second;
     if (!repeat) return granted(*g, asked, as);
-    if (it == live_.end()) broken("a repeat returned a lock that is not held");
-    else if (it->second.token < g->grant.token) broken("a repeat returned a token that was never given");
+    if (it == live_.end())
+      broken("a repeat returned a lock that is not held");
+    else if (it->second.token < g->grant.token)
+      broken("a repeat returned a token that was never given");
   } else if (const auto* q = std::get_if<Queued>(&outcome)) {
     if (!request_id.empty()) answered_.insert({asked.session, request_id});
     if (known && request_id.empty()) broken("an id was queued twice");
@@ -260,27 +280,39 @@ void HistoryChecker::holds_nothing_ended(const Command& command, const Outcome& 
     it->second.expires_at = g.expires_at;
     shown(g);
   };
-  const bool repeatable = std::visit([](const auto& c) { if constexpr (requires { c.caller; }) return !c.caller.request_id.empty(); else return false; }, command);
+  const bool repeatable = std::visit(
+      [](const auto& c) {
+        if constexpr (requires { c.caller; })
+          return !c.caller.request_id.empty();
+        else
+          return false;
+      },
+      command);
   if (const auto* shown = std::get_if<Grant>(&outcome)) {
     if (std::holds_alternative<Transfer>(command)) return;
     if (!repeatable) current(*shown, "an answer");
     // A remembered answer may be from before: then its lock may end earlier than thought.
-    else if (live_.contains(shown->lock)) until_[shown->lock] = std::min(until_[shown->lock], now_ + (shown->expires_at - clock_));
+    else if (live_.contains(shown->lock))
+      until_[shown->lock] = std::min(until_[shown->lock], now_ + (shown->expires_at - clock_));
   } else if (const auto* v = std::get_if<Verified>(&outcome)) {
     const auto& asked = std::get<Verify>(command);
     const auto it = live_.find(asked.lock);
-    const bool held = it != live_.end() && (it->second.token == asked.token || std::ranges::any_of(it->second.targets, [&](const HeldTarget& t) {
-                                              return t.token == asked.token;
-                                            }));
+    const bool held =
+        it != live_.end() &&
+        (it->second.token == asked.token ||
+         std::ranges::any_of(it->second.targets, [&](const HeldTarget& t) { return t.token == asked.token; }));
     if (v->valid && !held) broken("verify calls valid what is not held");
-    if (!v->valid && v->why == "lock_gone" && it != live_.end() && !perhaps_ended(it->second)) broken("verify calls gone what is held");
+    if (!v->valid && v->why == "lock_gone" && it != live_.end() && !perhaps_ended(it->second))
+      broken("verify calls gone what is held");
   } else if (const auto* list = std::get_if<LockList>(&outcome)) {
     for (const Grant& g : list->locks) current(g, "a list");
     const auto& c = std::get<ListLocks>(command);
-    const bool all = c.type.empty() && c.user.empty() && c.client.empty() && c.session.is_nil() && !c.kind && c.older.count() == 0 && c.after == 0;
+    const bool all = c.type.empty() && c.user.empty() && c.client.empty() && c.session.is_nil() && !c.kind &&
+                     c.older.count() == 0 && c.after == 0;
     if (!all || list->next != 0) return;
     for (const auto& [lock, g] : live_) {
-      if (!perhaps_ended(g) && std::ranges::find(list->locks, lock, &Grant::lock) == list->locks.end()) broken("a list lacks a lock that is held");
+      if (!perhaps_ended(g) && std::ranges::find(list->locks, lock, &Grant::lock) == list->locks.end())
+        broken("a list lacks a lock that is held");
     }
   } else if (const auto* r = std::get_if<Renewed>(&outcome); r != nullptr && !repeatable) {
     const auto& c = std::get<Heartbeat>(command);
@@ -289,7 +321,8 @@ void HistoryChecker::holds_nothing_ended(const Command& command, const Outcome& 
     }
     for (const auto& [lock, g] : live_) {
       const bool renewed = std::ranges::find(r->locks, lock) != r->locks.end();
-      if (g.session == c.session && g.kind == Kind::edit && !renewed && !perhaps_ended(g)) broken("a heartbeat lost a lock");
+      if (g.session == c.session && g.kind == Kind::edit && !renewed && !perhaps_ended(g))
+        broken("a heartbeat lost a lock");
     }
     if (may_skip_.erase(c.session) > 0) seq_[c.session] = std::max(seq_[c.session], r->seq);
     if (r->seq != seq_[c.session]) broken("a heartbeat's number is not that of the newest event");
@@ -317,27 +350,31 @@ void HistoryChecker::check_all() {
     const auto holds_against = [&, &asked = claim, id = as](const Wait& w) {
       return std::ranges::any_of(live_, [&](const auto& entry) {
         const Claim own = claim_of(entry.second);
-        const bool mine = own.kind == Kind::hold ? asked.kind == Kind::hold && own.owner == asked.owner : own.session == asked.session;
+        const bool mine = own.kind == Kind::hold ? asked.kind == Kind::hold && own.owner == asked.owner
+                                                 : own.session == asked.session;
         return entry.first != id && mine && meets(own, w.claim);
       });
     };
     for (const Wait& w : waits_) {
       if (!order_.contains(w.id)) continue;  // queued by this very command: later than all
       if (order_.contains(as) && order_[w.id] > order_[as]) continue;
-      if (w.claim.session != claim.session && excludes(claim, w.claim) && !holds_against(w)) broken("somebody was granted past an earlier request");
+      if (w.claim.session != claim.session && excludes(claim, w.claim) && !holds_against(w))
+        broken("somebody was granted past an earlier request");
     }
   }
   for (std::size_t i = 0; i < waits_.size(); ++i) {
     const Claim& mine = waits_[i].claim;
     const bool held = std::ranges::any_of(live_, [&](const auto& e) { return excludes(claim_of(e.second), mine); });
-    const bool behind = std::ranges::any_of(waits_.begin(), waits_.begin() + static_cast<std::ptrdiff_t>(i), [&](const Wait& w) { return excludes(w.claim, mine); });
+    const bool behind = std::ranges::any_of(waits_.begin(), waits_.begin() + static_cast<std::ptrdiff_t>(i),
+                                            [&](const Wait& w) { return excludes(w.claim, mine); });
     if (!held && !behind) broken("somebody waits for nothing");
   }
 }
 
 void HistoryChecker::restarted() { may_skip_ = sessions_; }
 
-std::string HistoryChecker::record(const Command& command, Wall clock, const Outcome& outcome, const std::vector<Event>& events) {
+std::string HistoryChecker::record(const Command& command, Wall clock, const Outcome& outcome,
+                                   const std::vector<Event>& events) {
   pass_time(clock);
   new_tokens_.clear();
   new_grants_.clear();
@@ -347,7 +384,14 @@ std::string HistoryChecker::record(const Command& command, Wall clock, const Out
   for (const Wait& w : waits_) order_.emplace(w.id, static_cast<std::int64_t>(order_.size()));
   // A command ends what it ends after the sweep and before others are granted. What it names may have been
   // granted by its own sweep only.
-  const LockId named = std::visit([](const auto& c) { if constexpr (requires { c.lock; }) return c.lock; else return LockId{}; }, command);
+  const LockId named = std::visit(
+      [](const auto& c) {
+        if constexpr (requires { c.lock; })
+          return c.lock;
+        else
+          return LockId{};
+      },
+      command);
   const bool before = named.is_nil() || live_.contains(named) || ended_.contains(named);
   if (before) take_effects(command, outcome);
   for (const Event& event : events) {

@@ -14,8 +14,8 @@
 //   7. each wait is queued once and ends once; a refused request leaves nothing;
 //   8. the numbers of a session's events have no gap but where the engine was started anew.
 //
-// A hold, and a lock that outlives its session, ends untold when its time is over; from then on the checker takes it for
-// neither held nor free. Not thread-safe.
+// A hold, and a lock that outlives its session, ends untold when its time is over; from then on the checker takes it
+// for neither held nor free. Not thread-safe.
 
 #include <map>
 #include <set>
@@ -55,7 +55,8 @@ class HistoryChecker {
   static bool excludes(const Claim& a, const Claim& b);  // and they are different parties
   bool orphan(const Grant& grant) const;
   bool perhaps_ended(const Grant& grant) const {
-    return unsure_.contains(grant.lock) || ((grant.kind == Kind::hold || orphan(grant)) && out_of_time_.contains(grant.lock));
+    return unsure_.contains(grant.lock) ||
+           ((grant.kind == Kind::hold || orphan(grant)) && out_of_time_.contains(grant.lock));
   }
 
   void pass_time(Wall clock);
@@ -72,27 +73,27 @@ class HistoryChecker {
   void check_all();
 
   Wall clock_{};
-  Instant now_{};                            // engine time as far as the commands tell
-  std::map<LockId, Instant> until_;          // when a lock ends if nothing more is heard of it
+  Instant now_{};                    // engine time as far as the commands tell
+  std::map<LockId, Instant> until_;  // when a lock ends if nothing more is heard of it
   std::set<LockId> out_of_time_;
-  std::set<LockId> unsure_;                  // granted and perhaps released by one command: told as granted only
+  std::set<LockId> unsure_;  // granted and perhaps released by one command: told as granted only
   std::map<LockId, Grant> live_;
   std::set<LockId> ended_;
   std::set<LockId> refused_;
   std::set<LockId> waits_ended_;
   std::vector<Wait> waits_;  // queue order
   std::map<SessionId, std::uint64_t> seq_;
-  std::set<SessionId> may_skip_;             // sessions whose next number may be any greater one
+  std::set<SessionId> may_skip_;  // sessions whose next number may be any greater one
   std::set<SessionId> sessions_;
   Token last_token_ = 0;
   std::vector<Token> new_tokens_;
   std::vector<LockId> new_grants_;
   std::vector<std::pair<LockId, Claim>> overtook_;  // granted in this command, checked against the queue at its end
-  std::set<LockId> moved_;                   // transferred in this command
-  std::map<LockId, std::int64_t> order_;     // the queue before this command
+  std::set<LockId> moved_;                          // transferred in this command
+  std::map<LockId, std::int64_t> order_;            // the queue before this command
   std::int64_t front_ = 0;
-  std::set<std::pair<SessionId, std::string>> answered_;                               // acquires by request id
-  std::set<std::tuple<SessionId, std::string, std::string>> released_before_;          // releases by request id
+  std::set<std::pair<SessionId, std::string>> answered_;                       // acquires by request id
+  std::set<std::tuple<SessionId, std::string, std::string>> released_before_;  // releases by request id
   std::string broken_;
 };
 

@@ -95,7 +95,8 @@ Command RandomHistory::acquire(const World& world) {
   if (!one_in(3)) c.wait = Millis(1 + random_.below(one_in(4) ? 600'000 : 20'000));
   if (one_in(10)) {
     const std::size_t count = 1 + random_.below(2);
-    for (std::size_t i = 0; i < count; ++i) c.if_versions["SaleOrder:" + std::to_string(1 + random_.below(bills_))] = random_.below(12);
+    for (std::size_t i = 0; i < count; ++i)
+      c.if_versions["SaleOrder:" + std::to_string(1 + random_.below(bills_))] = random_.below(12);
   }
   c.label = "bill " + std::to_string(made_);
   if (one_in(80)) {
@@ -176,7 +177,8 @@ Command RandomHistory::query(const World& world) {
   const SessionId session = some_session(world);
   Caller caller = caller_of(world, session);
   caller.request_id.clear();
-  const LockId lock = world.locks.empty() || one_in(6) ? LockId{id(7, 1 + random_.below(made_ + 3))} : pick(world.locks).lock;
+  const LockId lock =
+      world.locks.empty() || one_in(6) ? LockId{id(7, 1 + random_.below(made_ + 3))} : pick(world.locks).lock;
   switch (random_.below(9)) {
     case 0: return GetLock{caller, lock};
     case 1: {
@@ -228,11 +230,17 @@ Command RandomHistory::some_command(const World& world) {
   std::erase_if(repeatable_, [&](const auto& sent) { return passed_ - sent.first > Millis(15'000); });
   if (!repeatable_.empty() && one_in(25)) {
     Command again = pick(repeatable_).second;
-    if (const auto* open = std::get_if<OpenSession>(&again); open != nullptr && std::ranges::find(world.sessions, open->session, &World::Session::id) == world.sessions.end()) {
+    if (const auto* open = std::get_if<OpenSession>(&again);
+        open != nullptr &&
+        std::ranges::find(world.sessions, open->session, &World::Session::id) == world.sessions.end()) {
       return Tick{};
     }
     if (one_in(5)) {
-      std::visit([](auto& c) { if constexpr (requires { c.caller; }) ++c.caller.fingerprint; }, again);
+      std::visit(
+          [](auto& c) {
+            if constexpr (requires { c.caller; }) ++c.caller.fingerprint;
+          },
+          again);
     }
     return again;
   }
@@ -242,10 +250,13 @@ Command RandomHistory::some_command(const World& world) {
   if (dice < 64) return about_asks(world);
   const SessionId session = some_session(world);
   const Caller caller = caller_of(world, session);
-  const LockId lock = world.locks.empty() || one_in(10) ? (past_.empty() ? LockId{} : pick(past_)) : pick(world.locks).lock;
+  const LockId lock =
+      world.locks.empty() || one_in(10) ? (past_.empty() ? LockId{} : pick(past_)) : pick(world.locks).lock;
   if (dice < 74) return Heartbeat{caller, session, Millis(one_in(2) ? random_.below(5'000) : random_.below(900'000))};
   if (dice < 76) return EndSession{caller, session};
-  if (dice < 78) return ResumeSession{caller, session, Secret{one_in(5) ? id(1, 1) : id(9, session.value.lo >> id_shift)}, Secret{id(9, session.value.lo >> id_shift)}};
+  if (dice < 78)
+    return ResumeSession{caller, session, Secret{one_in(5) ? id(1, 1) : id(9, session.value.lo >> id_shift)},
+                         Secret{id(9, session.value.lo >> id_shift)}};
   if (dice < 81) {
     Extend c{caller, session, lock, Millis(one_in(20) ? 0 : 1 + random_.below(100'000))};
     for (const World::Lock& l : world.locks) {
@@ -292,15 +303,25 @@ Step RandomHistory::next(const World& world) {
     clock_ += Millis(1000);
     step.command = Tick{};
   } else {
-    if (one_in(100)) clock_ -= Millis(random_.below(100'000));
-    else if (one_in(40)) clock_ += Millis(random_.below(100'000));
-    else if (!one_in(6)) clock_ += Millis(random_.below(300) * hurry_);
+    if (one_in(100))
+      clock_ -= Millis(random_.below(100'000));
+    else if (one_in(40))
+      clock_ += Millis(random_.below(100'000));
+    else if (!one_in(6))
+      clock_ += Millis(random_.below(300) * hurry_);
     step.command = some_command(world);
   }
   passed_ += std::clamp(clock_ - before, Micros(0), Micros(Millis(1000)));
   step.clock = one_in(2000) ? wall_us(1'000'000) : clock_;
   step.restart = one_in(400);
-  const bool named = std::visit([](const auto& c) { if constexpr (requires { c.caller.request_id; }) return !c.caller.request_id.empty(); else return false; }, step.command);
+  const bool named = std::visit(
+      [](const auto& c) {
+        if constexpr (requires { c.caller.request_id; })
+          return !c.caller.request_id.empty();
+        else
+          return false;
+      },
+      step.command);
   if (named) {
     repeatable_.emplace_back(passed_, step.command);
     if (repeatable_.size() > 6) repeatable_.erase(repeatable_.begin());

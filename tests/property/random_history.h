@@ -78,12 +78,12 @@ class RandomHistory {
   Wall clock_;
   std::uint64_t made_ = 0;
   std::uint64_t requests_ = 0;
-  std::uint32_t quiet_ = 0;           // ticks of a long silence still to come
+  std::uint32_t quiet_ = 0;  // ticks of a long silence still to come
   std::uint64_t bills_ = 2, users_ = 3;
-  std::uint32_t hurry_ = 1;           // how much faster than usual time goes
-  std::vector<LockId> past_;          // lately named, perhaps gone
+  std::uint32_t hurry_ = 1;                             // how much faster than usual time goes
+  std::vector<LockId> past_;                            // lately named, perhaps gone
   std::vector<std::pair<Micros, Command>> repeatable_;  // lately sent with a request id, and when
-  Micros passed_{0};                  // at most what engine time has passed
+  Micros passed_{0};                                    // at most what engine time has passed
 };
 
 }  // namespace hf::test

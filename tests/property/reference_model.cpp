@@ -44,7 +44,8 @@ constexpr Wall kLatest = wall_us(4'133'980'800'000'000);    // 2101-01-01
 
 }  // namespace
 
-ReferenceModel::ReferenceModel(LockTreeOptions options, Broken broken) : options_(std::move(options)), broken_(broken) {}
+ReferenceModel::ReferenceModel(LockTreeOptions options, Broken broken)
+    : options_(std::move(options)), broken_(broken) {}
 
 // ------------------------------------------------------------------------------------------ conflict and queue
 
@@ -66,11 +67,20 @@ bool ReferenceModel::exempt(const Party& a, const Party& b) {
   return !a.owner->empty() && *a.owner == *b.owner;
 }
 
-// Re-entry and upgrade: the same party, kind and set. The same owner too, or a request that its owner's holds let
-// through would change a grant that they do not let be.
 bool ReferenceModel::is_same(const Grant& grant, const Acquire& request) {
-  return grant.kind == request.kind && same_party(party_of(grant), party_of(request)) && grant.owner == request.owner &&
+  return grant.kind == request.kind && same_party(party_of(grant), party_of(request)) &&
          same_set(grant.targets, request.targets);
+}
+
+bool ReferenceModel::re_enters(const Grant& grant, const Acquire& request) {
+  return is_same(grant, request) && (grant.mode == Mode::exclusive || request.mode == Mode::shared);
+}
+
+// Not for another owner: a request that its owner's holds let through would make a grant stronger that they do
+// not let be.
+bool ReferenceModel::upgrades(const Grant& grant, const Acquire& request) {
+  return is_same(grant, request) && grant.mode == Mode::shared && request.mode == Mode::exclusive &&
+         grant.owner == request.owner;
 }
 
 bool ReferenceModel::clashes(const Grant& grant, const Acquire& request) const {
@@ -149,7 +159,8 @@ std::uint32_t ReferenceModel::position_of(std::size_t index) const {
 // Follows who waits for whom from `request`; true if that leads back to its session.
 bool ReferenceModel::deadlocks(const Acquire& request) const {
   if (broken_ == Broken::deadlock) return false;
-  const bool holds = std::ranges::any_of(held_, [&](const Held& h) { return h.grant.kind != Kind::hold && h.grant.session == request.session; });
+  const bool holds = std::ranges::any_of(
+      held_, [&](const Held& h) { return h.grant.kind != Kind::hold && h.grant.session == request.session; });
   if (!holds) return false;
   std::vector<SessionId> reached;
   std::vector<std::pair<const Acquire*, std::size_t>> open{{&request, waiting_.size()}};
@@ -179,18 +190,22 @@ Refusal ReferenceModel::locked(const Acquire& request, std::size_t earlier) cons
     ++refusal.conflicts_total;
     if (refusal.conflicts.size() == options_.limits.conflicts_told_max) return;
     c.same_user = user == find_session(request.session)->user;
-    for (const Waiting& w : waiting_) c.queue += std::ranges::any_of(w.request.targets, [&](const Target& t) { return t == c.target; }) ? 1 : 0;
+    for (const Waiting& w : waiting_)
+      c.queue += std::ranges::any_of(w.request.targets, [&](const Target& t) { return t == c.target; }) ? 1 : 0;
     refusal.conflicts.push_back(std::move(c));
   };
   for (const Held& h : held_) {
     const Grant& g = h.grant;
     if (exempt(party_of(g), party_of(request))) continue;
     for (const HeldTarget& t : g.targets) {
-      const bool meets = std::ranges::any_of(request.targets, [&](const Target& mine) { return clash(mine, request.mode, t.target, g.mode); });
+      const bool meets = std::ranges::any_of(
+          request.targets, [&](const Target& mine) { return clash(mine, request.mode, t.target, g.mode); });
       const Session* s = find_session(g.session);
       if (meets) {
-        in_the_way({t.target, g.lock, false, g.label, g.user, g.user_name, g.client, g.session, g.acquired_at,
-                    s == nullptr ? Wall{} : s->last_activity_at, shown(deadline_of(h)), g.kind, g.mode, g.reason, 0, 0, false}, g.user);
+        in_the_way(
+            {t.target, g.lock, false, g.label, g.user, g.user_name, g.client, g.session, g.acquired_at,
+             s == nullptr ? Wall{} : s->last_activity_at, shown(deadline_of(h)), g.kind, g.mode, g.reason, 0, 0, false},
+            g.user);
       }
     }
   }
@@ -198,8 +213,9 @@ Refusal ReferenceModel::locked(const Acquire& request, std::size_t earlier) cons
     const Acquire& w = waiting_[i].request;
     if (!behind(request, w)) continue;
     const Session& s = *find_session(w.session);
-    in_the_way({w.targets.front(), w.lock, true, w.label, s.user, s.user_name, s.client, s.id, waiting_[i].since, s.last_activity_at,
-                shown(waiting_[i].deadline), w.kind, w.mode, w.reason, position_of(i), 0, false}, s.user);
+    in_the_way({w.targets.front(), w.lock, true, w.label, s.user, s.user_name, s.client, s.id, waiting_[i].since,
+                s.last_activity_at, shown(waiting_[i].deadline), w.kind, w.mode, w.reason, position_of(i), 0, false},
+               s.user);
   }
   return refusal;
 }
@@ -223,7 +239,8 @@ void ReferenceModel::advance(Wall clock) {
 void ReferenceModel::sweep() {
   while (true) {
     std::tuple<Instant, int, std::uint64_t, std::size_t> first{Instant::max(), 0, 0, 0};
-    for (std::size_t i = 0; i < sessions_.size(); ++i) first = std::min(first, {sessions_[i].lease_end, 0, sessions_[i].created, i});
+    for (std::size_t i = 0; i < sessions_.size(); ++i)
+      first = std::min(first, {sessions_[i].lease_end, 0, sessions_[i].created, i});
     for (std::size_t i = 0; i < held_.size(); ++i) {
       first = std::min(first, {std::min(held_[i].ttl_end, held_[i].max_end), 1, held_[i].created, i});
     }
@@ -260,7 +277,7 @@ void ReferenceModel::answer_timeout(std::size_t index) {
     if (!clashes(h.grant, w.request)) continue;
     blocked = true;
     const Session* s = find_session(h.grant.session);
-    all_idle = all_idle && h.grant.kind == Kind::edit && s != nullptr && 
+    all_idle = all_idle && h.grant.kind == Kind::edit && s != nullptr &&
                now_ - s->last_activity >= options_.policy(h.grant.targets.front().target.type()).idle_takeover;
   }
   if (blocked && all_idle) {
@@ -292,17 +309,15 @@ std::optional<Refusal> ReferenceModel::stale(const Acquire& request) const {
 }
 
 // Gives what was found grantable: a re-entry, an upgrade or a new grant.
-Granted ReferenceModel::grant(const Acquire& request, const std::string& user, const std::string& name, const ClientInfo& client) {
+Granted ReferenceModel::grant(const Acquire& request, const std::string& user, const std::string& name,
+                              const ClientInfo& client) {
   Granted granted;
   for (const auto& [bill, version] : request.if_versions) {
     const auto known = versions_.find(bill);
     granted.versions[bill] = known == versions_.end() ? std::nullopt : std::optional(known->second.version);
   }
-  const auto mine = [&](const Held& h) {
-    return is_same(h.grant, request);
-  };
   for (Held& h : held_) {
-    if (!mine(h) || (h.grant.mode == Mode::shared && request.mode == Mode::exclusive)) continue;
+    if (!re_enters(h.grant, request)) continue;
     ++h.grant.holds;
     if (broken_ == Broken::token_on_reentry) h.grant.token = ++last_token_;
     granted.grant = view(h);
@@ -316,7 +331,9 @@ Granted ReferenceModel::grant(const Acquire& request, const std::string& user, c
   for (const Target& t : request.targets) {
     Token under = token;
     for (const Held& h : held_) {
-      if (request.kind == Kind::hold || h.grant.mode == Mode::shared || !same_party(party_of(h.grant), party_of(request))) continue;
+      if (request.kind == Kind::hold || h.grant.mode == Mode::shared ||
+          !same_party(party_of(h.grant), party_of(request)))
+        continue;
       for (const HeldTarget& own : h.grant.targets) {
         if (above_or_same(own.target, t)) under = std::min(under, own.token);
       }
@@ -325,7 +342,7 @@ Granted ReferenceModel::grant(const Acquire& request, const std::string& user, c
   }
   if (broken_ == Broken::partial_grant && targets.size() > 1) targets.pop_back();
   for (std::size_t i = 0; i < held_.size(); ++i) {
-    if (!mine(held_[i])) continue;
+    if (!upgrades(held_[i].grant, request)) continue;
     Held upgraded = held_[i];
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
     upgraded.grant.mode = Mode::exclusive;
@@ -338,8 +355,9 @@ Granted ReferenceModel::grant(const Acquire& request, const std::string& user, c
   }
   Held h;
   h.created = ++created_;
-  h.grant = Grant{request.lock, token, targets, request.mode, request.kind, request.session, user, name, client,
-                  request.owner, request.label, request.reason, clock_, {}, 1};
+  h.grant = Grant{request.lock,    token,          targets, request.mode, request.kind,
+                  request.session, user,           name,    client,       request.owner,
+                  request.label,   request.reason, clock_,  {},           1};
   Millis max_hold = Millis::max();
   for (const Target& t : request.targets) max_hold = std::min(max_hold, options_.policy(t.type()).max_hold);
   if (request.kind == Kind::edit) h.max_end = now_ + max_hold;
@@ -369,7 +387,8 @@ void ReferenceModel::settle() {
       for (Remembered& r : remembered_) {
         if (r.lock == request.lock) r.lock = granted.grant.lock, r.outcome = granted;
       }
-      if (granted.grant.lock != request.lock) became_.push_back({request.lock, granted.grant.lock, request.session, now_});
+      if (granted.grant.lock != request.lock)
+        became_.push_back({request.lock, granted.grant.lock, request.session, now_});
       tell(LockGranted{request.session, next_seq(request.session), request.lock, std::move(granted)});
     }
     i = 0;
@@ -388,12 +407,14 @@ void ReferenceModel::tell_positions() {
 // What was found grantable, or why it cannot be after all.
 Outcome ReferenceModel::give(const Acquire& request, const Session& s) {
   if (auto why = stale(request)) return *why;
-  const bool has_it = std::ranges::any_of(held_, [&](const Held& h) { return is_same(h.grant, request); });
+  const bool has_it = std::ranges::any_of(
+      held_, [&](const Held& h) { return re_enters(h.grant, request) || upgrades(h.grant, request); });
   std::size_t targets = request.targets.size();
   for (const Held& h : held_) {
     if (h.grant.kind != Kind::hold && h.grant.session == s.id) targets += h.grant.targets.size();
   }
-  if (request.kind != Kind::hold && !has_it && targets > options_.limits.locks_per_session_max) return refuse(Code::too_many);
+  if (request.kind != Kind::hold && !has_it && targets > options_.limits.locks_per_session_max)
+    return refuse(Code::too_many);
   return grant(request, s.user, s.user_name, s.client);
 }
 
@@ -442,8 +463,10 @@ std::uint32_t ReferenceModel::end_session(std::size_t index, EndReason reason) {
     ++ended;
   }
   for (std::size_t i = 0; i < waiting_.size();) {
-    if (waiting_[i].request.session == id) leave_queue(i, refuse(Code::session_gone), false);
-    else ++i;
+    if (waiting_[i].request.session == id)
+      leave_queue(i, refuse(Code::session_gone), false);
+    else
+      ++i;
   }
   sessions_.erase(sessions_.begin() + static_cast<std::ptrdiff_t>(index));
   std::erase_if(remembered_, [&](const Remembered& r) { return r.scope == id.text(); });
@@ -463,19 +486,24 @@ void ReferenceModel::leave_queue(std::size_t index, Refusal why, bool tell_waite
 
 void ReferenceModel::to_front(LockId wait) {
   const std::size_t i = find_wait(wait);
-  std::rotate(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(i), waiting_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+  std::rotate(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(i),
+              waiting_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
 }
 
 // Ends what stands in the way of `request` among the edit locks (of one user, or of all). False if nothing did.
-bool ReferenceModel::hand_over(const Acquire& request, const std::string* user_only, const std::string& by, const std::string& by_name,
-                               const std::string& note, std::optional<std::uint64_t> version) {
+bool ReferenceModel::hand_over(const Acquire& request, const std::string* user_only, const std::string& by,
+                               const std::string& by_name, const std::string& note,
+                               std::optional<std::uint64_t> version) {
   bool any = false;
   for (std::size_t i = 0; i < held_.size();) {
     const Grant& g = held_[i].grant;
     std::vector<Target> taken;
-    if (g.kind == Kind::edit && (user_only == nullptr || g.user == *user_only) && !exempt(party_of(g), party_of(request))) {
+    if (g.kind == Kind::edit && (user_only == nullptr || g.user == *user_only) &&
+        !exempt(party_of(g), party_of(request))) {
       for (const HeldTarget& h : g.targets) {
-        if (std::ranges::any_of(request.targets, [&](const Target& t) { return clash(h.target, g.mode, t, request.mode); })) taken.push_back(h.target);
+        if (std::ranges::any_of(request.targets,
+                                [&](const Target& t) { return clash(h.target, g.mode, t, request.mode); }))
+          taken.push_back(h.target);
       }
     }
     any = any || !taken.empty();
@@ -515,22 +543,27 @@ Grant ReferenceModel::view(const Held& h) const {
 WaitInfo ReferenceModel::view(std::size_t i) const {
   const Waiting& w = waiting_[i];
   const Session& s = *find_session(w.request.session);
-  return {w.request.lock, s.id,     s.user, s.user_name, w.request.targets, w.request.mode, w.request.kind, w.request.label,
-          w.since, shown(w.deadline), position_of(i), w.asking};
+  return {w.request.lock, s.id,           s.user,          s.user_name, w.request.targets,
+          w.request.mode, w.request.kind, w.request.label, w.since,     shown(w.deadline),
+          position_of(i), w.asking};
 }
 
 AskInfo ReferenceModel::ask_view(std::size_t i) const {
   const Waiting& w = waiting_[i];
-  return {view(i), w.asked, w.message, w.state, w.answer_reason, w.answer_by == Instant::max() ? Wall{} : shown(w.answer_by)};
+  return {view(i), w.asked,         w.message,
+          w.state, w.answer_reason, w.answer_by == Instant::max() ? Wall{} : shown(w.answer_by)};
 }
 
 bool ReferenceModel::concerns(std::size_t i, const std::string& user) const {
   const Waiting& w = waiting_[i];
-  return w.asking && (find_session(w.request.session)->user == user || std::ranges::find(w.asked_users, user) != w.asked_users.end());
+  return w.asking && (find_session(w.request.session)->user == user ||
+                      std::ranges::find(w.asked_users, user) != w.asked_users.end());
 }
 
 SessionSnapshot ReferenceModel::snapshot(const Session& s, bool whole) const {
-  SessionSnapshot out{s.id, s.user, s.user_name, s.client, s.lease, s.opened_at, shown(s.lease_end), s.last_activity_at, s.seq, {}, {}, {}};
+  SessionSnapshot out{
+      s.id,  s.user, s.user_name, s.client, s.lease, s.opened_at, shown(s.lease_end), s.last_activity_at,
+      s.seq, {},     {},          {}};
   if (!whole) return out;
   for (const Held& h : held_) {
     if (h.grant.session == s.id && h.grant.kind != Kind::hold) out.locks.push_back(view(h));
@@ -611,15 +644,17 @@ ReferenceModel::RepeatKey ReferenceModel::repeat_key(const Command& command) {
   return std::visit(
       []<class C>(const C& c) -> RepeatKey {
         constexpr bool query = std::is_same_v<C, GetLock> || std::is_same_v<C, ListLocks> || std::is_same_v<C, Check> ||
-                               std::is_same_v<C, Verify> || std::is_same_v<C, GetSession> || std::is_same_v<C, ListSessions> ||
-                               std::is_same_v<C, ListAsks> || std::is_same_v<C, ListWaits> || std::is_same_v<C, GetStats>;
+                               std::is_same_v<C, Verify> || std::is_same_v<C, GetSession> ||
+                               std::is_same_v<C, ListSessions> || std::is_same_v<C, ListAsks> ||
+                               std::is_same_v<C, ListWaits> || std::is_same_v<C, GetStats>;
         constexpr bool of_user = std::is_same_v<C, OpenSession> || std::is_same_v<C, Force> ||
                                  std::is_same_v<C, Agree> || std::is_same_v<C, Refuse> || std::is_same_v<C, Defer>;
         RepeatKey key;
         if constexpr (std::is_same_v<C, Tick> || query) {
           return key;
         } else {
-          if (c.caller.request_id.empty() || std::is_same_v<C, Heartbeat> || std::is_same_v<C, ResumeSession>) return key;
+          if (c.caller.request_id.empty() || std::is_same_v<C, Heartbeat> || std::is_same_v<C, ResumeSession>)
+            return key;
           key.caller = &c.caller;
           key.scope = "user " + c.caller.user;
           if constexpr (!of_user) {
@@ -680,14 +715,15 @@ void ReferenceModel::remember(const RepeatKey& key, const Outcome& outcome) {
   LockId lock = key.lock;
   if (const auto* granted = std::get_if<Granted>(&outcome)) lock = granted->grant.lock;
   if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
-    const bool kept = refusal->code == Code::locked || refusal->code == Code::stale_version || refusal->code == Code::not_holder ||
-                      refusal->code == Code::lock_gone;
+    const bool kept = refusal->code == Code::locked || refusal->code == Code::stale_version ||
+                      refusal->code == Code::not_holder || refusal->code == Code::lock_gone;
     if (!kept) return;
     lock = {};
   }
   remembered_.push_back({key.scope, key.caller->request_id, key.caller->fingerprint, outcome, lock, now_, false});
   const auto of_scope = [&](const Remembered& r) { return r.scope == key.scope; };
-  if (static_cast<std::size_t>(std::ranges::count_if(remembered_, of_scope)) > options_.limits.request_ids_per_session_max) {
+  if (static_cast<std::size_t>(std::ranges::count_if(remembered_, of_scope)) >
+      options_.limits.request_ids_per_session_max) {
     remembered_.erase(std::ranges::find_if(remembered_, of_scope));
   }
 }
@@ -738,11 +774,26 @@ Outcome ReferenceModel::run(const Tick&) { return Done{}; }
 
 Outcome ReferenceModel::run(const OpenSession& c) {
   if (c.session.is_nil() || find_session(c.session) != nullptr) return refuse(Code::invalid, "session");
-  if (c.lease < options_.limits.lease_min || c.lease > options_.limits.lease_max) return refuse(Code::invalid, "lease_ms");
+  if (c.lease < options_.limits.lease_min || c.lease > options_.limits.lease_max)
+    return refuse(Code::invalid, "lease_ms");
   const auto count = std::ranges::count_if(sessions_, [&](const Session& s) { return s.user == c.caller.user; });
-  const std::uint32_t max = c.service ? options_.limits.sessions_per_service_max : options_.limits.sessions_per_user_max;
+  const std::uint32_t max =
+      c.service ? options_.limits.sessions_per_service_max : options_.limits.sessions_per_user_max;
   if (static_cast<std::uint32_t>(count) >= max) return refuse(Code::too_many);
-  sessions_.push_back({c.session, c.caller.user, c.caller.user_name, c.client, c.secret, {}, c.lease, now_ + c.lease, now_, clock_, clock_, 0, ++created_, c.service});
+  sessions_.push_back({c.session,
+                       c.caller.user,
+                       c.caller.user_name,
+                       c.client,
+                       c.secret,
+                       {},
+                       c.lease,
+                       now_ + c.lease,
+                       now_,
+                       clock_,
+                       clock_,
+                       0,
+                       ++created_,
+                       c.service});
   return SessionOpened{c.session, c.lease, shown(now_ + c.lease), 0};
 }
 
@@ -794,7 +845,8 @@ Outcome ReferenceModel::run(const Acquire& c) {
     if (c.owner.empty()) return refuse(Code::invalid, "owner");
     if (c.ttl.count() == 0 || c.ttl > limits.hold_ttl_max) return refuse(Code::invalid, "ttl_ms");
   }
-  if (c.lock.is_nil() || find_held(c.lock) < held_.size() || find_wait(c.lock) < waiting_.size() || known_gone(c.lock)) {
+  if (c.lock.is_nil() || find_held(c.lock) < held_.size() || find_wait(c.lock) < waiting_.size() ||
+      known_gone(c.lock)) {
     return refuse(Code::invalid, "lock");
   }
   Waiting w;
@@ -805,14 +857,13 @@ Outcome ReferenceModel::run(const Acquire& c) {
 // Grants, or queues as `w` says; the end of an acquire and of an ask alike.
 Outcome ReferenceModel::enqueue(Acquire request, Waiting w) {
   const Session& s = *find_session(request.session);
-  const bool again = std::ranges::any_of(held_, [&](const Held& h) {
-    return is_same(h.grant, request) && (h.grant.mode == Mode::exclusive || request.mode == Mode::shared);
-  });
+  const bool again = std::ranges::any_of(held_, [&](const Held& h) { return re_enters(h.grant, request); });
   if (again || grantable(request, waiting_.size())) {
     return give(request, s);
   }
   if (request.wait.count() == 0) return locked(request, waiting_.size());
-  const auto waits = std::ranges::count_if(waiting_, [&](const Waiting& other) { return other.request.session == s.id; });
+  const auto waits =
+      std::ranges::count_if(waiting_, [&](const Waiting& other) { return other.request.session == s.id; });
   if (static_cast<std::uint32_t>(waits) >= options_.limits.waits_per_session_max) return refuse(Code::too_many);
   if (deadlocks(request)) {
     Refusal r = locked(request, waiting_.size());
@@ -848,7 +899,9 @@ Outcome ReferenceModel::run(const Release& c) {
     return refuse(Code::not_holder);
   }
   if (c.token != 0 && c.token != g.token) return refuse(Code::not_holder);
-  const auto unknown = [&](const Target& t) { return std::ranges::find(g.targets, t, &HeldTarget::target) == g.targets.end(); };
+  const auto unknown = [&](const Target& t) {
+    return std::ranges::find(g.targets, t, &HeldTarget::target) == g.targets.end();
+  };
   if (std::ranges::any_of(c.targets, unknown)) return refuse(Code::invalid, "targets");
   learn(g.targets, c.version);
   if (!c.targets.empty()) {
@@ -912,7 +965,15 @@ Outcome ReferenceModel::run(const Transfer& c) {
   h.grant.client = to.client;
   h.grant.user_name = to.user_name;
   h.grant.token = token;
-  LockLost lost{from, next_seq(from), h.grant.lock, EndReason::transferred, as_request.targets, true, c.caller.user, c.caller.user_name, {}};
+  LockLost lost{from,
+                next_seq(from),
+                h.grant.lock,
+                EndReason::transferred,
+                as_request.targets,
+                true,
+                c.caller.user,
+                c.caller.user_name,
+                {}};
   tell(std::move(lost));
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
   for (HeldTarget& t : h.grant.targets) {
@@ -954,7 +1015,9 @@ Outcome ReferenceModel::run(const ReleaseAll& c) {
       continue;
     }
     ++many.released;
-    if (!cut(i, named, own ? EndReason::released : EndReason::forced, own ? std::string() : c.caller.user, own ? std::string() : c.caller.user_name, !own, own ? std::string() : "all released by an administrator")) ++i;
+    if (!cut(i, named, own ? EndReason::released : EndReason::forced, own ? std::string() : c.caller.user,
+             own ? std::string() : c.caller.user_name, !own, own ? std::string() : "all released by an administrator"))
+      ++i;
   }
   return many;
 }
@@ -963,7 +1026,8 @@ Outcome ReferenceModel::run(const Ask& c) {
   if (auto r = session_refusal(c.caller, c.session)) return *r;
   const std::size_t i = find_held(c.lock);
   if (i == held_.size()) return gone_refusal(c.lock);
-  if (c.wait.is_nil() || find_held(c.wait) < held_.size() || find_wait(c.wait) < waiting_.size() || known_gone(c.wait)) {
+  if (c.wait.is_nil() || find_held(c.wait) < held_.size() || find_wait(c.wait) < waiting_.size() ||
+      known_gone(c.wait)) {
     return refuse(Code::invalid, "wait");
   }
   Acquire request;
@@ -989,7 +1053,8 @@ Outcome ReferenceModel::run(const Ask& c) {
   if (!std::holds_alternative<Queued>(outcome)) return outcome;
   const std::size_t index = waiting_.size() - 1;
   for (const Held& h : held_) {
-    if (h.grant.kind == Kind::edit && clashes(h.grant, waiting_[index].request)) waiting_[index].asked_users.push_back(h.grant.user);
+    if (h.grant.kind == Kind::edit && clashes(h.grant, waiting_[index].request))
+      waiting_[index].asked_users.push_back(h.grant.user);
   }
   const AskInfo info = ask_view(index);
   for (Session& s : sessions_) {
@@ -1007,7 +1072,8 @@ Outcome ReferenceModel::run(const Agree& c) {
     return h.grant.kind == Kind::edit && h.grant.user == c.caller.user && clashes(h.grant, request);
   });
   if (!blocks) return refuse(Code::not_holder);
-  tell(LockAnswered{request.session, next_seq(request.session), c.wait, "agreed", {}, c.caller.user, c.caller.user_name, {}});
+  tell(LockAnswered{
+      request.session, next_seq(request.session), c.wait, "agreed", {}, c.caller.user, c.caller.user_name, {}});
   hand_over(request, &c.caller.user, c.caller.user, c.caller.user_name, {}, c.version);
   to_front(c.wait);
   settle();
@@ -1029,7 +1095,14 @@ Outcome ReferenceModel::run(const Refuse& c) {
   w.state = AskState::refused;
   w.answer_reason = c.reason;
   w.answer_by = Instant::max();
-  tell(LockAnswered{w.request.session, next_seq(w.request.session), c.wait, "refused", c.reason, c.caller.user, c.caller.user_name, {}});
+  tell(LockAnswered{w.request.session,
+                    next_seq(w.request.session),
+                    c.wait,
+                    "refused",
+                    c.reason,
+                    c.caller.user,
+                    c.caller.user_name,
+                    {}});
   return Done{};
 }
 
@@ -1045,7 +1118,14 @@ Outcome ReferenceModel::run(const Defer& c) {
   if (w.state != AskState::asked && broken_ != Broken::defer_twice) return refuse(Code::invalid, "ms");
   w.state = AskState::deferred;
   w.answer_by = now_ + c.by;
-  tell(LockAnswered{w.request.session, next_seq(w.request.session), c.wait, "deferred", {}, c.caller.user, c.caller.user_name, shown(w.answer_by)});
+  tell(LockAnswered{w.request.session,
+                    next_seq(w.request.session),
+                    c.wait,
+                    "deferred",
+                    {},
+                    c.caller.user,
+                    c.caller.user_name,
+                    shown(w.answer_by)});
   return Done{};
 }
 
@@ -1080,9 +1160,12 @@ Outcome ReferenceModel::run(const ListLocks& c) {
   LockList list;
   for (const Held& h : held_) {
     const Grant& g = h.grant;
-    const bool of_type = c.type.empty() || std::ranges::any_of(g.targets, [&](const HeldTarget& t) { return t.target.type() == c.type; });
-    if (g.token <= c.after || !of_type || (!c.user.empty() && g.user != c.user) || (!c.session.is_nil() && g.session != c.session) ||
-        (!c.client.empty() && g.client.program != c.client && g.client.host != c.client && g.client.window != c.client) ||
+    const bool of_type = c.type.empty() ||
+                         std::ranges::any_of(g.targets, [&](const HeldTarget& t) { return t.target.type() == c.type; });
+    if (g.token <= c.after || !of_type || (!c.user.empty() && g.user != c.user) ||
+        (!c.session.is_nil() && g.session != c.session) ||
+        (!c.client.empty() && g.client.program != c.client && g.client.host != c.client &&
+         g.client.window != c.client) ||
         (c.older.count() > 0 && clock_ - g.acquired_at < c.older) || (c.kind && g.kind != *c.kind)) {
       continue;
     }
@@ -1110,11 +1193,13 @@ Outcome ReferenceModel::run(const Check& c) {
     CheckItem item;
     item.target = t;
     item.mine = std::ranges::any_of(held_, [&](const Held& h) {
-      return h.grant.session == c.session && h.grant.kind != Kind::hold && (h.grant.mode == Mode::exclusive || c.mode == Mode::shared) &&
+      return h.grant.session == c.session && h.grant.kind != Kind::hold &&
+             (h.grant.mode == Mode::exclusive || c.mode == Mode::shared) &&
              std::ranges::any_of(h.grant.targets, [&](const HeldTarget& own) { return above_or_same(own.target, t); });
     });
     const bool again = std::ranges::any_of(held_, [&](const Held& h) {
-      return h.grant.session == c.session && h.grant.kind == Kind::edit && same_set(h.grant.targets, request.targets) && item.mine;
+      return h.grant.session == c.session && h.grant.kind == Kind::edit && same_set(h.grant.targets, request.targets) &&
+             item.mine;
     });
     item.free = again || grantable(request, waiting_.size());
     checked.items.push_back(std::move(item));
@@ -1134,10 +1219,13 @@ Outcome ReferenceModel::run(const Verify& c) {
   const Millis left = std::chrono::duration_cast<Millis>(deadline_of(h) - now_);
   if (c.targets.empty() && c.token != h.grant.token) v.why = "not_holder";
   for (const Target& t : c.targets) {
-    const auto own = std::ranges::find_if(h.grant.targets, [&](const HeldTarget& held) { return above_or_same(held.target, t); });
+    const auto own =
+        std::ranges::find_if(h.grant.targets, [&](const HeldTarget& held) { return above_or_same(held.target, t); });
     if (!v.why.empty()) break;
-    if (own == h.grant.targets.end()) v.why = "not_covered";
-    else if (c.token != h.grant.token && c.token != own->token) v.why = "not_holder";
+    if (own == h.grant.targets.end())
+      v.why = "not_covered";
+    else if (c.token != h.grant.token && c.token != own->token)
+      v.why = "not_holder";
   }
   if (v.why.empty() && left < c.min_valid) v.why = "too_short";
   v.valid = v.why.empty();
@@ -1155,7 +1243,8 @@ Outcome ReferenceModel::run(const GetSession& c) {
 Outcome ReferenceModel::run(const ListSessions& c) {
   SessionList list;
   for (const Session& s : sessions_) {
-    if ((c.caller.admin || s.user == c.caller.user) && list.sessions.size() < c.limit) list.sessions.push_back(snapshot(s, false));
+    if ((c.caller.admin || s.user == c.caller.user) && list.sessions.size() < c.limit)
+      list.sessions.push_back(snapshot(s, false));
   }
   std::ranges::sort(list.sessions, {}, [](const SessionSnapshot& s) { return std::pair(s.opened_at, s.session); });
   return list;
@@ -1164,7 +1253,8 @@ Outcome ReferenceModel::run(const ListSessions& c) {
 Outcome ReferenceModel::run(const ListAsks& c) {
   AskList list;
   for (std::size_t i = 0; i < waiting_.size(); ++i) {
-    if (waiting_[i].asking && (c.caller.admin || concerns(i, c.caller.user)) && list.asks.size() < c.limit) list.asks.push_back(ask_view(i));
+    if (waiting_[i].asking && (c.caller.admin || concerns(i, c.caller.user)) && list.asks.size() < c.limit)
+      list.asks.push_back(ask_view(i));
   }
   return list;
 }

@@ -63,7 +63,7 @@ class ReferenceModel {
     std::uint64_t created = 0;
     Wall since{};
     Instant deadline{};
-    std::uint32_t told = 0;            // the position last told
+    std::uint32_t told = 0;  // the position last told
     bool asking = false;
     LockId asked;
     std::string message, answer_reason;
@@ -81,7 +81,7 @@ class ReferenceModel {
   bool renumbered(SessionId session, std::uint64_t seq);
 
   const std::vector<Session>& sessions() const { return sessions_; }
-  const std::vector<Held>& held() const { return held_; }        // token order
+  const std::vector<Held>& held() const { return held_; }           // token order
   const std::vector<Waiting>& waiting() const { return waiting_; }  // queue order
   Instant now() const { return now_; }
   Token last_token() const { return last_token_; }
@@ -110,7 +110,7 @@ class ReferenceModel {
     std::string scope, request_id;
     std::uint64_t fingerprint = 0;
     Outcome outcome;
-    LockId lock;       // of an acquire or an ask: what became of it decides the answer
+    LockId lock;  // of an acquire or an ask: what became of it decides the answer
     Instant at{};
     bool restarted = false;  // it was given before a restart
   };
@@ -126,6 +126,8 @@ class ReferenceModel {
   static Party party_of(const Grant& grant) { return {grant.kind, grant.session, &grant.owner}; }
   static Party party_of(const Acquire& request) { return {request.kind, request.session, &request.owner}; }
   static bool is_same(const Grant& grant, const Acquire& request);
+  static bool re_enters(const Grant& grant, const Acquire& request);
+  static bool upgrades(const Grant& grant, const Acquire& request);
   bool clashes(const Grant& grant, const Acquire& request) const;
   bool covered(const Acquire& request, const Target& mine, const Target& theirs) const;
   bool holds_against(const Acquire& request, const Acquire& waiter) const;
@@ -153,8 +155,8 @@ class ReferenceModel {
   std::uint32_t end_session(std::size_t index, EndReason reason);
   void leave_queue(std::size_t index, Refusal why, bool tell);
   void to_front(LockId wait);
-  bool hand_over(const Acquire& request, const std::string* user_only, const std::string& by, const std::string& by_name,
-                 const std::string& note, std::optional<std::uint64_t> version);
+  bool hand_over(const Acquire& request, const std::string* user_only, const std::string& by,
+                 const std::string& by_name, const std::string& note, std::optional<std::uint64_t> version);
   void learn(const std::vector<HeldTarget>& targets, std::optional<std::uint64_t> version);
 
   // What things look like.
@@ -168,7 +170,7 @@ class ReferenceModel {
 
   Session* find_session(SessionId id);
   const Session* find_session(SessionId id) const;
-  std::size_t find_held(LockId lock) const;     // held_.size() if none
+  std::size_t find_held(LockId lock) const;  // held_.size() if none
   std::size_t find_wait(LockId wait) const;
   const Gone* find_gone(LockId lock) const;
   bool known_gone(LockId lock) const;

@@ -39,8 +39,9 @@ TEST_P(ABrokenRule, is_noticed_within_forty_histories) {
 INSTANTIATE_TEST_SUITE_P(Of, ABrokenRule,
                          testing::Values(Broken::shared_beside_exclusive, Broken::part_under_bill, Broken::queue_order,
                                          Broken::holder_upgrade, Broken::wake_up, Broken::token_on_reentry,
-                                         Broken::release_counts, Broken::partial_grant, Broken::deadlock, Broken::lease_end,
-                                         Broken::stale_version, Broken::repeat, Broken::hold_owner, Broken::defer_twice));
+                                         Broken::release_counts, Broken::partial_grant, Broken::deadlock,
+                                         Broken::lease_end, Broken::stale_version, Broken::repeat, Broken::hold_owner,
+                                         Broken::defer_twice));
 
 }  // namespace
 }  // namespace hf::test

@@ -13,8 +13,10 @@ std::string fold(std::string_view journal) {
   while (auto change = take_change(journal)) {
     const auto key = std::pair(change->header.entity, change->header.key);
     if (change->header.entity == Entity::note) continue;
-    if ((change->header.flags & change_erase) != 0) last.erase(key);
-    else last[key] = change->whole;
+    if ((change->header.flags & change_erase) != 0)
+      last.erase(key);
+    else
+      last[key] = change->whole;
   }
   std::string folded;
   for (const auto& [key, whole] : last) folded += whole;
@@ -43,15 +45,18 @@ class TreeSubject final : public Subject {
     if (!folded.recover(state)) return {{}, 0, {}, "the folded journal is refused"};
     (void)folded.recovered(clock, restarted.floor);
     if (std::string why = replayed.check(); !why.empty()) return {{}, 0, {}, "check() after a replay: " + why};
-    if (std::string why = same_answers(replayed, folded, clock); !why.empty()) return {{}, 0, {}, "folded and replayed differ: " + why};
-    if (replayed.now() < recorded_ - Millis(1000)) return {{}, 0, {}, "engine time fell behind the last recorded change"};
+    if (std::string why = same_answers(replayed, folded, clock); !why.empty())
+      return {{}, 0, {}, "folded and replayed differ: " + why};
+    if (replayed.now() < recorded_ - Millis(1000))
+      return {{}, 0, {}, "engine time fell behind the last recorded change"};
     restarted.recorded = replayed.now();
     Caller admin;
     admin.admin = true;
     std::vector<Event> ignored;
     std::string unread;
     const Outcome sessions = folded.apply(ListSessions{admin, 500}, clock, ignored, unread);
-    for (const SessionSnapshot& s : std::get<SessionList>(sessions).sessions) restarted.seqs.emplace_back(s.session, s.seq);
+    for (const SessionSnapshot& s : std::get<SessionList>(sessions).sessions)
+      restarted.seqs.emplace_back(s.session, s.seq);
     tree_ = LockTree(options_);
     // Goes on from the folded state in every other restart, so that either is lived on.
     journal_ = even_ ? state : journal_;
@@ -71,7 +76,8 @@ class TreeSubject final : public Subject {
     ListLocks all;
     all.caller = admin;
     all.limit = 500;
-    for (const Command& query : {Command(all), Command(ListSessions{admin, 500}), Command(ListWaits{admin, 500}), Command(GetStats{})}) {
+    for (const Command& query :
+         {Command(all), Command(ListSessions{admin, 500}), Command(ListWaits{admin, 500}), Command(GetStats{})}) {
       std::vector<Event> a_told;
       std::vector<Event> b_told;
       std::string ignored;
