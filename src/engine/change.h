@@ -26,11 +26,15 @@ enum class Entity : std::uint8_t {
   session = 2,
   grant = 3,
   wait = 4,
-  ended = 5,    // how a grant ended; key: slot in a ring
+  ended = 5,    // how a grant ended; key: slot in a ring; never folded
   memory = 6,   // an answer kept for repeats; key: scope and slot in its ring
   version = 7,  // a bill's version told by a release
   note = 8,     // audit only: never folded
 };
+
+// Whether folding keeps it in the state. How grants ended is asked for ten minutes only and told with every one of
+// them: it stays in the journal, whose newest part a start reads for it.
+constexpr bool is_folded(Entity entity) noexcept { return entity != Entity::note && entity != Entity::ended; }
 
 inline constexpr std::uint8_t change_erase = 1;  // else a put
 inline constexpr std::uint8_t change_fresh = 2;  // a put of a key that is not in the folded state

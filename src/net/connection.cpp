@@ -6,7 +6,6 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace hf {
@@ -83,37 +82,29 @@ bool Connection::may_read() const noexcept {
 void Connection::read() {
   if (!may_read()) return;
   reading_ = true;
-  socket_.async_read_some(asio::buffer(small_),
-                          [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) {
-                            self->reading_ = false;
-                            if (self->phase_ == Phase::ended) return;
-                            self->shared_.now = Loop::now();
-                            if (error) {
-                              self->end();
-                            } else {
-                              self->on_read(size);
-                            }
-                          });
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const boost::system::error_code& error) {
+    self->reading_ = false;
+    if (self->phase_ == Phase::ended) return;
+    self->shared_.now = Loop::now();
+    if (error) {
+      self->end();
+    } else {
+      self->on_readable();
+    }
+  });
 }
 
-void Connection::on_read(std::size_t size) {
-  std::span<char> bytes(small_.data(), size);
-  bool at_end = false;
-  if (size == small_.size()) {
-    auto& scratch = shared_.scratch;
-    std::memcpy(scratch.data(), small_.data(), size);
-    const ssize_t more = ::recv(socket_.native_handle(), scratch.data() + size, scratch.size() - size, MSG_DONTWAIT);
-    at_end = more == 0 || (more < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-    bytes = std::span(scratch.data(), size + (more > 0 ? static_cast<std::size_t>(more) : 0));
+void Connection::on_readable() {
+  auto& scratch = shared_.scratch;
+  const ssize_t got = ::recv(socket_.native_handle(), scratch.data(), scratch.size(), MSG_DONTWAIT);
+  if (got > 0) {
+    shared_.counts.bytes_in += static_cast<std::uint64_t>(got);
+    receive(std::span(scratch.data(), static_cast<std::size_t>(got)));
+    shared_.loop.at_turn_end();
+  } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+    return end();
   }
-  shared_.counts.bytes_in += bytes.size();
-  receive(bytes);
-  shared_.loop.at_turn_end();
-  if (at_end && phase_ != Phase::ended) {
-    end();
-  } else {
-    read();
-  }
+  read();
 }
 
 void Connection::receive(std::span<char> bytes) {

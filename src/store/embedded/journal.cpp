@@ -284,6 +284,7 @@ Result<void> Journal::load(const Take& take) {
   auto interrupted = read_interrupted_fold();
   if (!interrupted) return tl::unexpected(std::move(interrupted.error()));
   if (auto ok = load_state(*interrupted, take); !ok) return ok;
+  if (auto ok = load_recent(take); !ok) return ok;
   if (auto ok = load_rows(take); !ok) return ok;
   loaded_ = true;
   find_oldest();
@@ -361,6 +362,42 @@ Result<void> Journal::load_state(const FoldRound& interrupted, const Take& take)
   if (sound && !chunk.empty()) sound = take(chunk_ns, chunk);
   if (!sound) return damaged("the state contradicts itself");
   if (rows != folded_.rows || sum != folded_.sum) return damaged("rows of the state are missing or old");
+  return {};
+}
+
+// What is not folded is still asked for: the newest part of the rows that are folded has it.
+Result<void> Journal::load_recent(const Take& take) {
+  constexpr std::int64_t recent_us = 600'000'000;
+  constexpr std::int64_t recent_bytes_max = 32 << 20;
+  Statement newest_first = db_.prepare("SELECT seq, at_us, length(body) FROM journal WHERE seq <= ? ORDER BY seq DESC");
+  if (!newest_first) return damaged(db_.message());
+  const auto last = static_cast<std::int64_t>(folded_.folding_to);
+  std::int64_t first = last + 1;
+  std::int64_t newest_at = 0;
+  std::int64_t bytes = 0;
+  newest_first.bind(1, last);
+  while (newest_first.step() == SQLITE_ROW) {
+    if (newest_at == 0) newest_at = newest_first.integer(1);
+    bytes += newest_first.integer(2);
+    if (newest_first.integer(1) < newest_at - recent_us || bytes > recent_bytes_max) break;
+    first = newest_first.integer(0);
+  }
+  std::string kept;
+  rows_from_.bind(1, first);
+  while (rows_from_.step() == SQLITE_ROW && rows_from_.integer(0) <= last) {
+    auto sections = open_row(rows_from_.blob(2), static_cast<std::uint64_t>(rows_from_.integer(0)), rows_from_.integer(1));
+    while (sections && !sections->empty()) {
+      const auto section = take_section(*sections);
+      kept.clear();
+      std::string_view changes = section ? section->changes : std::string_view();
+      while (const auto change = take_change(changes)) {
+        if (change->header.entity == Entity::ended) kept += change->whole;
+      }
+      if (!section || section->ns >= namespaces_.size() || !changes.empty() || !take(section->ns, kept)) sections.reset();
+    }
+    if (!sections) return damaged("row " + std::to_string(rows_from_.integer(0)) + " is not what was written");
+  }
+  rows_from_.reset();
   return {};
 }
 

@@ -166,6 +166,7 @@ class Journal {
   Result<void> prepare();
   Result<FoldRound> read_interrupted_fold();
   Result<void> load_state(const FoldRound& interrupted, const Take& take);
+  Result<void> load_recent(const Take& take);
   Result<void> load_rows(const Take& take);
   tl::unexpected<Error> damaged(std::string_view what) const;
   tl::unexpected<Error> break_down(std::string_view doing);

@@ -80,6 +80,21 @@ std::string session_change(Id128 key, std::string_view who, Wall at) {
 
 }  // namespace
 
+TEST(Journal, gives_back_how_grants_ended_although_that_is_never_folded) {
+  const TemporaryDirectory directory;
+  std::string ended;
+  add_change(ended, Entity::ended, 0, {0, 3}, "released");
+  {
+    const auto journal = opened(directory.path(), JournalOptions{});
+    ASSERT_TRUE(commit(*journal, put_of({1, 1}, "a") + ended));
+    journal->fold(Micros::max());
+  }
+  Recovered again;
+  const auto journal = opened(directory.path(), again);
+  EXPECT_EQ(again.state.size(), 1u);
+  EXPECT_NE(again.order.find("released"), std::string::npos);
+}
+
 TEST(Journal, gives_back_what_was_committed_in_order) {
   const TemporaryDirectory directory;
   std::string all;

@@ -50,7 +50,7 @@ using FoldedState = std::map<StateKey, std::string>;
 // Replays changes one by one; false where a fresh put finds its key.
 inline bool replay(FoldedState& state, NamespaceIndex ns, std::string_view changes) {
   while (const auto change = take_change(changes)) {
-    if (change->header.entity == Entity::note) continue;
+    if (!is_folded(change->header.entity)) continue;
     const StateKey key{ns, change->header.entity, change->header.key};
     if ((change->header.flags & change_erase) != 0) {
       state.erase(key);
@@ -74,7 +74,7 @@ class ChangeStream {
       const Id128 key{random_.below(3) << 62, random_.below(20)};
       const StateKey at{ns, entity, key};
       const std::string body(random_.below(one_in_ten() ? 6000 : 60), static_cast<char>('a' + random_.below(26)));
-      if (entity == Entity::note) {
+      if (!is_folded(entity)) {
         add_change(changes, entity, 0, key, body);
       } else if (there_.contains(at) && random_.one_in(2)) {
         add_change(changes, entity, change_erase, key, body);
