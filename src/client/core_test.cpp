@@ -515,6 +515,38 @@ TEST(Core, a_gap_in_the_numbers_asks_for_the_whole_state_and_reports_what_is_mis
   EXPECT_EQ(lock->lost[0].reason, LostReason::missing);
 }
 
+TEST(Core, a_push_whose_number_skips_one_asks_for_the_whole_state) {
+  Script s;
+  s.ready();
+  auto lock = s.holding();
+  AskInfo ask;
+  ask.wait.wait = lock_id(9);
+  ask.wait.session = session_id(5);
+  ask.wait.targets = {target("SaleOrder:1001")};
+  ask.lock = lock_id(1);
+  s.pushes(LockRequested{session_id(1), 1, ask});
+  EXPECT_EQ(s.count<SessionStateFields>(), 0U);
+  ask.wait.wait = lock_id(10);
+  s.pushes(LockRequested{session_id(1), 3, ask});
+  EXPECT_EQ(s.count<SessionStateFields>(), 1U);
+}
+
+TEST(Core, a_grant_of_an_acquire_given_up_is_released_and_not_taken_for_one_moved_here) {
+  holdfast::Options options;
+  options.on_transferred_here = [](holdfast::LockHandle) {};
+  Script s(options);
+  int moved = 0;
+  s.core.set_transferred([&](const auto&, const Taken&) { ++moved; });
+  s.ready();
+  auto asked = s.acquire();
+  s.pass(seconds(11));
+  ASSERT_EQ(asked->code(), Code::unknown_outcome);
+  s.breaks();
+  s.resume(s.state({grant(1)}, 1));
+  EXPECT_EQ(moved, 0);
+  EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).lock, lock_id(1));
+}
+
 TEST(Core, a_lock_granted_after_the_state_was_asked_for_is_not_missing_in_it) {
   Script s;
   s.ready();

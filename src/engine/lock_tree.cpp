@@ -77,7 +77,9 @@ Outcome LockTree::State::run(const OpenSession& c) { return once(no_index, c, &S
 Outcome LockTree::State::run(const Acquire& c) {
   Outcome outcome = in_session(c, &State::acquire);
   auto* granted = std::get_if<Granted>(&outcome);
-  if (granted != nullptr && !c.if_versions.empty() && granted->versions.empty()) stale_versions(c.if_versions, granted->versions);  // a repeat
+  if (granted != nullptr && granted->versions.empty()) {  // a repeat
+    for (const auto& [bill, version] : c.if_versions) granted->versions[bill] = known_version(bill);
+  }
   return outcome;
 }
 Outcome LockTree::State::run(const Release& c) { return c.session.is_nil() ? once(no_index, c, &State::release) : in_session(c, &State::release); }
@@ -481,23 +483,31 @@ Outcome LockTree::State::acquire(const Acquire& c, SessionIx session) {
   return enqueue(want, session, targets, details, c.wait, nullptr);
 }
 
+std::optional<std::uint64_t> LockTree::State::known_version(std::string_view bill) const {
+  const auto it = versions.find(bill);
+  if (it == versions.end() || now() - it->second.at > limits().memory_age_max) return std::nullopt;
+  return it->second.version;
+}
+
 std::optional<Refusal> LockTree::State::stale_versions(const std::map<std::string, std::uint64_t>& wanted,
                                                        std::map<std::string, std::optional<std::uint64_t>>& known) const {
   for (const auto& [bill, version] : wanted) {
-    const auto it = versions.find(bill);
-    const bool remembered = it != versions.end() && now() - it->second.at <= limits().memory_age_max;
-    if (remembered && it->second.version > version) {
-      return Refusal{.code = Code::stale_version, .stale_target = bill, .known_version = it->second.version};
+    const auto now_known = known_version(bill);
+    if (now_known && *now_known > version) {
+      return Refusal{.code = Code::stale_version, .stale_target = bill, .known_version = *now_known};
     }
-    known[bill] = remembered ? std::optional(it->second.version) : std::nullopt;
+    known[bill] = now_known;
   }
   return std::nullopt;
 }
 
+// The session's (a hold's owner's) grant of exactly these targets: one that is strong enough, else one to upgrade,
+// which names the same owner, because whom a grant is exempt from does not change.
 GrantIx LockTree::State::find_same(const Want& want, std::span<const Target> targets) const {
   const Path& first = want.paths.front();
   const NodeIx node = first.node[first.depth - 1];
   if (node == no_index || want.party == 0) return no_index;
+  GrantIx weaker = no_index;
   for (const GrantIx index : nodes[node].direct) {
     const GrantRec& grant = grants[index];
     if (grant.kind != want.kind || grant.party != want.party || grant.targets.size() != targets.size()) continue;
@@ -505,9 +515,12 @@ GrantIx LockTree::State::find_same(const Want& want, std::span<const Target> tar
     for (std::size_t i = 0; same && i < targets.size(); ++i) {
       same = grant.targets[i].node == want.paths[i].node[want.paths[i].depth - 1];
     }
-    if (same) return index;
+    if (!same) continue;
+    if (grant.mode == Mode::exclusive || want.mode == Mode::shared) return index;
+    const std::string_view owner = grant.texts ? std::string_view(grant.texts->owner) : std::string_view();
+    if (weaker == no_index && owner == want.owner) weaker = index;
   }
-  return no_index;
+  return weaker;
 }
 
 // The token under which `party` holds `node` exclusively, itself or by the nearest ancestor; 0 if it does not.

@@ -9,10 +9,9 @@ namespace {
 
 // Where an answer is remembered: in a session's ring or, without a session, in a user's.
 Id128 memory_key(const SessionId* session, std::string_view user, std::uint64_t slot) {
-  constexpr std::uint64_t slot_mask = 0xFFFF;
   const Id128 scope = session != nullptr ? session->value
                                          : Id128{TextHash{}(user), TextHash{}(std::string(user) + "#")};
-  return Id128{scope.hi, (scope.lo & ~slot_mask) | slot};
+  return Id128{scope.hi, scope.lo + (slot + 1) * 0x9E3779B97F4A7C15ULL};
 }
 
 void write_client(ByteWriter& w, const ClientInfo& client) {
@@ -89,6 +88,7 @@ void LockTree::State::put_meta() {
   ChangeFrame frame(*journal, Entity::meta, 0, Id128{});
   frame->i64(to_us(now()));
   frame->u64(last_token);
+  frame->varint(starts);
 }
 
 void LockTree::State::put_session(SessionIx index, Action action, bool fresh) {
@@ -329,11 +329,12 @@ bool LockTree::recovered(Wall clock, Token token_floor) {
     ByteReader r(p->meta);
     latest = instant_us(r.i64());
     s.last_token = r.u64();
+    s.starts = r.varint() + 1;
     if (!r.ok()) return false;
   }
   if (latest != Instant{}) s.clock.resume(latest);
   s.clock.advance(clock, s.limits().clock_step_max);
-  s.meta_written = s.now();
+  s.meta_written = Instant{};  // the first change tells of this start
 
   for (const auto& [key, piece] : p->sessions) {
     if (!s.restore_session(key, (*p)(piece))) return false;
@@ -415,9 +416,10 @@ bool LockTree::State::restore_session(const Id128& key, std::string_view body) {
   session.opened_at = wall_us(r.i64());
   r.i64();
   session.last_activity = now();  // heartbeats are not journaled: nobody is idle because we were down
-  // What was pushed since the session was last written is not counted. Engine time in microseconds is above all
-  // of it, so the first push shows a gap and the client asks for the whole state.
-  session.seq = std::max(r.varint() + 1, static_cast<std::uint64_t>(to_us(now())));
+  // What was pushed since the session was last written is not counted: each start numbers from 2^32 higher, so the
+  // first push shows a gap and the client asks for the whole state. Nothing is pushed without a change, which
+  // records the start.
+  session.seq = std::max(r.varint() + 1, starts << 32);
   if (!r.ok() || who.user.empty()) return false;
   session.who = std::make_shared<const Principal>(std::move(who));
   session.party = next_party++;

@@ -312,6 +312,7 @@ struct LockTree::State {
 
   Stats stats;
   Instant meta_written{};
+  std::uint64_t starts = 0;  // how often this state was recovered and lived on
 
   // Of the command in hand.
   std::vector<Event>* events = nullptr;
@@ -395,6 +396,7 @@ struct LockTree::State {
     const std::map<std::string, std::uint64_t>* if_versions = nullptr;
   };
   Outcome grant_now(Want& want, std::span<const Target> targets, const Details& details);
+  std::optional<std::uint64_t> known_version(std::string_view bill) const;
   std::optional<Refusal> stale_versions(const std::map<std::string, std::uint64_t>& wanted, std::map<std::string, std::optional<std::uint64_t>>& known) const;
   GrantIx find_same(const Want& want, std::span<const Target> targets) const;
   Token token_held(Party party, NodeIx node) const;
