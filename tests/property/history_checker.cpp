@@ -141,8 +141,6 @@ void HistoryChecker::take_effects(const Command& command, const Outcome& outcome
     else
       it->second.holds = r->holds;
     if (r->released && r->holds == 0) ended(c->lock);
-  } else if (const auto* e = std::get_if<EndSession>(&command)) {
-    if (std::holds_alternative<SessionClosed>(outcome)) session_over(e->session);
   } else if (const auto* a = std::get_if<ReleaseAll>(&command)) {
     if (!std::holds_alternative<ReleasedMany>(outcome)) return;
     const bool repeat = !a->caller.request_id.empty();

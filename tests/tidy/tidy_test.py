@@ -124,7 +124,7 @@ class TidyTest(unittest.TestCase):
 
     def test_headers_begin_with_their_purpose(self):
         self.refuses("header", {"src/base/id.h": "// One.\n#pragma once\n"}, "src/base/id.h:1")
-        short = "#pragma once\n\n// One.\n// Two.\n\n#include <map>\n"
+        short = "#pragma once\n\n#include <map>\n\n// One.\n"
         self.refuses("essay", {"src/base/id.h": short}, "src/base/id.h:2")
         self.assertEqual(self.findings({"src/base/fake_test.h": "#pragma once\n"}), [])
 
