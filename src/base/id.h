@@ -42,7 +42,9 @@ struct Id {
 // The bits are random already: a hash need only fold them.
 struct IdHash {
   using is_avalanching = void;
-  std::size_t operator()(const Id128& id) const noexcept { return static_cast<std::size_t>(id.hi ^ (id.lo * 0x9E3779B97F4A7C15ULL)); }
+  std::size_t operator()(const Id128& id) const noexcept {
+    return static_cast<std::size_t>(id.hi ^ (id.lo * 0x9E3779B97F4A7C15ULL));
+  }
   template <class Tag>
   std::size_t operator()(const Id<Tag>& id) const noexcept {
     return (*this)(id.value);

@@ -45,8 +45,8 @@ std::string_view action_name(Action action, std::optional<EndReason> reason) {
 
 std::string held_text(std::uint8_t mode, std::uint8_t kind, std::string_view user, Token token) {
   if (mode > 1 || kind > 2) return {};
-  return std::string(name_of(static_cast<Kind>(kind))) + " " + std::string(name_of(static_cast<Mode>(mode))) + " by " + std::string(user) +
-         ", token " + std::to_string(token);
+  return std::string(name_of(static_cast<Kind>(kind))) + " " + std::string(name_of(static_cast<Mode>(mode))) + " by " +
+         std::string(user) + ", token " + std::to_string(token);
 }
 
 std::vector<std::string> read_texts(ByteReader& r) {
@@ -104,7 +104,8 @@ std::optional<AuditEntry> audit_of(const ChangeView& change) {
     const Token token = r.varint();
     entry.targets = read_texts(r);
     entry.reason = r.text();
-    const std::string what = entity == Entity::grant ? held_text(mode, kind, entry.holder, token) : "waiting: " + entry.holder;
+    const std::string what =
+        entity == Entity::grant ? held_text(mode, kind, entry.holder, token) : "waiting: " + entry.holder;
     if (erased) {
       const std::uint8_t why = r.u8();
       if (why > static_cast<std::uint8_t>(EndReason::engine_lost)) return std::nullopt;

@@ -22,7 +22,7 @@
 namespace hf {
 
 enum class Entity : std::uint8_t {
-  meta = 1,     // engine time, last token, counters; one key (nil)
+  meta = 1,  // engine time, last token, counters; one key (nil)
   session = 2,
   grant = 3,
   wait = 4,

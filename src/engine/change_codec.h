@@ -106,7 +106,8 @@ class ByteReader {
 // Writes one framed change: the length is put in when the frame goes out of scope.
 class ChangeFrame {
  public:
-  ChangeFrame(std::string& out, Entity entity, std::uint8_t flags, const Id128& key) : out_(out), begin_(out.size()), writer_(out) {
+  ChangeFrame(std::string& out, Entity entity, std::uint8_t flags, const Id128& key)
+      : out_(out), begin_(out.size()), writer_(out) {
     char header[22] = {};  // the length comes last
     header[4] = static_cast<char>(entity);
     header[5] = static_cast<char>(flags);
@@ -130,8 +131,26 @@ class ChangeFrame {
 
 // What a change's body begins with: what was done, when, by whom.
 enum class Action : std::uint8_t {
-  none, acquire, reenter, upgrade, release, release_part, extend, transfer, end, queue, unqueue, ask, refuse, defer, unanswered,
-  agree, session_open, session_resume, session_end, last = session_end
+  none,
+  acquire,
+  reenter,
+  upgrade,
+  release,
+  release_part,
+  extend,
+  transfer,
+  end,
+  queue,
+  unqueue,
+  ask,
+  refuse,
+  defer,
+  unanswered,
+  agree,
+  session_open,
+  session_resume,
+  session_end,
+  last = session_end
 };
 
 struct Stamp {

@@ -25,10 +25,10 @@ namespace hf {
 // ---------------------------------------------------------------------------------------------- who asks
 
 struct Caller {
-  std::string user;       // the token's subject
+  std::string user;  // the token's subject
   std::string user_name;
-  bool admin = false;     // right `admin`: may act on other users' sessions (release_all), sees all in lists
-  bool hold = false;      // right `lock.hold`
+  bool admin = false;  // right `admin`: may act on other users' sessions (release_all), sees all in lists
+  bool hold = false;   // right `lock.hold`
   // For repeats of mutating commands. Empty: not repeatable. `fingerprint` is a hash of the operation and
   // its arguments, made by the caller; the same id with another fingerprint is request_id_reused.
   std::string request_id;
@@ -40,73 +40,117 @@ struct Caller {
 struct OpenSession {
   Caller caller;
   SessionId session;
-  Secret secret;          // digest of the resume secret; the engine never sees the secret itself
+  Secret secret;  // digest of the resume secret; the engine never sees the secret itself
   ClientInfo client;
-  Millis lease{30'000};   // within Limits::lease_min..lease_max
-  bool service = false;   // sessions_per_service_max applies
+  Millis lease{30'000};  // within Limits::lease_min..lease_max
+  bool service = false;  // sessions_per_service_max applies
 };
 // Takes a session over: proves the secret, renews the lease, installs the next secret. The former one stays
 // valid until the new one is first used.
 struct ResumeSession {
   Caller caller;
   SessionId session;
-  Secret secret;          // digest of the secret presented
+  Secret secret;  // digest of the secret presented
   Secret next_secret;
 };
-struct EndSession { Caller caller; SessionId session; };
-struct Heartbeat { Caller caller; SessionId session; Millis idle{0}; };   // idle: of the person, not of the socket
+struct EndSession {
+  Caller caller;
+  SessionId session;
+};
+struct Heartbeat {
+  Caller caller;
+  SessionId session;
+  Millis idle{0};
+};  // idle: of the person, not of the socket
 
 struct Acquire {
   Caller caller;
   SessionId session;
-  LockId lock;                                       // the id of the grant, or of the wait
-  std::vector<Target> targets;                       // order and repeats do not matter
+  LockId lock;                  // the id of the grant, or of the wait
+  std::vector<Target> targets;  // order and repeats do not matter
   Mode mode = Mode::exclusive;
   Kind kind = Kind::edit;
   std::string owner;
-  Millis ttl{0};                                     // 0: none of its own (edit), the default (temporary); holds need one
-  Millis wait{0};                                    // 0: try
+  Millis ttl{0};   // 0: none of its own (edit), the default (temporary); holds need one
+  Millis wait{0};  // 0: try
   std::map<std::string, std::uint64_t> if_versions;  // bill text -> the version that the client has read
   std::string label;
   std::string reason;
 };
 struct Release {
   Caller caller;
-  SessionId session;              // nil for a hold released by its owner
-  std::string owner;              // holds: must name the owner
+  SessionId session;  // nil for a hold released by its owner
+  std::string owner;  // holds: must name the owner
   LockId lock;
-  Token token = 0;                // 0: not compared
-  bool all = false;               // end it whatever `holds` says
-  std::vector<Target> targets;    // not empty: free only these
+  Token token = 0;                       // 0: not compared
+  bool all = false;                      // end it whatever `holds` says
+  std::vector<Target> targets;           // not empty: free only these
   std::optional<std::uint64_t> version;  // the bill's version now, for if_versions of others
 };
-struct Extend { Caller caller; SessionId session; LockId lock; Millis ttl{0}; };  // holds: session nil, right lock.hold
-struct Transfer { Caller caller; SessionId session; LockId lock; SessionId to_session; };
-struct Force { Caller caller; LockId lock; std::string reason; };
-struct ReleaseAll { Caller caller; SessionId session; std::string type; };        // type empty: all
+struct Extend {
+  Caller caller;
+  SessionId session;
+  LockId lock;
+  Millis ttl{0};
+};  // holds: session nil, right lock.hold
+struct Transfer {
+  Caller caller;
+  SessionId session;
+  LockId lock;
+  SessionId to_session;
+};
+struct Force {
+  Caller caller;
+  LockId lock;
+  std::string reason;
+};
+struct ReleaseAll {
+  Caller caller;
+  SessionId session;
+  std::string type;
+};  // type empty: all
 
 // Asking: a waiter with a message. `wait` becomes the id of the request and of its wait.
 struct Ask {
   Caller caller;
   SessionId session;
-  LockId lock;                    // the lock that is asked for
+  LockId lock;  // the lock that is asked for
   LockId wait;
-  std::vector<Target> targets;    // empty: the lock's
+  std::vector<Target> targets;  // empty: the lock's
   Mode mode = Mode::exclusive;
   std::string message;
   std::string label;
   Millis wait_for{600'000};
 };
-struct Agree { Caller caller; LockId wait; std::optional<std::uint64_t> version; };
-struct Refuse { Caller caller; LockId wait; std::string reason; };
-struct Defer { Caller caller; LockId wait; Millis by{0}; };
-struct CancelWait { Caller caller; SessionId session; LockId wait; };             // also `withdraw`
+struct Agree {
+  Caller caller;
+  LockId wait;
+  std::optional<std::uint64_t> version;
+};
+struct Refuse {
+  Caller caller;
+  LockId wait;
+  std::string reason;
+};
+struct Defer {
+  Caller caller;
+  LockId wait;
+  Millis by{0};
+};
+struct CancelWait {
+  Caller caller;
+  SessionId session;
+  LockId wait;
+};  // also `withdraw`
 
 // Time only: sweeps what is due. Sent by the owner of the engine at least every 100 ms.
 struct Tick {};
 
 // Queries: never change anything, never take a request id.
-struct GetLock { Caller caller; LockId lock; };
+struct GetLock {
+  Caller caller;
+  LockId lock;
+};
 struct ListLocks {
   Caller caller;
   std::string type, user, client;
@@ -114,26 +158,49 @@ struct ListLocks {
   std::optional<Kind> kind;
   Millis older{0};
   std::uint32_t limit = 100;
-  Token after = 0;                // cursor: the last token of the page before
+  Token after = 0;  // cursor: the last token of the page before
 };
-struct Check { Caller caller; SessionId session; std::vector<Target> targets; Mode mode = Mode::exclusive; };
-struct Verify { Caller caller; LockId lock; Token token = 0; std::vector<Target> targets; Millis min_valid{0}; };
-struct GetSession { Caller caller; SessionId session; };
-struct ListSessions { Caller caller; std::uint32_t limit = 500; };  // own ones; all with admin
-struct ListAsks { Caller caller; std::uint32_t limit = 500; };      // that the caller made or is asked
-struct ListWaits { Caller caller; std::uint32_t limit = 500; };     // own ones; all with admin
+struct Check {
+  Caller caller;
+  SessionId session;
+  std::vector<Target> targets;
+  Mode mode = Mode::exclusive;
+};
+struct Verify {
+  Caller caller;
+  LockId lock;
+  Token token = 0;
+  std::vector<Target> targets;
+  Millis min_valid{0};
+};
+struct GetSession {
+  Caller caller;
+  SessionId session;
+};
+struct ListSessions {
+  Caller caller;
+  std::uint32_t limit = 500;
+};  // own ones; all with admin
+struct ListAsks {
+  Caller caller;
+  std::uint32_t limit = 500;
+};  // that the caller made or is asked
+struct ListWaits {
+  Caller caller;
+  std::uint32_t limit = 500;
+};  // own ones; all with admin
 struct GetStats {};
 
-using Command = std::variant<OpenSession, ResumeSession, EndSession, Heartbeat, Acquire, Release, Extend, Transfer, Force,
-                             ReleaseAll, Ask, Agree, Refuse, Defer, CancelWait, Tick, GetLock, ListLocks, Check, Verify,
-                             GetSession, ListSessions, ListAsks, ListWaits, GetStats>;
+using Command = std::variant<OpenSession, ResumeSession, EndSession, Heartbeat, Acquire, Release, Extend, Transfer,
+                             Force, ReleaseAll, Ask, Agree, Refuse, Defer, CancelWait, Tick, GetLock, ListLocks, Check,
+                             Verify, GetSession, ListSessions, ListAsks, ListWaits, GetStats>;
 
 // ---------------------------------------------------------------------------------------------- outcomes
 
 struct EndedInfo {
   EndReason reason = EndReason::released;
   Wall at{};
-  std::string by;                 // user who ended it, if another than the holder
+  std::string by;  // user who ended it, if another than the holder
   bool operator==(const EndedInfo&) const = default;
 };
 
@@ -141,17 +208,23 @@ struct Refusal {
   Code code = Code::invalid;
   std::string detail;
   std::string field;
-  std::vector<Conflict> conflicts;            // code locked: the first of them
+  std::vector<Conflict> conflicts;  // code locked: the first of them
   std::uint32_t conflicts_total = 0;
   bool deadlock = false;
-  std::optional<EndedInfo> ended;             // code lock_gone
-  std::string stale_target;                   // code stale_version: which bill, and the version known
+  std::optional<EndedInfo> ended;  // code lock_gone
+  std::string stale_target;        // code stale_version: which bill, and the version known
   std::uint64_t known_version = 0;
-  Millis retry_after{0};                      // code too_many
+  Millis retry_after{0};  // code too_many
   bool operator==(const Refusal&) const = default;
 };
 
-struct SessionOpened { SessionId session; Millis lease{0}; Wall expires_at{}; std::uint64_t seq = 0; bool operator==(const SessionOpened&) const = default; };
+struct SessionOpened {
+  SessionId session;
+  Millis lease{0};
+  Wall expires_at{};
+  std::uint64_t seq = 0;
+  bool operator==(const SessionOpened&) const = default;
+};
 struct SessionSnapshot {
   SessionId session;
   std::string user, user_name;
@@ -159,79 +232,180 @@ struct SessionSnapshot {
   Millis lease{0};
   Wall opened_at{}, expires_at{}, last_activity_at{};
   std::uint64_t seq = 0;
-  std::vector<Grant> locks;       // token order
-  std::vector<WaitInfo> waits;    // queue order
-  std::vector<AskInfo> asks;      // that this session made, or that its user is asked and has not answered
+  std::vector<Grant> locks;     // token order
+  std::vector<WaitInfo> waits;  // queue order
+  std::vector<AskInfo> asks;    // that this session made, or that its user is asked and has not answered
   bool operator==(const SessionSnapshot&) const = default;
 };
-struct SessionResumed { SessionSnapshot state; bool operator==(const SessionResumed&) const = default; };
-struct SessionClosed { std::uint32_t released = 0; bool operator==(const SessionClosed&) const = default; };
-struct Renewed { Wall expires_at{}; std::uint64_t seq = 0; std::vector<LockId> locks; bool operator==(const Renewed&) const = default; };
+struct SessionResumed {
+  SessionSnapshot state;
+  bool operator==(const SessionResumed&) const = default;
+};
+struct SessionClosed {
+  std::uint32_t released = 0;
+  bool operator==(const SessionClosed&) const = default;
+};
+struct Renewed {
+  Wall expires_at{};
+  std::uint64_t seq = 0;
+  std::vector<LockId> locks;
+  bool operator==(const Renewed&) const = default;
+};
 
 struct Granted {
   Grant grant;
-  bool again = false;             // re-entry: the session held exactly this before
+  bool again = false;  // re-entry: the session held exactly this before
   // For each bill of if_versions: the version known, or nothing.
   std::map<std::string, std::optional<std::uint64_t>> versions;
   bool operator==(const Granted&) const = default;
 };
-struct Queued { LockId wait; std::uint32_t position = 1; bool operator==(const Queued&) const = default; };
+struct Queued {
+  LockId wait;
+  std::uint32_t position = 1;
+  bool operator==(const Queued&) const = default;
+};
 struct Released {
-  bool released = false;          // the lock (or the named targets) ended with this call
-  std::uint32_t holds = 0;        // what is left of the count
-  bool already = false;           // it was released before by this session: nothing happened
+  bool released = false;    // the lock (or the named targets) ended with this call
+  std::uint32_t holds = 0;  // what is left of the count
+  bool already = false;     // it was released before by this session: nothing happened
   bool operator==(const Released&) const = default;
 };
-struct ReleasedMany { std::uint32_t released = 0; bool operator==(const ReleasedMany&) const = default; };
-struct Done { bool operator==(const Done&) const = default; };             // refuse, defer, force, cancel of a wait
-struct Answered { bool granted = false; bool operator==(const Answered&) const = default; };  // agree: the asker has it now / stays queued first
-struct LockList { std::vector<Grant> locks; Token next = 0; bool operator==(const LockList&) const = default; };  // next 0: the end
-struct CheckItem { Target target; bool free = true; bool mine = false; std::vector<Conflict> conflicts; bool operator==(const CheckItem&) const = default; };
-struct Checked { std::vector<CheckItem> items; bool operator==(const Checked&) const = default; };
-// why: "", not_found, lock_gone, not_holder (another token), not_covered (a target that the lock does not cover), too_short
-struct Verified { bool valid = false; Millis valid_for{0}; std::string why; bool operator==(const Verified&) const = default; };
-struct SessionList { std::vector<SessionSnapshot> sessions; bool operator==(const SessionList&) const = default; };  // without locks, waits, asks
-struct AskList { std::vector<AskInfo> asks; bool operator==(const AskList&) const = default; };
-struct WaitList { std::vector<WaitInfo> waits; bool operator==(const WaitList&) const = default; };
+struct ReleasedMany {
+  std::uint32_t released = 0;
+  bool operator==(const ReleasedMany&) const = default;
+};
+struct Done {
+  bool operator==(const Done&) const = default;
+};  // refuse, defer, force, cancel of a wait
+struct Answered {
+  bool granted = false;
+  bool operator==(const Answered&) const = default;
+};  // agree: the asker has it now / stays queued first
+struct LockList {
+  std::vector<Grant> locks;
+  Token next = 0;
+  bool operator==(const LockList&) const = default;
+};  // next 0: the end
+struct CheckItem {
+  Target target;
+  bool free = true;
+  bool mine = false;
+  std::vector<Conflict> conflicts;
+  bool operator==(const CheckItem&) const = default;
+};
+struct Checked {
+  std::vector<CheckItem> items;
+  bool operator==(const Checked&) const = default;
+};
+// why: "", not_found, lock_gone, not_holder (another token), not_covered (a target that the lock does not cover),
+// too_short
+struct Verified {
+  bool valid = false;
+  Millis valid_for{0};
+  std::string why;
+  bool operator==(const Verified&) const = default;
+};
+struct SessionList {
+  std::vector<SessionSnapshot> sessions;
+  bool operator==(const SessionList&) const = default;
+};  // without locks, waits, asks
+struct AskList {
+  std::vector<AskInfo> asks;
+  bool operator==(const AskList&) const = default;
+};
+struct WaitList {
+  std::vector<WaitInfo> waits;
+  bool operator==(const WaitList&) const = default;
+};
 struct Stats {
   std::uint64_t locks = 0, sessions = 0, waits = 0, asks = 0, nodes = 0;
-  std::uint64_t granted = 0, refused = 0, released = 0, expired = 0, forced = 0, handed_over = 0, waited = 0, deadlocks = 0, clock_alarms = 0;
+  std::uint64_t granted = 0, refused = 0, released = 0, expired = 0, forced = 0, handed_over = 0, waited = 0,
+                deadlocks = 0, clock_alarms = 0;
   Token last_token = 0;
   bool operator==(const Stats&) const = default;
 };
 
 using Outcome = std::variant<Refusal, SessionOpened, SessionResumed, SessionClosed, Renewed, Granted, Queued, Released,
-                             ReleasedMany, Done, Answered, SessionSnapshot, LockList, Checked, Verified, SessionList, AskList,
-                             WaitList, Stats, Grant>;
+                             ReleasedMany, Done, Answered, SessionSnapshot, LockList, Checked, Verified, SessionList,
+                             AskList, WaitList, Stats, Grant>;
 
 // ---------------------------------------------------------------------------------------------- events
 
 // Events that a session must not miss carry its `seq`, which grows by one with each of them: a grant after
 // waiting, a loss, a wait's end, a request, an answer. A client that sees a gap asks for the whole state. What
 // a session did itself is told by the command's outcome and does not count.
-struct LockGranted { SessionId session; std::uint64_t seq = 0; LockId wait; Granted granted; bool operator==(const LockGranted&) const = default; };
-struct LockWaiting { SessionId session; LockId wait; std::uint32_t position = 1; bool operator==(const LockWaiting&) const = default; };
-struct WaitEnded { SessionId session; std::uint64_t seq = 0; LockId wait; Refusal why; bool operator==(const WaitEnded&) const = default; };  // why.code: locked (time over), stale_version, request_gone (cancelled)
+struct LockGranted {
+  SessionId session;
+  std::uint64_t seq = 0;
+  LockId wait;
+  Granted granted;
+  bool operator==(const LockGranted&) const = default;
+};
+struct LockWaiting {
+  SessionId session;
+  LockId wait;
+  std::uint32_t position = 1;
+  bool operator==(const LockWaiting&) const = default;
+};
+struct WaitEnded {
+  SessionId session;
+  std::uint64_t seq = 0;
+  LockId wait;
+  Refusal why;
+  bool operator==(const WaitEnded&) const = default;
+};  // why.code: locked (time over), stale_version, request_gone (cancelled)
 struct LockLost {
-  SessionId session; std::uint64_t seq = 0;
+  SessionId session;
+  std::uint64_t seq = 0;
   LockId lock;
   EndReason reason = EndReason::released;
-  std::vector<Target> targets;    // what ended: all, or a part
-  bool whole = true;              // the grant has ended; false: it lives on with its other targets
+  std::vector<Target> targets;  // what ended: all, or a part
+  bool whole = true;            // the grant has ended; false: it lives on with its other targets
   std::string by_user, by_name, note;
   bool operator==(const LockLost&) const = default;
 };
-struct LockExpiring { SessionId session; LockId lock; Wall expires_at{}; EndReason reason = EndReason::expired; bool operator==(const LockExpiring&) const = default; };
-struct LockRequested { SessionId session; std::uint64_t seq = 0; AskInfo ask; bool operator==(const LockRequested&) const = default; };  // to each window of each holder asked
+struct LockExpiring {
+  SessionId session;
+  LockId lock;
+  Wall expires_at{};
+  EndReason reason = EndReason::expired;
+  bool operator==(const LockExpiring&) const = default;
+};
+struct LockRequested {
+  SessionId session;
+  std::uint64_t seq = 0;
+  AskInfo ask;
+  bool operator==(const LockRequested&) const = default;
+};  // to each window of each holder asked
 // state: asked never; refused, deferred, unanswered as AskState; agreed when a holder agreed or was taken over from.
-struct LockAnswered { SessionId session; std::uint64_t seq = 0; LockId wait; std::string answer; std::string reason; std::string by_user, by_name; Wall answer_by{}; bool operator==(const LockAnswered&) const = default; };
-struct SessionEnded { SessionId session; EndReason reason = EndReason::expired; bool operator==(const SessionEnded&) const = default; };
+struct LockAnswered {
+  SessionId session;
+  std::uint64_t seq = 0;
+  LockId wait;
+  std::string answer;
+  std::string reason;
+  std::string by_user, by_name;
+  Wall answer_by{};
+  bool operator==(const LockAnswered&) const = default;
+};
+struct SessionEnded {
+  SessionId session;
+  EndReason reason = EndReason::expired;
+  bool operator==(const SessionEnded&) const = default;
+};
 // A target's holder changed: for who watches it. `grant`, told with this one target only, is empty when nobody
 // holds the target itself now.
-struct TargetChanged { Target target; std::optional<Grant> grant; bool operator==(const TargetChanged&) const = default; };
-struct ClockAlarm { std::string what; bool operator==(const ClockAlarm&) const = default; };
+struct TargetChanged {
+  Target target;
+  std::optional<Grant> grant;
+  bool operator==(const TargetChanged&) const = default;
+};
+struct ClockAlarm {
+  std::string what;
+  bool operator==(const ClockAlarm&) const = default;
+};
 
-using Event = std::variant<LockGranted, LockWaiting, WaitEnded, LockLost, LockExpiring, LockRequested, LockAnswered, SessionEnded,
-                           TargetChanged, ClockAlarm>;
+using Event = std::variant<LockGranted, LockWaiting, WaitEnded, LockLost, LockExpiring, LockRequested, LockAnswered,
+                           SessionEnded, TargetChanged, ClockAlarm>;
 
 }  // namespace hf

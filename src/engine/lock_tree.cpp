@@ -24,7 +24,8 @@ void LockTree::seal(std::string& journal) {
 Outcome LockTree::apply(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal) {
   State& s = *state_;
   if (EngineClock::is_absurd(clock)) {
-    return Refusal{.code = Code::unavailable, .detail = "The server's clock is outside the years 2024 to 2100: set it."};
+    return Refusal{.code = Code::unavailable,
+                   .detail = "The server's clock is outside the years 2024 to 2100: set it."};
   }
   s.events = &events;
   s.journal = &journal;
@@ -33,7 +34,9 @@ Outcome LockTree::apply(const Command& command, Wall clock, std::vector<Event>& 
   const EngineClock::Alarm alarm = s.clock.advance(clock, s.limits().clock_step_max);
   if (alarm != EngineClock::Alarm::none) {
     ++s.stats.clock_alarms;
-    events.emplace_back(ClockAlarm{alarm == EngineClock::Alarm::went_back ? "The clock went back." : "The clock jumped ahead by more than a second."});
+    events.emplace_back(ClockAlarm{alarm == EngineClock::Alarm::went_back
+                                       ? "The clock went back."
+                                       : "The clock jumped ahead by more than a second."});
   }
   s.sweep();
   Outcome outcome = std::visit([&](const auto& c) { return s.run(c); }, command);
@@ -41,7 +44,9 @@ Outcome LockTree::apply(const Command& command, Wall clock, std::vector<Event>& 
   s.tell_positions();
   const bool changed = journal.size() != journal_begin;
   const Micros unwritten = s.now() - s.meta_written;
-  if ((changed && unwritten >= std::chrono::seconds(1)) || (s.grants.live() > 0 && unwritten >= std::chrono::seconds(10))) s.put_meta();
+  if ((changed && unwritten >= std::chrono::seconds(1)) ||
+      (s.grants.live() > 0 && unwritten >= std::chrono::seconds(10)))
+    s.put_meta();
   s.actor = {};
   return outcome;
 }
@@ -82,8 +87,12 @@ Outcome LockTree::State::run(const Acquire& c) {
   }
   return outcome;
 }
-Outcome LockTree::State::run(const Release& c) { return c.session.is_nil() ? once(no_index, c, &State::release) : in_session(c, &State::release); }
-Outcome LockTree::State::run(const Extend& c) { return c.session.is_nil() ? once(no_index, c, &State::extend) : in_session(c, &State::extend); }
+Outcome LockTree::State::run(const Release& c) {
+  return c.session.is_nil() ? once(no_index, c, &State::release) : in_session(c, &State::release);
+}
+Outcome LockTree::State::run(const Extend& c) {
+  return c.session.is_nil() ? once(no_index, c, &State::extend) : in_session(c, &State::extend);
+}
 Outcome LockTree::State::run(const Transfer& c) { return in_session(c, &State::transfer); }
 Outcome LockTree::State::run(const Force& c) { return once(no_index, c, &State::force); }
 Outcome LockTree::State::run(const Ask& c) { return in_session(c, &State::ask); }
@@ -108,8 +117,10 @@ std::optional<Outcome> LockTree::State::recall(SessionIx session, const Caller& 
       return Refusal{.code = Code::request_id_reused, .field = "request_id"};
     }
     if (entry.answer) return *entry.answer;
-    if (const auto w = wait_by_id.find(entry.lock); w != wait_by_id.end()) return Queued{entry.lock, waits[w->second].position};
-    if (const auto g = grant_by_id.find(entry.lock); g != grant_by_id.end()) return granted_value(g->second, entry.again);
+    if (const auto w = wait_by_id.find(entry.lock); w != wait_by_id.end())
+      return Queued{entry.lock, waits[w->second].position};
+    if (const auto g = grant_by_id.find(entry.lock); g != grant_by_id.end())
+      return granted_value(g->second, entry.again);
     Refusal refusal;
     refusal.code = Code::lock_gone;
     if (const EndedRec* e = find_ended(entry.lock)) refusal.ended = e->info();
@@ -120,8 +131,8 @@ std::optional<Outcome> LockTree::State::recall(SessionIx session, const Caller& 
 
 void LockTree::State::remember(SessionIx session, const Caller& caller, const Outcome& outcome, const LockId* lock) {
   const auto* refusal = std::get_if<Refusal>(&outcome);
-  if (refusal != nullptr && refusal->code != Code::locked && refusal->code != Code::stale_version && refusal->code != Code::not_holder &&
-      refusal->code != Code::lock_gone) {
+  if (refusal != nullptr && refusal->code != Code::locked && refusal->code != Code::stale_version &&
+      refusal->code != Code::not_holder && refusal->code != Code::lock_gone) {
     return;
   }
   auto& memory = session != no_index ? sessions[session].memory : users[caller.user].memory;
@@ -155,7 +166,9 @@ void LockTree::State::prune_user_memories() {
     const auto it = users.find(user_memory_age.front().second);
     user_memory_age.pop_front();
     if (it == users.end() || !it->second.memory) continue;
-    const auto fresh = [&](const Remembered& entry) { return entry.used && now() - entry.at <= limits().memory_age_max; };
+    const auto fresh = [&](const Remembered& entry) {
+      return entry.used && now() - entry.at <= limits().memory_age_max;
+    };
     if (std::ranges::any_of(it->second.memory->ring, fresh)) continue;
     erase_user_memory(it->first, *it->second.memory);
     it->second.memory.reset();
@@ -242,7 +255,9 @@ void LockTree::State::fire(const DueEntry& entry) {
         schedule_session(entry.index);
       } else if (now() < session.lease_end) {
         for (GrantIx g = session.first_grant; g != no_index; g = grants[g].next) {
-          if (grants[g].kind == Kind::edit) events->emplace_back(LockExpiring{session.id, grants[g].lock, clock.wall_of(end_of(grants[g])), EndReason::expired});
+          if (grants[g].kind == Kind::edit)
+            events->emplace_back(
+                LockExpiring{session.id, grants[g].lock, clock.wall_of(end_of(grants[g])), EndReason::expired});
         }
         schedule(session.lease_end, Due::session, entry.index, session.birth, session.due_stamp);
       } else {
@@ -302,7 +317,8 @@ void LockTree::State::schedule_grant(GrantIx index, bool warning_too) {
 
 // ---------------------------------------------------------------------------------------------- sessions
 
-SessionIx LockTree::State::find_session(const SessionId& id, const Caller& caller, Refusal& refusal, bool admin_too) const {
+SessionIx LockTree::State::find_session(const SessionId& id, const Caller& caller, Refusal& refusal,
+                                        bool admin_too) const {
   const auto it = session_by_id.find(id);
   if (it == session_by_id.end()) {
     refusal.code = Code::session_gone;
@@ -322,11 +338,13 @@ Outcome LockTree::State::open_session(const OpenSession& c, SessionIx) {
   if (c.lease < limits().lease_min || c.lease > limits().lease_max) {
     return Refusal{.code = Code::invalid, .detail = "A lease lasts 10,000 to 1,800,000 ms.", .field = "lease_ms"};
   }
-  if (c.session.is_nil() || session_by_id.contains(c.session)) return Refusal{.code = Code::invalid, .field = "session"};
+  if (c.session.is_nil() || session_by_id.contains(c.session))
+    return Refusal{.code = Code::invalid, .field = "session"};
   const auto known = users.find(c.caller.user);
   const std::size_t open = known == users.end() ? 0 : known->second.sessions.size();
   if (open >= (c.service ? limits().sessions_per_service_max : limits().sessions_per_user_max)) {
-    return Refusal{.code = Code::too_many, .detail = "This user has too many sessions: end one.", .retry_after = Millis(10'000)};
+    return Refusal{
+        .code = Code::too_many, .detail = "This user has too many sessions: end one.", .retry_after = Millis(10'000)};
   }
   const SessionIx index = sessions.make();
   SessionRec& session = sessions[index];
@@ -358,7 +376,9 @@ Outcome LockTree::State::run(const ResumeSession& c) {
   SessionRec& session = sessions[index];
   const bool current = equal_constant_time(session.secret.value, c.secret.value);
   const bool former = equal_constant_time(session.former.value, c.secret.value);
-  if (!current && !former) return Refusal{.code = Code::session_gone, .detail = "The session's secret is wrong or was replaced.", .field = "secret"};
+  if (!current && !former)
+    return Refusal{
+        .code = Code::session_gone, .detail = "The session's secret is wrong or was replaced.", .field = "secret"};
   session.former = c.secret;
   session.secret = c.next_secret;
   session.lease_end = now() + session.lease;
@@ -377,7 +397,8 @@ Outcome LockTree::State::run(const EndSession& c) {
 
 Outcome LockTree::State::end_session(const EndSession&, SessionIx session) {
   std::uint32_t count = 0;
-  for (GrantIx g = sessions[session].first_grant; g != no_index; g = grants[g].next) count += grants[g].kind == Kind::edit ? 1 : 0;
+  for (GrantIx g = sessions[session].first_grant; g != no_index; g = grants[g].next)
+    count += grants[g].kind == Kind::edit ? 1 : 0;
   close_session(session, EndReason::session_ended);
   return SessionClosed{count};
 }
@@ -446,12 +467,14 @@ std::optional<Refusal> malformed(const Acquire& c, const Limits& limits) {
     return Refusal{.code = Code::too_large, .detail = "An acquire names at most 1,000 targets.", .field = "targets"};
   }
   if (c.wait < Millis(0) || c.wait > limits.wait_max) return invalid("wait_ms is 0 to 600,000.", "wait_ms");
-  if (c.wait > Millis(0) && c.targets.size() > limits.targets_per_wait_max) return invalid("A request that waits names at most 100 targets.", "targets");
+  if (c.wait > Millis(0) && c.targets.size() > limits.targets_per_wait_max)
+    return invalid("A request that waits names at most 100 targets.", "targets");
   if (c.ttl < Millis(0)) return invalid("ttl_ms is positive.", "ttl_ms");
   if (c.kind == Kind::hold) {
     if (!c.caller.hold) return Refusal{.code = Code::forbidden, .detail = "Placing a hold needs the right lock.hold."};
     if (c.owner.empty()) return invalid("A hold names its owner.", "owner");
-    if (c.ttl == Millis(0) || c.ttl > limits.hold_ttl_max) return invalid("A hold needs a ttl_ms of at most a year.", "ttl_ms");
+    if (c.ttl == Millis(0) || c.ttl > limits.hold_ttl_max)
+      return invalid("A hold needs a ttl_ms of at most a year.", "ttl_ms");
   }
   return std::nullopt;
 }
@@ -475,7 +498,8 @@ Outcome LockTree::State::acquire(const Acquire& c, SessionIx session) {
   if (!is_blocked(want)) return grant_now(want, targets, details);
   // Exactly what is held already is held again, whoever waits for it.
   const GrantIx same = find_same(want, targets);
-  if (same != no_index && (grants[same].mode == Mode::exclusive || c.mode == Mode::shared)) return grant_now(want, targets, details);
+  if (same != no_index && (grants[same].mode == Mode::exclusive || c.mode == Mode::shared))
+    return grant_now(want, targets, details);
   if (c.wait == Millis(0)) {
     ++stats.refused;
     return locked(want, c.caller.user);
@@ -489,8 +513,9 @@ std::optional<std::uint64_t> LockTree::State::known_version(std::string_view bil
   return it->second.version;
 }
 
-std::optional<Refusal> LockTree::State::stale_versions(const std::map<std::string, std::uint64_t>& wanted,
-                                                       std::map<std::string, std::optional<std::uint64_t>>& known) const {
+std::optional<Refusal> LockTree::State::stale_versions(
+    const std::map<std::string, std::uint64_t>& wanted,
+    std::map<std::string, std::optional<std::uint64_t>>& known) const {
   for (const auto& [bill, version] : wanted) {
     const auto now_known = known_version(bill);
     if (now_known && *now_known > version) {
@@ -596,8 +621,10 @@ Outcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, 
     ++grants[index].holds;
     put_grant(index, Action::reenter, false);
   } else {
-    if (want.kind != Kind::hold && index == no_index && sessions[want.session].targets_held + targets.size() > limits().locks_per_session_max) {
-      return Refusal{.code = Code::too_many, .detail = "A session holds at most 10,000 locks.", .retry_after = Millis(1000)};
+    if (want.kind != Kind::hold && index == no_index &&
+        sessions[want.session].targets_held + targets.size() > limits().locks_per_session_max) {
+      return Refusal{
+          .code = Code::too_many, .detail = "A session holds at most 10,000 locks.", .retry_after = Millis(1000)};
     }
     const Token token = mint();
     const bool upgrade = index != no_index;
@@ -643,7 +670,8 @@ Outcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, 
       grant.acquired_at = clock.wall();
       grant.live = true;
       if (!d.owner.empty() || !d.label.empty() || !d.reason.empty()) {
-        grant.texts = std::make_unique<GrantTexts>(GrantTexts{std::string(d.owner), std::string(d.label), std::string(d.reason)});
+        grant.texts =
+            std::make_unique<GrantTexts>(GrantTexts{std::string(d.owner), std::string(d.label), std::string(d.reason)});
       }
       grant.own_end = grant.max_end = Instant::max();
       Millis ttl = d.ttl;
@@ -687,7 +715,8 @@ Grant LockTree::State::grant_value(GrantIx index, NodeIx only) const {
   value.token = grant.token;
   value.targets.reserve(only == no_index ? grant.targets.size() : 1);
   for (const TargetRec& target : grant.targets) {
-    if (only == no_index || only == target.node) value.targets.push_back(HeldTarget{Target::from_text(nodes[target.node].text), target.token});
+    if (only == no_index || only == target.node)
+      value.targets.push_back(HeldTarget{Target::from_text(nodes[target.node].text), target.token});
   }
   value.mode = grant.mode;
   value.kind = grant.kind;
@@ -706,7 +735,9 @@ Grant LockTree::State::grant_value(GrantIx index, NodeIx only) const {
   return value;
 }
 
-Granted LockTree::State::granted_value(GrantIx index, bool again) const { return Granted{grant_value(index), again, {}}; }
+Granted LockTree::State::granted_value(GrantIx index, bool again) const {
+  return Granted{grant_value(index), again, {}};
+}
 
 void LockTree::State::target_changed(NodeIx node) {
   TargetChanged event{Target::from_text(nodes[node].text), std::nullopt};
@@ -746,17 +777,20 @@ void LockTree::State::remember_ended(EndedRec e) {
   put_ended(number);
 }
 
-void LockTree::State::end_grant(GrantIx index, EndReason reason, std::string_view by_user, std::string_view by_name, std::string_view note, bool tell) {
+void LockTree::State::end_grant(GrantIx index, EndReason reason, std::string_view by_user, std::string_view by_name,
+                                std::string_view note, bool tell) {
   GrantRec& grant = grants[index];
   if (tell && grant.session != no_index) {
-    LockLost lost{grant.who->session, next_seq(grant.session), grant.lock, reason, {}, true, std::string(by_user), std::string(by_name), std::string(note)};
+    LockLost lost{grant.who->session,   next_seq(grant.session), grant.lock,       reason, {}, true,
+                  std::string(by_user), std::string(by_name),    std::string(note)};
     for (const TargetRec& target : grant.targets) lost.targets.push_back(Target::from_text(nodes[target.node].text));
     events->emplace_back(std::move(lost));
   }
   EndedRec e{grant.lock, grant.who->session, reason, clock.wall(), now(), nullptr};
   const bool hold = grant.kind == Kind::hold;
   if (hold || !by_user.empty()) {
-    e.more = std::make_unique<const EndedRec::More>(EndedRec::More{.by = std::string(by_user), .owner = hold ? grant.texts->owner : std::string()});
+    e.more = std::make_unique<const EndedRec::More>(
+        EndedRec::More{.by = std::string(by_user), .owner = hold ? grant.texts->owner : std::string()});
   }
   remember_ended(std::move(e));
   erase_grant(grant, reason, note);
@@ -789,14 +823,16 @@ void LockTree::State::end_grant(GrantIx index, EndReason reason, std::string_vie
   grants.free(index);
 }
 
-void LockTree::State::drop_targets(GrantIx index, const std::vector<std::size_t>& which, EndReason reason, std::string_view by_user,
-                                   std::string_view by_name, std::string_view note, bool tell) {
+void LockTree::State::drop_targets(GrantIx index, const std::vector<std::size_t>& which, EndReason reason,
+                                   std::string_view by_user, std::string_view by_name, std::string_view note,
+                                   bool tell) {
   GrantRec& grant = grants[index];
   if (which.size() == grant.targets.size()) {
     end_grant(index, reason, by_user, by_name, note, tell);
     return;
   }
-  LockLost lost{grant.who->session, 0, grant.lock, reason, {}, false, std::string(by_user), std::string(by_name), std::string(note)};
+  LockLost lost{grant.who->session, 0, grant.lock, reason, {}, false, std::string(by_user), std::string(by_name),
+                std::string(note)};
   const Party alias = alias_of(grant);
   std::vector<TargetRec> dropped;
   for (std::size_t i = which.size(); i-- > 0;) {
@@ -846,16 +882,22 @@ Outcome LockTree::State::release(const Release& c, SessionIx session) {
   }
   GrantRec& grant = grants[it->second];
   if (grant.kind == Kind::hold) {
-    if (!c.caller.hold) return Refusal{.code = Code::forbidden, .detail = "Releasing a hold needs the right lock.hold."};
-    if (grant.texts->owner != c.owner) return Refusal{.code = Code::not_holder, .detail = "The hold has another owner.", .field = "owner"};
+    if (!c.caller.hold)
+      return Refusal{.code = Code::forbidden, .detail = "Releasing a hold needs the right lock.hold."};
+    if (grant.texts->owner != c.owner)
+      return Refusal{.code = Code::not_holder, .detail = "The hold has another owner.", .field = "owner"};
   } else if (session == no_index || grant.session != session) {
     return Refusal{.code = Code::not_holder};
   }
-  if (c.token != 0 && c.token != grant.token) return Refusal{.code = Code::not_holder, .detail = "The token is another grant's.", .field = "token"};
+  if (c.token != 0 && c.token != grant.token)
+    return Refusal{.code = Code::not_holder, .detail = "The token is another grant's.", .field = "token"};
   std::vector<std::size_t> which;
   for (const Target& target : c.targets) {
-    const auto found = std::ranges::find_if(grant.targets, [&](const TargetRec& t) { return nodes[t.node].text == target.text(); });
-    if (found == grant.targets.end()) return Refusal{.code = Code::invalid, .detail = "The lock does not hold " + target.text() + ".", .field = "targets"};
+    const auto found =
+        std::ranges::find_if(grant.targets, [&](const TargetRec& t) { return nodes[t.node].text == target.text(); });
+    if (found == grant.targets.end())
+      return Refusal{
+          .code = Code::invalid, .detail = "The lock does not hold " + target.text() + ".", .field = "targets"};
     which.push_back(static_cast<std::size_t>(found - grant.targets.begin()));
   }
   if (c.version) {
@@ -886,11 +928,13 @@ Outcome LockTree::State::extend(const Extend& c, SessionIx session) {
   if (it == grant_by_id.end()) return *gone(c.lock);
   GrantRec& grant = grants[it->second];
   if (grant.kind == Kind::hold) {
-    if (!c.caller.hold) return Refusal{.code = Code::forbidden, .detail = "Extending a hold needs the right lock.hold."};
+    if (!c.caller.hold)
+      return Refusal{.code = Code::forbidden, .detail = "Extending a hold needs the right lock.hold."};
   } else if (session == no_index || grant.session != session) {
     return Refusal{.code = Code::not_holder};
   }
-  if (c.ttl <= Millis(0) || c.ttl > limits().hold_ttl_max) return Refusal{.code = Code::invalid, .detail = "ttl_ms is positive and at most a year.", .field = "ttl_ms"};
+  if (c.ttl <= Millis(0) || c.ttl > limits().hold_ttl_max)
+    return Refusal{.code = Code::invalid, .detail = "ttl_ms is positive and at most a year.", .field = "ttl_ms"};
   grant.own_end = now() + c.ttl;
   unschedule();
   schedule_grant(it->second, true);
@@ -909,30 +953,37 @@ Outcome LockTree::State::transfer(const Transfer& c, SessionIx session) {
   if (it == grant_by_id.end()) return *gone(c.lock);
   const GrantIx index = it->second;
   GrantRec& grant = grants[index];
-  if (grant.kind != Kind::edit) return Refusal{.code = Code::forbidden, .detail = "Only edit locks move between windows."};
-  if (grant.session == no_index || (grant.session != session && to != session)) return Refusal{.code = Code::not_holder};
+  if (grant.kind != Kind::edit)
+    return Refusal{.code = Code::forbidden, .detail = "Only edit locks move between windows."};
+  if (grant.session == no_index || (grant.session != session && to != session))
+    return Refusal{.code = Code::not_holder};
   if (grant.who->user != c.caller.user) return Refusal{.code = Code::not_holder};
   const SessionIx from = grant.session;
   if (from == to) return grant_value(index);
   if (sessions[to].targets_held + grant.targets.size() > limits().locks_per_session_max) {
-    return Refusal{.code = Code::too_many, .detail = "A session holds at most 10,000 locks.", .retry_after = Millis(1000)};
+    return Refusal{
+        .code = Code::too_many, .detail = "A session holds at most 10,000 locks.", .retry_after = Millis(1000)};
   }
   // Another lock of the old window may lie in the new one's way.
   const Party alias = alias_of(grant);
-  Want want = want_of(to, grant.kind, grant.mode, grant.texts ? std::string_view(grant.texts->owner) : std::string_view());
+  Want want =
+      want_of(to, grant.kind, grant.mode, grant.texts ? std::string_view(grant.texts->owner) : std::string_view());
   for (const TargetRec& target : grant.targets) want.paths.push_back(path_of(target.node));
   Refusal in_way{.code = Code::locked};
   for (GrantIx other = sessions[from].first_grant; other != no_index; other = grants[other].next) {
     if (other == index) continue;
     for (std::size_t t = 0; t < grants[other].targets.size(); ++t) {
       const Path held = path_of(grants[other].targets[t].node);
-      const bool meets = std::ranges::any_of(want.paths, [&](const Path& path) { return paths_collide(held, grants[other].mode, path, want.mode); });
+      const bool meets = std::ranges::any_of(
+          want.paths, [&](const Path& path) { return paths_collide(held, grants[other].mode, path, want.mode); });
       if (!meets) continue;
-      if (++in_way.conflicts_total <= limits().conflicts_told_max) in_way.conflicts.push_back(conflict_of(other, t, c.caller.user));
+      if (++in_way.conflicts_total <= limits().conflicts_told_max)
+        in_way.conflicts.push_back(conflict_of(other, t, c.caller.user));
     }
   }
   if (in_way.conflicts_total > 0) return in_way;
-  LockLost lost{grant.who->session, next_seq(from), grant.lock, EndReason::transferred, {}, true, c.caller.user, c.caller.user_name, {}};
+  LockLost lost{grant.who->session, next_seq(from),     grant.lock, EndReason::transferred, {}, true,
+                c.caller.user,      c.caller.user_name, {}};
   for (const TargetRec& target : grant.targets) lost.targets.push_back(Target::from_text(nodes[target.node].text));
   events->emplace_back(std::move(lost));
   unlink_from_session(index);
@@ -964,7 +1015,8 @@ Outcome LockTree::State::transfer(const Transfer& c, SessionIx session) {
 }
 
 Outcome LockTree::State::force(const Force& c, SessionIx) {
-  if (c.reason.empty()) return Refusal{.code = Code::invalid, .detail = "Forcing a lock needs a reason.", .field = "reason"};
+  if (c.reason.empty())
+    return Refusal{.code = Code::invalid, .detail = "Forcing a lock needs a reason.", .field = "reason"};
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) return *gone(c.lock);
   ++stats.forced;
@@ -1000,7 +1052,8 @@ Outcome LockTree::State::release_all(const ReleaseAll& c, SessionIx session) {
       if (own) {
         drop_targets(g, which, EndReason::released, {}, {}, {}, false);
       } else {
-        drop_targets(g, which, EndReason::forced, c.caller.user, c.caller.user_name, "all released by an administrator", true);
+        drop_targets(g, which, EndReason::forced, c.caller.user, c.caller.user_name, "all released by an administrator",
+                     true);
       }
     }
     g = next;

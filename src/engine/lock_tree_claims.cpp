@@ -219,7 +219,8 @@ bool LockTree::State::covered(const Want& want, const Path& path, std::size_t le
     if (own == nullptr) continue;
     for (const Claim held : {Claim::is, Claim::ix, Claim::s, Claim::x}) {
       if ((*own)[at(held)] == 0) continue;
-      if (above == level ? covers(held, claim) : held == Claim::x || (held == Claim::s && want.mode == Mode::shared)) return true;
+      if (above == level ? covers(held, claim) : held == Claim::x || (held == Claim::s && want.mode == Mode::shared))
+        return true;
     }
   }
   return false;
@@ -312,7 +313,8 @@ Conflict LockTree::State::conflict_of(GrantIx index, std::size_t target, std::st
   c.client = grant.who->client;
   c.session = grant.who->session;
   c.since = grant.acquired_at;
-  c.last_activity_at = grant.session == no_index ? grant.acquired_at : clock.wall_of(sessions[grant.session].last_activity);
+  c.last_activity_at =
+      grant.session == no_index ? grant.acquired_at : clock.wall_of(sessions[grant.session].last_activity);
   c.expires_at = clock.wall_of(end_of(grant));
   c.kind = grant.kind;
   c.mode = grant.mode;

@@ -9,8 +9,8 @@ namespace {
 
 // Where an answer is remembered: in a session's ring or, without a session, in a user's.
 Id128 memory_key(const SessionId* session, std::string_view user, std::uint64_t slot) {
-  const Id128 scope = session != nullptr ? session->value
-                                         : Id128{TextHash{}(user), TextHash{}(std::string(user) + "#")};
+  const Id128 scope =
+      session != nullptr ? session->value : Id128{TextHash{}(user), TextHash{}(std::string(user) + "#")};
   return Id128{scope.hi, scope.lo + (slot + 1) * 0x9E3779B97F4A7C15ULL};
 }
 
@@ -76,7 +76,9 @@ struct LockTree::State::Pending {
   using Map = boost::unordered_flat_map<Id128, Piece, IdHash>;
   Map sessions, grants, waits, ended, memory, versions;
   std::string bytes;  // the bodies, one behind the other: a million allocations would cost more than the work
-  std::string_view operator()(const Piece& piece) const { return std::string_view(bytes).substr(piece.begin, piece.size); }
+  std::string_view operator()(const Piece& piece) const {
+    return std::string_view(bytes).substr(piece.begin, piece.size);
+  }
   std::string meta;
   std::map<Id128, Party> gone_parties;
 };
@@ -278,7 +280,8 @@ void LockTree::State::erase_user_memory(std::string_view user, const Memory& mem
 }
 
 void LockTree::State::put_version(const std::string& bill, const KnownVersion& known, bool erase) {
-  ChangeFrame frame(*journal, Entity::version, erase ? change_erase : 0, Id128{TextHash{}(bill), TextHash{}(bill + "#")});
+  ChangeFrame frame(*journal, Entity::version, erase ? change_erase : 0,
+                    Id128{TextHash{}(bill), TextHash{}(bill + "#")});
   if (erase) return;
   frame->text(bill);
   frame->varint(known.version);
@@ -442,7 +445,9 @@ bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
   const std::string user(r.text());
   const Token token = r.varint();
   const std::uint64_t count = r.varint();
-  if (!r.ok() || mode > Mode::exclusive || kind > Kind::hold || count == 0 || count > limits().targets_per_acquire_max || token == 0) return false;
+  if (!r.ok() || mode > Mode::exclusive || kind > Kind::hold || count == 0 ||
+      count > limits().targets_per_acquire_max || token == 0)
+    return false;
   std::vector<Target> targets;
   for (std::uint64_t i = 0; i < count; ++i) {
     auto target = Target::parse(r.text());
@@ -500,7 +505,8 @@ bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
       alias = owner.alias;
     }
   }
-  if (!texts.owner.empty() || !texts.label.empty() || !texts.reason.empty()) grant.texts = std::make_unique<GrantTexts>(std::move(texts));
+  if (!texts.owner.empty() || !texts.label.empty() || !texts.reason.empty())
+    grant.texts = std::make_unique<GrantTexts>(std::move(texts));
   for (std::uint64_t i = 0; i < count; ++i) {
     const NodeIx node = touch(targets[i]);
     grant.targets.push_back(TargetRec{node, tokens[i] == 0 ? token : tokens[i]});
@@ -528,7 +534,8 @@ bool LockTree::State::restore_wait(const Id128& key, std::string_view body) {
   r.text();
   r.varint();
   const std::uint64_t count = r.varint();
-  if (!r.ok() || session == session_by_id.end() || wait.mode > Mode::exclusive || wait.kind > Kind::hold || count == 0 || count > limits().targets_per_wait_max) {
+  if (!r.ok() || session == session_by_id.end() || wait.mode > Mode::exclusive || wait.kind > Kind::hold ||
+      count == 0 || count > limits().targets_per_wait_max) {
     return false;
   }
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -574,7 +581,8 @@ bool LockTree::State::restore_wait(const Id128& key, std::string_view body) {
   schedule(wait.until, Due::wait, index, wait.birth, wait.due_stamp);
   if (wait.ask) {
     for (const std::string& user : wait.ask->asked) users[user].asked.push_back(index);
-    if (wait.ask->answer_by != Instant::max()) schedule(wait.ask->answer_by, Due::ask, index, wait.birth, wait.ask->due_stamp);
+    if (wait.ask->answer_by != Instant::max())
+      schedule(wait.ask->answer_by, Due::ask, index, wait.birth, wait.ask->due_stamp);
   }
   return true;
 }
@@ -636,10 +644,13 @@ bool LockTree::State::restore_rings() {
       case Kept::lock_again: m.again = true; break;
       case Kept::released: {
         const std::uint8_t bits = r.u8();
-        m.answer = std::make_unique<Outcome>(Released{(bits & 1) != 0, static_cast<std::uint32_t>(r.varint()), (bits & 2) != 0});
+        m.answer = std::make_unique<Outcome>(
+            Released{(bits & 1) != 0, static_cast<std::uint32_t>(r.varint()), (bits & 2) != 0});
         break;
       }
-      case Kept::released_many: m.answer = std::make_unique<Outcome>(ReleasedMany{static_cast<std::uint32_t>(r.varint())}); break;
+      case Kept::released_many:
+        m.answer = std::make_unique<Outcome>(ReleasedMany{static_cast<std::uint32_t>(r.varint())});
+        break;
       case Kept::done: m.answer = std::make_unique<Outcome>(Done{}); break;
       case Kept::answered: m.answer = std::make_unique<Outcome>(Answered{r.u8() != 0}); break;
       case Kept::refusal: m.answer = std::make_unique<Outcome>(read_refusal(r)); break;
@@ -647,7 +658,8 @@ bool LockTree::State::restore_rings() {
         const auto it = session_by_id.find(SessionId{r.id()});
         if (it == session_by_id.end()) continue;
         const SessionRec& opened = sessions[it->second];
-        m.answer = std::make_unique<Outcome>(SessionOpened{opened.id, opened.lease, clock.wall_of(opened.lease_end), opened.seq});
+        m.answer = std::make_unique<Outcome>(
+            SessionOpened{opened.id, opened.lease, clock.wall_of(opened.lease_end), opened.seq});
         break;
       }
       case Kept::grant: {

@@ -28,9 +28,13 @@ Outcome LockTree::State::run(const ListLocks& c) {
     if (!c.user.empty() && grant.who->user != c.user) continue;
     if (!c.session.is_nil() && grant.who->session != c.session) continue;
     const ClientInfo& client = grant.who->client;
-    if (!c.client.empty() && client.program != c.client && client.host != c.client && client.window != c.client) continue;
+    if (!c.client.empty() && client.program != c.client && client.host != c.client && client.window != c.client)
+      continue;
     if (c.older > Millis(0) && clock.wall() - grant.acquired_at < c.older) continue;
-    if (!c.type.empty() && std::ranges::none_of(grant.targets, [&](const TargetRec& t) { return nodes[path_of(t.node).node[0]].text == c.type; })) continue;
+    if (!c.type.empty() && std::ranges::none_of(grant.targets, [&](const TargetRec& t) {
+          return nodes[path_of(t.node).node[0]].text == c.type;
+        }))
+      continue;
     list.locks.push_back(grant_value(it->second));
   }
   return list;
@@ -44,7 +48,9 @@ Outcome LockTree::State::run(const Check& c) {
     if (session == no_index) return refusal;
   }
   if (c.targets.empty() || c.targets.size() > limits().targets_per_acquire_max) {
-    return Refusal{.code = c.targets.empty() ? Code::invalid : Code::too_large, .detail = "Name 1 to 1,000 targets.", .field = "targets"};
+    return Refusal{.code = c.targets.empty() ? Code::invalid : Code::too_large,
+                   .detail = "Name 1 to 1,000 targets.",
+                   .field = "targets"};
   }
   Checked checked;
   for (const Target& target : c.targets) {
@@ -54,7 +60,8 @@ Outcome LockTree::State::run(const Check& c) {
     item.target = target;
     const Path& path = want.paths.front();
     const bool known = path.node[path.depth - 1] != no_index;
-    if (session != no_index && path.node[0] != no_index) {  // held in this mode or a stronger one, itself or by an ancestor
+    if (session != no_index &&
+        path.node[0] != no_index) {  // held in this mode or a stronger one, itself or by an ancestor
       for (std::size_t level = 0; level < path.depth && path.node[level] != no_index; ++level) {
         const Counts* own = nodes[path.node[level]].holdings.find(want.party);
         if (own == nullptr) continue;
@@ -70,7 +77,8 @@ Outcome LockTree::State::run(const Check& c) {
 
 Outcome LockTree::State::run(const Verify& c) {
   const auto it = grant_by_id.find(c.lock);
-  if (it == grant_by_id.end()) return Verified{.valid = false, .why = gone(c.lock)->code == Code::lock_gone ? "lock_gone" : "not_found"};
+  if (it == grant_by_id.end())
+    return Verified{.valid = false, .why = gone(c.lock)->code == Code::lock_gone ? "lock_gone" : "not_found"};
   const GrantRec& grant = grants[it->second];
   const auto covering = [&](const Target& named) -> const TargetRec* {
     for (const TargetRec& held : grant.targets) {
@@ -115,7 +123,8 @@ SessionSnapshot LockTree::State::snapshot(SessionIx index, bool with_contents) c
   if (user != users.end()) {
     for (const WaitIx w : user->second.asked) {
       const AskState state = waits[w].ask->state;
-      if (waits[w].session != index && (state == AskState::asked || state == AskState::deferred)) s.asks.push_back(ask_value(w));
+      if (waits[w].session != index && (state == AskState::asked || state == AskState::deferred))
+        s.asks.push_back(ask_value(w));
     }
   }
   return s;
@@ -131,7 +140,8 @@ Outcome LockTree::State::run(const GetSession& c) {
 Outcome LockTree::State::run(const ListSessions& c) {
   SessionList list;
   for (Index i = 0; i < sessions.end() && list.sessions.size() < std::min(c.limit, limits().list_page_max); ++i) {
-    if (sessions[i].live && (c.caller.admin || sessions[i].who->user == c.caller.user)) list.sessions.push_back(snapshot(i, false));
+    if (sessions[i].live && (c.caller.admin || sessions[i].who->user == c.caller.user))
+      list.sessions.push_back(snapshot(i, false));
   }
   std::ranges::sort(list.sessions, {}, [](const SessionSnapshot& s) { return std::pair(s.opened_at, s.session); });
   return list;
@@ -239,7 +249,8 @@ std::string LockTree::check() const {
     if (wait.until <= s.now()) return "a wait outlives its time";
   }
   if (live_waits != s.waits.live() || live_waits != s.wait_by_id.size()) return "waits by id";
-  if (expected.size() != s.nodes.live() || expected.size() != s.node_by_text.size()) return "nodes without claims, or claims without nodes";
+  if (expected.size() != s.nodes.live() || expected.size() != s.node_by_text.size())
+    return "nodes without claims, or claims without nodes";
   for (const auto& [n, tally] : expected) {
     const Node& node = s.nodes[n];
     if (node.held != tally.held || node.claims != tally.claims) return "counters of " + node.text;
@@ -271,7 +282,8 @@ std::string LockTree::check() const {
     if (session.targets_held != session_targets[i]) return "targets held by a session";
     if (session.lease_end <= s.now()) return "a session outlives its lease";
     std::uint32_t targets = 0;
-    for (GrantIx g = session.first_grant; g != no_index; g = s.grants[g].next) targets += static_cast<std::uint32_t>(s.grants[g].targets.size());
+    for (GrantIx g = session.first_grant; g != no_index; g = s.grants[g].next)
+      targets += static_cast<std::uint32_t>(s.grants[g].targets.size());
     if (targets != session.targets_held) return "grants of a session";
   }
   return {};

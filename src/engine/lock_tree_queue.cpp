@@ -8,10 +8,11 @@ namespace hf {
 
 // ---------------------------------------------------------------------------------------------- queue
 
-Outcome LockTree::State::enqueue(const Want& want, SessionIx session, std::span<const Target> targets, const Details& d, Millis wait_for,
-                                 std::unique_ptr<AskRec> ask) {
+Outcome LockTree::State::enqueue(const Want& want, SessionIx session, std::span<const Target> targets, const Details& d,
+                                 Millis wait_for, std::unique_ptr<AskRec> ask) {
   if (sessions[session].waits.size() >= limits().waits_per_session_max) {
-    return Refusal{.code = Code::too_many, .detail = "A session has at most 16 requests waiting.", .retry_after = Millis(1000)};
+    return Refusal{
+        .code = Code::too_many, .detail = "A session has at most 16 requests waiting.", .retry_after = Millis(1000)};
   }
   for (const Path& path : want.paths) {
     for (std::size_t level = 0; level < path.depth && path.node[level] != no_index; ++level) {
@@ -20,7 +21,8 @@ Outcome LockTree::State::enqueue(const Want& want, SessionIx session, std::span<
       std::size_t waiting = 0;
       for (const auto& of_claim : *queue) waiting += of_claim.size();
       if (waiting >= limits().waiters_per_node_max) {
-        return Refusal{.code = Code::too_many, .detail = "Too many requests wait here already.", .retry_after = Millis(1000)};
+        return Refusal{
+            .code = Code::too_many, .detail = "Too many requests wait here already.", .retry_after = Millis(1000)};
       }
     }
   }
@@ -295,7 +297,8 @@ Outcome LockTree::State::cancel_wait(const CancelWait& c, SessionIx session) {
     if (grants[g->second].who->session != c.session) return Refusal{.code = Code::not_holder};
     return granted_value(g->second, false);
   }
-  if (waits[it->second].session != session) return Refusal{.code = Code::not_holder, .detail = "Another session waits here.", .field = "wait"};
+  if (waits[it->second].session != session)
+    return Refusal{.code = Code::not_holder, .detail = "Another session waits here.", .field = "wait"};
   end_wait(it->second, Refusal{.code = Code::request_gone, .detail = "The wait was cancelled."});
   return Done{};
 }
@@ -310,12 +313,14 @@ Outcome LockTree::State::ask(const Ask& c, SessionIx session) {
   }
   std::vector<Target> targets = c.targets;
   if (targets.empty()) {
-    for (const TargetRec& target : grants[it->second].targets) targets.push_back(Target::from_text(nodes[target.node].text));
+    for (const TargetRec& target : grants[it->second].targets)
+      targets.push_back(Target::from_text(nodes[target.node].text));
   }
   std::ranges::sort(targets);
   targets.erase(std::ranges::unique(targets).begin(), targets.end());
   if (targets.size() > limits().targets_per_wait_max) {
-    return Refusal{.code = Code::invalid, .detail = "A request that waits names at most 100 targets.", .field = "targets"};
+    return Refusal{
+        .code = Code::invalid, .detail = "A request that waits names at most 100 targets.", .field = "targets"};
   }
   if (c.wait_for <= Millis(0) || c.wait_for > limits().wait_max) {
     return Refusal{.code = Code::invalid, .detail = "wait_ms is 1 to 600,000.", .field = "wait_ms"};
@@ -344,7 +349,8 @@ Outcome LockTree::State::ask(const Ask& c, SessionIx session) {
   for (const std::string& name : asked) {
     UserRec& user = users[name];
     user.asked.push_back(index);
-    for (const SessionIx s : user.sessions) events->emplace_back(LockRequested{sessions[s].id, next_seq(s), ask_value(index)});
+    for (const SessionIx s : user.sessions)
+      events->emplace_back(LockRequested{sessions[s].id, next_seq(s), ask_value(index)});
   }
   put_wait(index, Action::ask, true);
   return outcome;
@@ -362,15 +368,16 @@ std::vector<GrantIx> LockTree::State::blocking_grants(const WaitRec& wait) const
 }
 
 // Ends what `only_user` (empty: everybody) holds for editing in the asker's way and puts the asker first.
-void LockTree::State::hand_over(WaitIx index, std::string_view only_user, std::string_view by_user, std::string_view by_name, std::string_view note,
-                                std::optional<std::uint64_t> version) {
+void LockTree::State::hand_over(WaitIx index, std::string_view only_user, std::string_view by_user,
+                                std::string_view by_name, std::string_view note, std::optional<std::uint64_t> version) {
   const Want want = want_of(waits[index]);
   for (const GrantIx g : blocking_grants(waits[index])) {
     if (grants[g].kind != Kind::edit || (!only_user.empty() && grants[g].who->user != only_user)) continue;
     std::vector<std::size_t> which;
     for (std::size_t t = 0; t < grants[g].targets.size(); ++t) {
       const Path held = path_of(grants[g].targets[t].node);
-      const bool in_way = std::ranges::any_of(want.paths, [&](const Path& path) { return paths_collide(held, grants[g].mode, path, want.mode); });
+      const bool in_way = std::ranges::any_of(
+          want.paths, [&](const Path& path) { return paths_collide(held, grants[g].mode, path, want.mode); });
       if (!in_way) continue;
       which.push_back(t);
       if (version && held.depth > 1) learn_version(nodes[held.node[1]].text, *version);
@@ -381,17 +388,17 @@ void LockTree::State::hand_over(WaitIx index, std::string_view only_user, std::s
   move_to_front(index);
 }
 
-void LockTree::State::answer_ask(WaitIx index, std::string_view answer, std::string_view reason, std::string_view by_user, std::string_view by_name) {
+void LockTree::State::answer_ask(WaitIx index, std::string_view answer, std::string_view reason,
+                                 std::string_view by_user, std::string_view by_name) {
   const WaitRec& wait = waits[index];
   const Wall by = wait.ask->answer_by == Instant::max() ? Wall{} : clock.wall_of(wait.ask->answer_by);
-  events->emplace_back(LockAnswered{sessions[wait.session].id, next_seq(wait.session), wait.id, std::string(answer), std::string(reason),
-                                    std::string(by_user), std::string(by_name), by});
+  events->emplace_back(LockAnswered{sessions[wait.session].id, next_seq(wait.session), wait.id, std::string(answer),
+                                    std::string(reason), std::string(by_user), std::string(by_name), by});
 }
 
 namespace {
 Refusal request_gone() { return Refusal{.code = Code::request_gone}; }
 }  // namespace
-
 
 Outcome LockTree::State::agree(const Agree& c, SessionIx) {
   const auto it = wait_by_id.find(c.wait);
@@ -437,8 +444,10 @@ Outcome LockTree::State::defer(const Defer& c, SessionIx) {
   if (std::ranges::none_of(blocking_grants(wait), own)) {
     return Refusal{.code = Code::not_holder, .detail = "You hold nothing that this request asks for."};
   }
-  if (c.by <= Millis(0) || c.by > limits().defer_max) return Refusal{.code = Code::invalid, .detail = "ms is 1 to 300,000.", .field = "ms"};
-  if (wait.ask->state != AskState::asked) return Refusal{.code = Code::invalid, .detail = "The request was answered or deferred before.", .field = "ms"};
+  if (c.by <= Millis(0) || c.by > limits().defer_max)
+    return Refusal{.code = Code::invalid, .detail = "ms is 1 to 300,000.", .field = "ms"};
+  if (wait.ask->state != AskState::asked)
+    return Refusal{.code = Code::invalid, .detail = "The request was answered or deferred before.", .field = "ms"};
   wait.ask->state = AskState::deferred;
   unschedule();
   ++wait.ask->due_stamp;
@@ -475,13 +484,16 @@ void LockTree::State::ask_due(WaitIx index) {
 WaitInfo LockTree::State::wait_value(WaitIx index) const {
   const WaitRec& wait = waits[index];
   const SessionRec& session = sessions[wait.session];
-  return WaitInfo{wait.id,   session.id, session.who->user, session.who->user_name,    wait.targets, wait.mode,
-                  wait.kind, wait.label, wait.since,        clock.wall_of(wait.until), wait.position, wait.ask != nullptr};
+  return WaitInfo{
+      wait.id,   session.id, session.who->user, session.who->user_name,    wait.targets,  wait.mode,
+      wait.kind, wait.label, wait.since,        clock.wall_of(wait.until), wait.position, wait.ask != nullptr};
 }
 
 AskInfo LockTree::State::ask_value(WaitIx index) const {
   const AskRec& ask = *waits[index].ask;
-  return AskInfo{wait_value(index), ask.lock, ask.message, ask.state, ask.answer_reason, ask.answer_by == Instant::max() ? Wall{} : clock.wall_of(ask.answer_by)};
+  return AskInfo{wait_value(index), ask.lock,
+                 ask.message,       ask.state,
+                 ask.answer_reason, ask.answer_by == Instant::max() ? Wall{} : clock.wall_of(ask.answer_by)};
 }
 
 }  // namespace hf

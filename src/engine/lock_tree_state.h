@@ -49,7 +49,8 @@ using Counts = std::array<std::uint32_t, 4>;
 constexpr std::size_t at(Claim c) noexcept { return static_cast<std::size_t>(c); }
 // Gray et al. 1976, table 1, without SIX.
 constexpr bool compatible(Claim a, Claim b) noexcept {
-  constexpr bool table[4][4] = {{true, true, true, false}, {true, true, false, false}, {true, false, true, false}, {false, false, false, false}};
+  constexpr bool table[4][4] = {
+      {true, true, true, false}, {true, true, false, false}, {true, false, true, false}, {false, false, false, false}};
   return table[at(a)][at(b)];
 }
 constexpr Claim direct_claim(Mode mode) noexcept { return mode == Mode::shared ? Claim::s : Claim::x; }
@@ -134,7 +135,7 @@ struct GrantRec {
   Instant max_end = Instant::max();
   std::uint64_t birth = 0;
   std::uint64_t order_slot = 0;
-  SessionIx session = no_index;  // no_index when its session is gone (holds, temporaries)
+  SessionIx session = no_index;                  // no_index when its session is gone (holds, temporaries)
   GrantIx previous = no_index, next = no_index;  // the session's grants
   std::uint32_t holds = 0;
   std::uint16_t due_stamp = 0;
@@ -145,7 +146,7 @@ struct GrantRec {
 
 // The answers kept for repeats of requests, in a ring.
 struct Remembered {
-  std::uint64_t number = 0;         // counted per ring
+  std::uint64_t number = 0;  // counted per ring
   std::uint64_t id_hash = 0;
   std::uint64_t fingerprint = 0;
   std::string request_id;
@@ -257,8 +258,9 @@ struct Want {
   Mode mode = Mode::exclusive;
   Kind kind = Kind::edit;
   SessionIx session = no_index;
-  Party party = 0;        // the session's, or the owner's for a hold
-  Party exempt = 0;       // whose claims it does not conflict with, besides its own: the named owner's holds, or, for a hold, the alias
+  Party party = 0;  // the session's, or the owner's for a hold
+  Party exempt =
+      0;  // whose claims it does not conflict with, besides its own: the named owner's holds, or, for a hold, the alias
   std::string_view owner;
   boost::container::small_vector<Path, 1> paths;
   std::int64_t order = INT64_MAX;
@@ -397,7 +399,8 @@ struct LockTree::State {
   };
   Outcome grant_now(Want& want, std::span<const Target> targets, const Details& details);
   std::optional<std::uint64_t> known_version(std::string_view bill) const;
-  std::optional<Refusal> stale_versions(const std::map<std::string, std::uint64_t>& wanted, std::map<std::string, std::optional<std::uint64_t>>& known) const;
+  std::optional<Refusal> stale_versions(const std::map<std::string, std::uint64_t>& wanted,
+                                        std::map<std::string, std::optional<std::uint64_t>>& known) const;
   GrantIx find_same(const Want& want, std::span<const Target> targets) const;
   Token token_held(Party party, NodeIx node) const;
   Token mint();
@@ -405,9 +408,10 @@ struct LockTree::State {
   void order_remove(GrantIx grant);
   void link_to_session(GrantIx grant, SessionIx session);
   void unlink_from_session(GrantIx grant);
-  void end_grant(GrantIx grant, EndReason reason, std::string_view by_user, std::string_view by_name, std::string_view note, bool tell);
-  void drop_targets(GrantIx grant, const std::vector<std::size_t>& which, EndReason reason, std::string_view by_user, std::string_view by_name,
-                    std::string_view note, bool tell);
+  void end_grant(GrantIx grant, EndReason reason, std::string_view by_user, std::string_view by_name,
+                 std::string_view note, bool tell);
+  void drop_targets(GrantIx grant, const std::vector<std::size_t>& which, EndReason reason, std::string_view by_user,
+                    std::string_view by_name, std::string_view note, bool tell);
   void remember_ended(EndedRec e);
   std::optional<Refusal> gone(const LockId& lock) const;  // lock_gone, or not_found
   const EndedRec* find_ended(const LockId& lock) const;
@@ -426,7 +430,8 @@ struct LockTree::State {
   }
   // True if claims of these modes on the two paths are incompatible at a node that both have.
   bool paths_collide(const Path& a, Mode mode_a, const Path& b, Mode mode_b) const noexcept {
-    for (std::size_t level = 0; level < std::min(a.depth, b.depth) && a.node[level] == b.node[level] && a.node[level] != no_index; ++level) {
+    for (std::size_t level = 0;
+         level < std::min(a.depth, b.depth) && a.node[level] == b.node[level] && a.node[level] != no_index; ++level) {
       if (!compatible(claim_at(a, level, mode_a), claim_at(b, level, mode_b))) return true;
     }
     return false;
@@ -444,10 +449,12 @@ struct LockTree::State {
   bool owners_exempt(const Want& want, const WaitRec& wait) const;
   bool holds_what_waits(const Want& want, const WaitRec& wait) const;
   bool grant_exempt(const Want& want, const GrantRec& grant) const;
-  // Calls f(wait) for each wait before want.order that it must not overtake, until f returns false. Repeats are possible.
+  // Calls f(wait) for each wait before want.order that it must not overtake, until f returns false. Repeats are
+  // possible.
   template <class F>
   bool each_wait_in_way(const Want& want, F&& f) const;
-  // Calls f(grant, index of its target) for what is held in the way, until f returns false or `steps` nodes were looked at.
+  // Calls f(grant, index of its target) for what is held in the way, until f returns false or `steps` nodes were looked
+  // at.
   template <class F>
   void each_grant_in_way(const Want& want, std::size_t steps, F&& f) const;
   // The nodes of the want's paths, each once, without targets that lie under another target of it.
@@ -465,7 +472,8 @@ struct LockTree::State {
   bool would_deadlock(const Want& want) const;
 
   // Queue (lock_tree_queue.cpp).
-  Outcome enqueue(const Want& want, SessionIx session, std::span<const Target> targets, const Details& details, Millis wait_for, std::unique_ptr<AskRec> ask);
+  Outcome enqueue(const Want& want, SessionIx session, std::span<const Target> targets, const Details& details,
+                  Millis wait_for, std::unique_ptr<AskRec> ask);
   void insert_in_queue(WaitIx wait);
   void remove_from_queue(WaitIx wait);
   void forget_wait(WaitIx wait);
@@ -478,9 +486,10 @@ struct LockTree::State {
   void move_to_front(WaitIx wait);
   bool collide(const WaitRec& a, const WaitRec& b) const;
   bool claims_collide(const WaitRec& a, const WaitRec& b) const;
-  void hand_over(WaitIx wait, std::string_view only_user, std::string_view by_user, std::string_view by_name, std::string_view note,
-                 std::optional<std::uint64_t> version);
-  void answer_ask(WaitIx wait, std::string_view answer, std::string_view reason, std::string_view by_user, std::string_view by_name);
+  void hand_over(WaitIx wait, std::string_view only_user, std::string_view by_user, std::string_view by_name,
+                 std::string_view note, std::optional<std::uint64_t> version);
+  void answer_ask(WaitIx wait, std::string_view answer, std::string_view reason, std::string_view by_user,
+                  std::string_view by_name);
   std::vector<GrantIx> blocking_grants(const WaitRec& wait) const;
   void ask_due(WaitIx wait);
   void forget_ask(WaitIx wait);

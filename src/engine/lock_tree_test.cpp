@@ -25,10 +25,12 @@ struct Fixture : testing::Test {
   static Caller caller(const std::string& user) { return Caller{.user = user, .user_name = user, .hold = true}; }
   SessionId open(const std::string& user) {
     const SessionId id{ids.next_id()};
-    EXPECT_TRUE(std::holds_alternative<SessionOpened>(apply(OpenSession{.caller = caller(user), .session = id, .secret = {ids.next_id()}})));
+    EXPECT_TRUE(std::holds_alternative<SessionOpened>(
+        apply(OpenSession{.caller = caller(user), .session = id, .secret = {ids.next_id()}})));
     return id;
   }
-  Outcome acquire(const std::string& user, SessionId s, std::vector<std::string> targets, Millis wait = Millis(0), Mode mode = Mode::exclusive) {
+  Outcome acquire(const std::string& user, SessionId s, std::vector<std::string> targets, Millis wait = Millis(0),
+                  Mode mode = Mode::exclusive) {
     Acquire a{.caller = caller(user), .session = s, .lock = {ids.next_id()}, .mode = mode, .wait = wait};
     for (const auto& t : targets) a.targets.push_back(*Target::parse(t));
     return apply(a);
@@ -68,7 +70,8 @@ TEST_F(LockTreeTest, a_release_hands_over_to_the_first_who_waits) {
 TEST_F(LockTreeTest, asking_agreeing_hands_over_without_a_free_moment) {
   const SessionId li = open("li"), wang = open("wang");
   const Grant grant = std::get<Granted>(acquire("li", li, {"SaleOrder:1"})).grant;
-  const Outcome asked = apply(Ask{.caller = caller("wang"), .session = wang, .lock = grant.lock, .wait = {ids.next_id()}, .message = "please"});
+  const Outcome asked = apply(
+      Ask{.caller = caller("wang"), .session = wang, .lock = grant.lock, .wait = {ids.next_id()}, .message = "please"});
   ASSERT_TRUE(std::holds_alternative<Queued>(asked));
   ASSERT_EQ(events.size(), 1u);
   EXPECT_TRUE(std::holds_alternative<LockRequested>(events[0]));
@@ -95,7 +98,8 @@ TEST_F(LockTreeTest, a_request_repeated_after_a_restart_gets_its_first_answer) {
   a.caller.fingerprint = 5;
   a.targets.push_back(*Target::parse("SaleOrder:1"));
   const Grant grant = std::get<Granted>(apply(a)).grant;
-  Release other_release{.caller = caller("li"), .session = li, .lock = std::get<Granted>(acquire("li", li, {"SaleOrder:2"})).grant.lock};
+  Release other_release{
+      .caller = caller("li"), .session = li, .lock = std::get<Granted>(acquire("li", li, {"SaleOrder:2"})).grant.lock};
   other_release.caller.request_id = "r2";
   apply(other_release);
   LockTree again;

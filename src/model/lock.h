@@ -15,17 +15,24 @@
 
 namespace hf {
 
-using LockId = Id<struct LockTag>;      // a grant; a wait has the id that its grant will have
+using LockId = Id<struct LockTag>;  // a grant; a wait has the id that its grant will have
 using SessionId = Id<struct SessionTag>;
-using Secret = Id<struct SecretTag>;    // a resume secret, or the digest of one
+using Secret = Id<struct SecretTag>;  // a resume secret, or the digest of one
 
-using Token = std::uint64_t;            // fencing token, 1 .. 2^53-1; 0 = none
+using Token = std::uint64_t;  // fencing token, 1 .. 2^53-1; 0 = none
 
 enum class Mode : std::uint8_t { shared, exclusive };
 enum class Kind : std::uint8_t { edit, temporary, hold };
 
 enum class EndReason : std::uint8_t {
-  released, expired, max_hold, forced, handed_over, transferred, session_ended, engine_lost
+  released,
+  expired,
+  max_hold,
+  forced,
+  handed_over,
+  transferred,
+  session_ended,
+  engine_lost
 };
 
 std::string_view name_of(Mode mode) noexcept;
@@ -57,23 +64,23 @@ struct Grant {
   std::vector<HeldTarget> targets;  // in text order, without repeats
   Mode mode = Mode::exclusive;
   Kind kind = Kind::edit;
-  SessionId session;                // of a hold: the one that placed it
+  SessionId session;  // of a hold: the one that placed it
   std::string user;
   std::string user_name;
   ClientInfo client;
-  std::string owner;                // holds, and requests that name one
+  std::string owner;  // holds, and requests that name one
   std::string label;
   std::string reason;
   Wall acquired_at{};
   Wall expires_at{};
-  std::uint32_t holds = 1;          // how often it was acquired and not yet released
+  std::uint32_t holds = 1;  // how often it was acquired and not yet released
   bool operator==(const Grant&) const = default;
 };
 
 // One thing in the way of a failed acquire: a lock held, or a request that waits before it.
 struct Conflict {
-  Target target;                    // the target held or waited for
-  LockId lock;                      // the grant, or the wait
+  Target target;  // the target held or waited for
+  LockId lock;    // the grant, or the wait
   bool waiting = false;
   std::string label;
   std::string user;
@@ -86,8 +93,8 @@ struct Conflict {
   Kind kind = Kind::edit;
   Mode mode = Mode::exclusive;
   std::string reason;
-  std::uint32_t position = 0;       // of a waiter
-  std::uint32_t queue = 0;          // requests that wait for this target
+  std::uint32_t position = 0;  // of a waiter
+  std::uint32_t queue = 0;     // requests that wait for this target
   bool same_user = false;
   bool operator==(const Conflict&) const = default;
 };
@@ -104,8 +111,8 @@ struct WaitInfo {
   std::string label;
   Wall since{};
   Wall until{};
-  std::uint32_t position = 1;       // 1 + the earlier requests of others that it cannot be granted beside
-  bool asking = false;              // it asks the holders: it is a request, under the same id
+  std::uint32_t position = 1;  // 1 + the earlier requests of others that it cannot be granted beside
+  bool asking = false;         // it asks the holders: it is a request, under the same id
   bool operator==(const WaitInfo&) const = default;
 };
 
@@ -115,7 +122,7 @@ std::string_view name_of(AskState state) noexcept;
 // A wait that asks, as asker and holders see it.
 struct AskInfo {
   WaitInfo wait;
-  LockId lock;                      // the lock it was addressed to
+  LockId lock;  // the lock it was addressed to
   std::string message;
   AskState state = AskState::asked;
   std::string answer_reason;

@@ -26,11 +26,12 @@ TEST(Target, tells_its_level_and_segments) {
 
 TEST(Target, refuses_what_is_not_a_path) {
   const std::string long_segment(201, 'a');
-  for (const std::string& text : {std::string(), std::string(":1"), std::string("A:"), std::string("A:1/"), std::string("A/1"),
-                                  std::string("A:1//2"), std::string("A:1/D/"), std::string("A:1/D/2/3"), std::string("A:1:2"),
-                                  std::string("A:\n"), std::string("A:\x7f"), std::string("A:\xc3"), std::string("A:\xc0\xaf"),
-                                  std::string("A:\xed\xa0\x80"), std::string("A:\xc2\x85"), std::string("A:\0b", 4), long_segment,
-                                  "A:" + long_segment}) {
+  for (const std::string& text :
+       {std::string(), std::string(":1"), std::string("A:"), std::string("A:1/"), std::string("A/1"),
+        std::string("A:1//2"), std::string("A:1/D/"), std::string("A:1/D/2/3"), std::string("A:1:2"),
+        std::string("A:\n"), std::string("A:\x7f"), std::string("A:\xc3"), std::string("A:\xc0\xaf"),
+        std::string("A:\xed\xa0\x80"), std::string("A:\xc2\x85"), std::string("A:\0b", 4), long_segment,
+        "A:" + long_segment}) {
     EXPECT_FALSE(Target::parse(text)) << text;
   }
   EXPECT_TRUE(Target::parse("A:" + std::string(200, 'b')));

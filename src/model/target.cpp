@@ -52,7 +52,8 @@ bool is_target_segment(std::string_view text) noexcept {
 
 Result<Target> Target::parse(std::string_view text) {
   const auto refuse = [&](std::string_view why) {
-    return fail(Code::invalid, "A target is Type, Type:bill, Type:bill/Part or Type:bill/Part/line: " + std::string(why), "targets");
+    return fail(Code::invalid,
+                "A target is Type, Type:bill, Type:bill/Part or Type:bill/Part/line: " + std::string(why), "targets");
   };
   if (text.size() > 4 * target_segment_bytes_max + 3) return refuse("this one is too long.");
   const std::size_t colon = text.find(':');

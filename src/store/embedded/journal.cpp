@@ -385,7 +385,8 @@ Result<void> Journal::load_recent(const Take& take) {
   std::string kept;
   rows_from_.bind(1, first);
   while (rows_from_.step() == SQLITE_ROW && rows_from_.integer(0) <= last) {
-    auto sections = open_row(rows_from_.blob(2), static_cast<std::uint64_t>(rows_from_.integer(0)), rows_from_.integer(1));
+    auto sections =
+        open_row(rows_from_.blob(2), static_cast<std::uint64_t>(rows_from_.integer(0)), rows_from_.integer(1));
     while (sections && !sections->empty()) {
       const auto section = take_section(*sections);
       kept.clear();
@@ -393,7 +394,8 @@ Result<void> Journal::load_recent(const Take& take) {
       while (const auto change = take_change(changes)) {
         if (change->header.entity == Entity::ended) kept += change->whole;
       }
-      if (!section || section->ns >= namespaces_.size() || !changes.empty() || !take(section->ns, kept)) sections.reset();
+      if (!section || section->ns >= namespaces_.size() || !changes.empty() || !take(section->ns, kept))
+        sections.reset();
     }
     if (!sections) return damaged("row " + std::to_string(rows_from_.integer(0)) + " is not what was written");
   }
