@@ -1,7 +1,9 @@
 #pragma once
 
 // OsSecrets are ids that nobody can guess: the operating system's generator, read in blocks so that an id costs
-// no system call. What was handed out is wiped from the block. Not thread-safe: one owner.
+// no system call. What was handed out is wiped from the block, so that it is nowhere twice.
+//
+// Not thread-safe: one owner.
 
 #include <array>
 #include <cstddef>

@@ -60,7 +60,11 @@ void HistoryChecker::broken(std::string sentence) {
 }
 
 void HistoryChecker::ended(LockId lock) {
-  if (live_.erase(lock) > 0) ended_.insert(lock);
+  const auto it = live_.find(lock);
+  if (it == live_.end()) return;
+  ended_now_.push_back(it->second);
+  live_.erase(it);
+  ended_.insert(lock);
 }
 
 void HistoryChecker::cut(LockId lock, const std::vector<Target>& targets) {
@@ -104,13 +108,15 @@ void HistoryChecker::granted(const Granted& given, const Claim& asked, LockId as
     new_tokens_.push_back(g.token);
     for (const HeldTarget& t : g.targets) {
       if (t.token == g.token) continue;
-      const bool own = std::ranges::any_of(live_, [&](const auto& entry) {
-        const Grant& other = entry.second;
+      // The lock that lends its token may have been released by this very command, after its sweep.
+      const auto lends = [&](const Grant& other) {
         return other.mode == Mode::exclusive && other.kind != Kind::hold && other.session == g.session &&
                std::ranges::any_of(other.targets, [&](const HeldTarget& o) {
                  return o.token == t.token && covers(o.target, t.target);
                });
-      });
+      };
+      const bool own = std::ranges::any_of(live_, [&](const auto& entry) { return lends(entry.second); }) ||
+                       std::ranges::any_of(ended_now_, lends);
       if (!own) broken("a target is held under a token that no own lock above it has");
     }
     overtook_.emplace_back(as, asked);
@@ -378,6 +384,7 @@ std::string HistoryChecker::record(const Command& command, Wall clock, const Out
   new_grants_.clear();
   overtook_.clear();
   moved_.clear();
+  ended_now_.clear();
   order_.clear();
   for (const Wait& w : waits_) order_.emplace(w.id, static_cast<std::int64_t>(order_.size()));
   // A command ends what it ends after the sweep and before others are granted. What it names may have been

@@ -88,6 +88,7 @@ class HistoryChecker {
   Token last_token_ = 0;
   std::vector<Token> new_tokens_;
   std::vector<LockId> new_grants_;
+  std::vector<Grant> ended_now_;                    // by this command
   std::vector<std::pair<LockId, Claim>> overtook_;  // granted in this command, checked against the queue at its end
   std::set<LockId> moved_;                          // transferred in this command
   std::map<LockId, std::int64_t> order_;            // the queue before this command

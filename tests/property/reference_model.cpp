@@ -261,11 +261,7 @@ void ReferenceModel::sweep() {
     }
     settle();
   }
-  const Instant forgotten = now_ - Micros(options_.limits.memory_age_max);
-  std::erase_if(became_, [&](const Became& b) { return b.at < forgotten; });
-  std::erase_if(gone_, [&](const Gone& g) { return g.at < forgotten; });
-  std::erase_if(remembered_, [&](const Remembered& r) { return r.at < forgotten; });
-  std::erase_if(versions_, [&](const auto& v) { return v.second.at < forgotten; });
+  std::erase_if(versions_, [&](const auto& v) { return !remembers(v.second.at); });
 }
 
 void ReferenceModel::answer_timeout(std::size_t index) {
@@ -298,7 +294,7 @@ std::optional<Refusal> ReferenceModel::stale(const Acquire& request) const {
   if (broken_ == Broken::stale_version) return std::nullopt;
   for (const auto& [bill, version] : request.if_versions) {
     const auto known = versions_.find(bill);
-    if (known != versions_.end() && version < known->second.version) {
+    if (known != versions_.end() && remembers(known->second.at) && version < known->second.version) {
       Refusal r = refuse(Code::stale_version);
       r.stale_target = bill;
       r.known_version = known->second.version;
@@ -314,7 +310,8 @@ Granted ReferenceModel::grant(const Acquire& request, const std::string& user, c
   Granted granted;
   for (const auto& [bill, version] : request.if_versions) {
     const auto known = versions_.find(bill);
-    granted.versions[bill] = known == versions_.end() ? std::nullopt : std::optional(known->second.version);
+    granted.versions[bill] =
+        known == versions_.end() || !remembers(known->second.at) ? std::nullopt : std::optional(known->second.version);
   }
   for (Held& h : held_) {
     if (!re_enters(h.grant, request)) continue;
@@ -603,14 +600,14 @@ std::size_t ReferenceModel::find_wait(LockId wait) const {
 }
 const ReferenceModel::Gone* ReferenceModel::find_gone(LockId lock) const {
   for (auto g = gone_.rbegin(); g != gone_.rend(); ++g) {
-    if (g->lock == lock) return &*g;
+    if (g->lock == lock && remembers(g->at)) return &*g;
   }
   return nullptr;
 }
 
 bool ReferenceModel::known_gone(LockId lock) const {
   const Gone* g = find_gone(lock);
-  return g != nullptr && !g->was_wait;
+  return g != nullptr;
 }
 
 std::optional<Refusal> ReferenceModel::session_refusal(const Caller& caller, SessionId id) const {
@@ -671,7 +668,7 @@ ReferenceModel::RepeatKey ReferenceModel::repeat_key(const Command& command) {
 std::optional<Outcome> ReferenceModel::repeated(const RepeatKey& key) {
   if (broken_ == Broken::repeat) return std::nullopt;
   for (const Remembered& r : remembered_) {
-    if (r.scope != key.scope || r.request_id != key.caller->request_id) continue;
+    if (r.scope != key.scope || r.request_id != key.caller->request_id || !remembers(r.at)) continue;
     if (r.fingerprint != key.caller->fingerprint) return refuse(Code::request_id_reused);
     if (r.lock.is_nil()) return r.outcome;
     if (const std::size_t w = find_wait(r.lock); w < waiting_.size()) return Queued{r.lock, position_of(w)};
@@ -686,7 +683,8 @@ std::optional<Outcome> ReferenceModel::repeated(const RepeatKey& key) {
     if (granted != nullptr) same = *granted;
     for (auto& [bill, version] : same.versions) {
       const auto known = versions_.find(bill);
-      version = known == versions_.end() ? std::nullopt : std::optional(known->second.version);
+      version = known == versions_.end() || !remembers(known->second.at) ? std::nullopt
+                                                                         : std::optional(known->second.version);
     }
     same.grant = view(held_[h]);
     return same;
@@ -1141,7 +1139,7 @@ Outcome ReferenceModel::run(const CancelWait& c) {
   }
   LockId lock = c.wait;
   for (const Became& b : became_) {
-    if (b.wait == c.wait) lock = b.lock;
+    if (b.wait == c.wait && remembers(b.at)) lock = b.lock;
   }
   if (const std::size_t h = find_held(lock); h < held_.size()) {
     if (held_[h].grant.session != c.session) return refuse(Code::not_holder);

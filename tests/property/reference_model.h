@@ -138,6 +138,8 @@ class ReferenceModel {
 
   // Time.
   void advance(Wall clock);
+  // What is older is forgotten, though it lies there still: a restart may take engine time back a little.
+  bool remembers(Instant at) const { return now_ - at <= options_.limits.memory_age_max; }
   void sweep();
   void answer_timeout(std::size_t index);
 
