@@ -701,6 +701,7 @@ Outcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, 
       for (const TargetRec& target : grants[index].targets) target_changed(target.node);
     }
     if (want.session != no_index && !sessions[want.session].waits.empty()) wake_waits_of(want.session);
+    if (want.kind == Kind::hold) wake_waits_of_owner(d.owner);  // which it may cover now
   }
   ++stats.granted;
   Granted granted = granted_value(index, again);

@@ -571,7 +571,7 @@ bool LockTree::State::restore_wait(const Id128& key, std::string_view body) {
   wait.session = session->second;
   wait.birth = next_birth++;
   wait.live = true;
-  if (!wait.owner.empty()) use_owner(wait.owner);
+  join_owner(index);
   next_order = std::max(next_order, wait.order + 1);
   front_order = std::min(front_order, wait.order - 1);
   insert_in_queue(index);

@@ -52,7 +52,7 @@ Outcome LockTree::State::enqueue(const Want& want, SessionIx session, std::span<
   wait.birth = next_birth++;
   wait.ask = std::move(ask);
   wait.live = true;
-  if (!wait.owner.empty()) use_owner(wait.owner);
+  join_owner(index);
   insert_in_queue(index);
   wait.told = wait.position;
   sessions[session].waits.push_back(index);
@@ -178,7 +178,10 @@ void LockTree::State::forget_wait(WaitIx index) {
   auto& of_session = sessions[wait.session].waits;
   of_session.erase(std::ranges::find(of_session, index));
   wait_by_id.erase(wait.id);
-  if (!wait.owner.empty()) unuse_owner(wait.owner);
+  if (!wait.owner.empty()) {
+    drop(owners.find(wait.owner)->second.waits, index);
+    unuse_owner(wait.owner);
+  }
   drop(moved, index);
   const auto stamp_now = static_cast<std::uint16_t>(wait.due_stamp + 1);
   wait = WaitRec{};
@@ -219,6 +222,19 @@ void LockTree::State::wake(NodeIx node, Claim freed) {
 
 void LockTree::State::wake_waits_of(SessionIx session) {
   for (const WaitIx wait : sessions[session].waits) woken.emplace(waits[wait].order, wait);
+}
+
+void LockTree::State::wake_waits_of_owner(std::string_view owner) {
+  const auto it = owners.find(owner);
+  if (it == owners.end()) return;
+  for (const WaitIx wait : it->second.waits) woken.emplace(waits[wait].order, wait);
+}
+
+void LockTree::State::join_owner(WaitIx index) {
+  const WaitRec& wait = waits[index];
+  if (wait.owner.empty()) return;
+  OwnerParties& owner = use_owner(wait.owner);
+  if (wait.kind == Kind::hold) owner.waits.push_back(index);
 }
 
 // Grants, in queue order, whom nothing blocks any more. A grant may wake other waits of its session.

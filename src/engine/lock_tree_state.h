@@ -225,6 +225,7 @@ struct OwnerParties {
   Party hold = 0;
   Party alias = 0;
   std::uint32_t uses = 0;
+  std::vector<WaitIx> waits;  // for holds of this owner
 };
 
 struct EndedRec {
@@ -481,6 +482,8 @@ struct LockTree::State {
   void wait_was(SessionIx session, const LockId& wait, const LockId& became);
   void wake(NodeIx node, Claim freed);
   void wake_waits_of(SessionIx session);
+  void wake_waits_of_owner(std::string_view owner);
+  void join_owner(WaitIx wait);
   void settle();
   void tell_positions();
   void move_to_front(WaitIx wait);
