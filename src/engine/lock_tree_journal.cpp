@@ -457,6 +457,7 @@ bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
   GrantTexts texts;
   texts.reason = r.text();
   std::vector<Token> tokens;
+  tokens.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) tokens.push_back(r.varint());
   const auto holds = static_cast<std::uint32_t>(r.varint());
   const Wall acquired_at = wall_us(r.i64());

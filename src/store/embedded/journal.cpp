@@ -494,7 +494,7 @@ Result<void> Journal::sync() {
   if (!failed_.empty()) return refuse_failed();
   if (!unsynced_) return {};
   sqlite3_file* log = nullptr;
-  const int rc = sqlite3_file_control(db_.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  const int rc = sqlite3_file_control(db_.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
   if (rc != SQLITE_OK || log == nullptr || log->pMethods == nullptr ||
       log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK) {
     failed_ = std::string("a sync failed: ") + std::strerror(sqlite3_system_errno(db_.handle()));

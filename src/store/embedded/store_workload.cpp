@@ -8,7 +8,7 @@ constexpr std::size_t kTargets = 9;
 constexpr std::size_t kKnown = 24;
 
 std::string target_text(std::uint64_t n) {
-  const std::string bill = "SaleOrder:" + std::to_string(n % 3);
+  std::string bill = "SaleOrder:" + std::to_string(n % 3);
   if (n < 3) return bill;
   if (n < 6) return bill + "/SaleOrderDetail";
   return bill + "/SaleOrderDetail/" + std::to_string(n);
