@@ -953,9 +953,10 @@ void Core::acquired(Time now, const holdfast::Result<Answered>& answered, Op op,
 }
 
 void Core::queued(Time now, const Queued& queued, Waiting waiting, Millis wait, Millis deadline, bool abandoned) {
+  const Time asked = waiting.asked;
   if (auto grant = early_.extract(queued.wait)) {
     if (abandoned) return release_quietly(now, grant.mapped().granted.grant);
-    return granted(now, grant.mapped().granted, waiting.asked, std::move(waiting), true);
+    return granted(now, grant.mapped().granted, asked, std::move(waiting), true);
   }
   if (auto ended = early_ends_.extract(queued.wait)) {
     return answer<Taken>(waiting.reply, tl::unexpected(to_public(ended.mapped().why)));

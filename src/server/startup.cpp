@@ -80,7 +80,7 @@ Result<std::string> open_dev_key(const std::string& directory) {
     if (text && text->size() < 32) return fail(Code::invalid, path + " is no key; remove it, and a new one is made.");
     return text;
   }
-  const std::string secret = hex_secret();
+  std::string secret = hex_secret();
   const std::string line = secret + "\n";
   const bool written = ::write(file.number(), line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
                        ::fsync(file.number()) == 0;

@@ -197,7 +197,10 @@ Granted granted_of(const Reader& in) {
   if (const json::object* versions = in.object("versions")) {
     for (const auto& member : *versions) {
       std::optional<std::uint64_t> version;
-      if (!member.value().is_null() && !(version = whole_number(member.value()))) in.wrong("versions", 0);
+      if (!member.value().is_null()) {
+        version = whole_number(member.value());
+        if (!version) in.wrong("versions", 0);
+      }
       granted.versions.emplace(key_of(member), version);
     }
   }

@@ -424,6 +424,27 @@ TEST_P(LockContract, a_dead_waiter_is_never_granted) {
   EXPECT_EQ(told<LockGranted>(zhao).size(), 1U);
 }
 
+TEST_P(LockContract, a_granted_hold_wakes_who_waits_for_the_same_hold_of_its_owner) {
+  const Window zhao = open("zhao");
+  const Window wang = open("wang");
+  const Window li = open("li");
+  const Window sun = open("sun");
+  const Grant in_the_way = take(zhao, {"Stock:1"});
+  const Grant line = take(sun, {"SaleOrder:1/Detail/1"});
+  queue(wang, {"SaleOrder:1", "Stock:1"});
+  Acquire first = hold_wish(li, {"Stock:1"}, "SaleOut:77");
+  first.wait = Millis(60'000);
+  run(first);
+  Acquire second = hold_wish(sun, {"Stock:1"}, "SaleOut:77");
+  second.wait = Millis(60'000);
+  run(second);
+  release(zhao, in_the_way.lock);  // sun holds what wang waits for: only sun's request may pass
+  ASSERT_EQ(told<LockGranted>(sun).size(), 1U);
+  ASSERT_EQ(told<LockGranted>(li).size(), 1U) << "its owner holds it now";
+  EXPECT_TRUE(told<LockGranted>(li)[0].granted.again);
+  EXPECT_EQ(engine_->check(), "");
+}
+
 TEST_P(LockContract, cancelling_a_wait_that_was_granted_returns_the_grant) {
   const Window li = open("li");
   const Window wang = open("wang");

@@ -70,6 +70,7 @@ void HistoryChecker::ended(LockId lock) {
 void HistoryChecker::cut(LockId lock, const std::vector<Target>& targets) {
   const auto it = live_.find(lock);
   if (it == live_.end()) return;
+  ended_now_.push_back(it->second);
   std::erase_if(it->second.targets,
                 [&](const HeldTarget& t) { return std::ranges::find(targets, t.target) != targets.end(); });
   if (it->second.targets.empty()) ended(lock);
@@ -97,7 +98,8 @@ void HistoryChecker::granted(const Granted& given, const Claim& asked, LockId as
     else if (it->second.token != g.token)
       broken("a re-entry changed the token");
     else if (g.holds != it->second.holds + 1)
-      broken("a re-entry did not count by one");
+      broken("a re-entry did not count by one: " + std::to_string(it->second.holds) + " then " +
+             std::to_string(g.holds));
     else if (asked.mode == Mode::exclusive && g.mode == Mode::shared)
       broken("a re-entry is weaker than asked");
   } else {
@@ -119,7 +121,12 @@ void HistoryChecker::granted(const Granted& given, const Claim& asked, LockId as
                        std::ranges::any_of(ended_now_, lends);
       if (!own) broken("a target is held under a token that no own lock above it has");
     }
-    overtook_.emplace_back(as, asked);
+    Overtaker overtaker{as, asked, {}};
+    for (const Wait& w : waits_) {
+      if (w.id == as) break;
+      overtaker.ahead.push_back(w.id);
+    }
+    overtook_.push_back(std::move(overtaker));
   }
   live_[g.lock] = g;
   shown(g);
@@ -173,6 +180,7 @@ void HistoryChecker::take_effects(const Command& command, const Outcome& outcome
     if (it->second.token == g->token) broken("a transfer kept the token");
     new_tokens_.push_back(g->token);
     new_grants_.push_back(g->lock);
+    ended_now_.push_back(it->second);
     it->second = *g;
     shown(*g);
   } else if (const auto* f = std::get_if<Force>(&command)) {
@@ -204,9 +212,9 @@ void HistoryChecker::take_event(const Event& event) {
     const auto w = std::ranges::find(waits_, e->wait, &Wait::id);
     if (w != waits_.end()) {
       const Claim asked = w->claim;
-      leave(e->wait);
       granted(e->granted, asked, e->wait);
-    } else if (!moved_.contains(e->granted.grant.lock) && !order_.contains(e->wait)) {
+      leave(e->wait);
+    } else if (!moved_.contains(e->granted.grant.lock) && !waited_.contains(e->wait)) {
       broken("a grant was told that nobody waited for");
     }
   } else if (const auto* n = std::get_if<WaitEnded>(&event)) {
@@ -224,14 +232,14 @@ void HistoryChecker::take_event(const Event& event) {
   } else if (const auto* a = std::get_if<LockAnswered>(&event)) {
     numbered(a->session, a->seq);
     const auto w = std::ranges::find(waits_, a->wait, &Wait::id);
-    if (w == waits_.end()) return order_.contains(a->wait) ? void() : broken("an answer was told to nobody who asks");
+    if (w == waits_.end()) return waited_.contains(a->wait) ? void() : broken("an answer was told to nobody who asks");
     if (a->answer == "agreed") std::rotate(waits_.begin(), w, w + 1);
   } else if (const auto* r = std::get_if<LockRequested>(&event)) {
     numbered(r->session, r->seq);
   } else if (const auto* s = std::get_if<SessionEnded>(&event)) {
     session_over(s->session);
   } else if (const auto* p = std::get_if<LockWaiting>(&event)) {
-    if (p->position == 0 || p->position > order_.size() + 1) broken("a position that nobody can have");
+    if (p->position == 0 || p->position > waited_.size() + 1) broken("a position that nobody can have");
   }
 }
 
@@ -350,18 +358,19 @@ void HistoryChecker::check_all() {
       }
     }
   }
-  for (const auto& [as, claim] : overtook_) {
+  for (const auto& [as, claim, ahead] : overtook_) {
     const auto holds_against = [&, &asked = claim, id = as](const Wait& w) {
-      return std::ranges::any_of(live_, [&](const auto& entry) {
-        const Claim own = claim_of(entry.second);
+      const auto held_against = [&](const Grant& grant) {
+        const Claim own = claim_of(grant);
         const bool mine = own.kind == Kind::hold ? asked.kind == Kind::hold && own.owner == asked.owner
                                                  : own.session == asked.session;
-        return entry.first != id && mine && meets(own, w.claim);
-      });
+        return grant.lock != id && mine && meets(own, w.claim);
+      };
+      return std::ranges::any_of(live_, [&](const auto& entry) { return held_against(entry.second); }) ||
+             std::ranges::any_of(ended_now_, held_against);  // held still when the sweep granted
     };
     for (const Wait& w : waits_) {
-      if (!order_.contains(w.id)) continue;  // queued by this very command: later than all
-      if (order_.contains(as) && order_[w.id] > order_[as]) continue;
+      if (std::ranges::find(ahead, w.id) == ahead.end()) continue;
       if (w.claim.session != claim.session && excludes(claim, w.claim) && !holds_against(w))
         broken("somebody was granted past an earlier request");
     }
@@ -385,8 +394,8 @@ std::string HistoryChecker::record(const Command& command, Wall clock, const Out
   overtook_.clear();
   moved_.clear();
   ended_now_.clear();
-  order_.clear();
-  for (const Wait& w : waits_) order_.emplace(w.id, static_cast<std::int64_t>(order_.size()));
+  waited_.clear();
+  for (const Wait& w : waits_) waited_.insert(w.id);
   // A command ends what it ends after the sweep and before others are granted. What it names may have been
   // granted by its own sweep only.
   const LockId named = std::visit(
@@ -397,22 +406,30 @@ std::string HistoryChecker::record(const Command& command, Wall clock, const Out
           return LockId{};
       },
       command);
-  const bool before = named.is_nil() || live_.contains(named) || ended_.contains(named);
+  const bool granted_now = std::ranges::any_of(events, [&](const Event& event) {
+    const auto* g = std::get_if<LockGranted>(&event);
+    return g != nullptr && g->granted.grant.lock == named;
+  });
+  const bool before = std::holds_alternative<Transfer>(command) || !granted_now;
   if (before) take_effects(command, outcome);
-  for (const Event& event : events) {
-    take_event(event);
-    if (const auto* a = std::get_if<LockAnswered>(&event); a != nullptr && a->answer == "agreed") {
-      front_ -= 1;
-      order_[a->wait] = front_;
-    }
-  }
+  // What the command got may be shared at once, as a re-entry, by who waited for the same.
+  const auto* got = std::get_if<Granted>(&outcome);
+  const auto tells = [&](bool again) {
+    return got != nullptr && std::ranges::any_of(events, [&](const Event& event) {
+             const auto* g = std::get_if<LockGranted>(&event);
+             return g != nullptr && g->granted.again == again && g->granted.grant.lock == got->grant.lock;
+           });
+  };
+  const bool answer_first = got != nullptr && !got->again && tells(true) && !tells(false);
+  if (answer_first) take_answer(command, outcome);
+  for (const Event& event : events) take_event(event);
   if (!before) take_effects(command, outcome);
   if (const auto* all = std::get_if<ReleaseAll>(&command)) {
     for (const LockId& lock : new_grants_) {
       if (live_.contains(lock) && live_[lock].session == all->session) unsure_.insert(lock);
     }
   }
-  take_answer(command, outcome);
+  if (!answer_first) take_answer(command, outcome);
   holds_nothing_ended(command, outcome);
   check_all();
   return broken_;

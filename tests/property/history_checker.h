@@ -50,6 +50,12 @@ class HistoryChecker {
     Claim claim;
   };
 
+  struct Overtaker {
+    LockId as;
+    Claim claim;
+    std::vector<LockId> ahead;  // who stood before it then
+  };
+
   static Claim claim_of(const Grant& grant);
   static bool meets(const Claim& a, const Claim& b);     // some of their targets exclude each other
   static bool excludes(const Claim& a, const Claim& b);  // and they are different parties
@@ -88,12 +94,11 @@ class HistoryChecker {
   Token last_token_ = 0;
   std::vector<Token> new_tokens_;
   std::vector<LockId> new_grants_;
-  std::vector<Grant> ended_now_;                    // by this command
-  std::vector<std::pair<LockId, Claim>> overtook_;  // granted in this command, checked against the queue at its end
-  std::set<LockId> moved_;                          // transferred in this command
-  std::map<LockId, std::int64_t> order_;            // the queue before this command
-  std::int64_t front_ = 0;
-  std::set<std::pair<SessionId, std::string>> answered_;                       // acquires by request id
+  std::vector<Grant> ended_now_;                          // wholly or in part by this command, as they were
+  std::vector<Overtaker> overtook_;                       // granted in this command, held against the queue at its end
+  std::set<LockId> moved_;                                // transferred in this command
+  std::set<LockId> waited_;                               // who waited before this command
+  std::set<std::pair<SessionId, std::string>> answered_;  // acquires by request id
   std::set<std::tuple<SessionId, std::string, std::string>> released_before_;  // releases by request id
   std::string broken_;
 };

@@ -13,6 +13,17 @@ constexpr std::array<std::string_view, 2> kOwners{"SaleOut:77", "SaleOut:78"};
 
 Id128 id(std::uint64_t kind, std::uint64_t number) { return Id128{kind, number << id_shift}; }
 
+std::string request_id_of(const Command& command) {
+  return std::visit(
+      [](const auto& c) {
+        if constexpr (requires { c.caller.request_id; })
+          return c.caller.request_id;
+        else
+          return std::string();
+      },
+      command);
+}
+
 Target target_of(const std::string& text) { return Target::parse(text).value(); }
 
 }  // namespace
@@ -314,15 +325,11 @@ Step RandomHistory::next(const World& world) {
   passed_ += std::clamp(clock_ - before, Micros(0), Micros(Millis(1000)));
   step.clock = one_in(2000) ? wall_us(1'000'000) : clock_;
   step.restart = one_in(400);
-  const bool named = std::visit(
-      [](const auto& c) {
-        if constexpr (requires { c.caller.request_id; })
-          return !c.caller.request_id.empty();
-        else
-          return false;
-      },
-      step.command);
-  if (named) {
+  // A repeat is not itself repeated: that would make its id older than it seems.
+  const std::string request_id = request_id_of(step.command);
+  const bool known =
+      std::ranges::any_of(repeatable_, [&](const auto& sent) { return request_id_of(sent.second) == request_id; });
+  if (!request_id.empty() && !known) {
     repeatable_.emplace_back(passed_, step.command);
     if (repeatable_.size() > 6) repeatable_.erase(repeatable_.begin());
   }
