@@ -160,7 +160,7 @@ void HistoryChecker::take_effects(const Command& command, const Outcome& outcome
     if (repeat && !released_before_.insert({a->session, a->caller.user, a->caller.request_id}).second) return;
     std::vector<std::pair<LockId, std::vector<Target>>> cuts;
     for (const auto& [lock, g] : live_) {
-      if (g.session != a->session || g.kind != Kind::edit) continue;
+      if (g.session != a->session || g.kind != Kind::edit || granted_now_.contains(lock)) continue;
       std::vector<Target> named;
       for (const HeldTarget& t : g.targets) {
         if (a->type.empty() || t.target.type() == a->type) named.push_back(t.target);
@@ -406,11 +406,11 @@ std::string HistoryChecker::record(const Command& command, Wall clock, const Out
           return LockId{};
       },
       command);
-  const bool granted_now = std::ranges::any_of(events, [&](const Event& event) {
-    const auto* g = std::get_if<LockGranted>(&event);
-    return g != nullptr && g->granted.grant.lock == named;
-  });
-  const bool before = std::holds_alternative<Transfer>(command) || !granted_now;
+  granted_now_.clear();
+  for (const Event& event : events) {
+    if (const auto* g = std::get_if<LockGranted>(&event)) granted_now_.insert(g->granted.grant.lock);
+  }
+  const bool before = std::holds_alternative<Transfer>(command) || !granted_now_.contains(named);
   if (before) take_effects(command, outcome);
   // What the command got may be shared at once, as a re-entry, by who waited for the same.
   const auto* got = std::get_if<Granted>(&outcome);

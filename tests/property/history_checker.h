@@ -96,6 +96,7 @@ class HistoryChecker {
   std::vector<LockId> new_grants_;
   std::vector<Grant> ended_now_;                          // wholly or in part by this command, as they were
   std::vector<Overtaker> overtook_;                       // granted in this command, held against the queue at its end
+  std::set<LockId> granted_now_;                          // told in this command
   std::set<LockId> moved_;                                // transferred in this command
   std::set<LockId> waited_;                               // who waited before this command
   std::set<std::pair<SessionId, std::string>> answered_;  // acquires by request id

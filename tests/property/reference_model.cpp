@@ -419,7 +419,7 @@ void ReferenceModel::end(std::size_t index, EndReason reason, const std::string&
                          const std::string& by_name, bool tell_holder) {
   const Grant g = held_[index].grant;
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(index));
-  gone_.push_back({g.lock, {reason, clock_, by}, g.session, g.owner, g.kind, now_, false});
+  gone_.push_back({g.lock, {reason, clock_, by}, g.session, g.owner, g.kind, gone_at(), false});
   if (!tell_holder || g.kind == Kind::hold || find_session(g.session) == nullptr) return;
   LockLost lost{g.session, next_seq(g.session), g.lock, reason, {}, true, by, by_name, note};
   for (const HeldTarget& t : g.targets) lost.targets.push_back(t.target);
@@ -474,7 +474,7 @@ std::uint32_t ReferenceModel::end_session(std::size_t index, EndReason reason) {
 void ReferenceModel::leave_queue(std::size_t index, Refusal why, bool tell_waiter) {
   const Acquire request = waiting_[index].request;
   waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
-  if (tell_waiter) gone_.push_back({request.lock, {}, request.session, {}, request.kind, now_, true});
+  if (tell_waiter) gone_.push_back({request.lock, {}, request.session, {}, request.kind, gone_at(), true});
   for (Remembered& r : remembered_) {
     if (r.lock == request.lock) r.outcome = why, r.lock = {};
   }

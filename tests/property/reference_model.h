@@ -175,6 +175,8 @@ class ReferenceModel {
   std::size_t find_wait(LockId wait) const;
   const Gone* find_gone(LockId lock) const;
   bool known_gone(LockId lock) const;
+  // What ends is forgotten in the order of its end, also where a restart took engine time back a little.
+  Instant gone_at() const { return gone_.empty() ? now_ : std::max(now_, gone_.back().at); }
   std::optional<Refusal> session_refusal(const Caller& caller, SessionId session) const;
   Refusal gone_refusal(LockId lock) const;
   std::uint64_t next_seq(SessionId session);
