@@ -412,24 +412,27 @@ std::string HistoryChecker::record(const Command& command, Wall clock, const Out
   }
   const bool before = std::holds_alternative<Transfer>(command) || !granted_now_.contains(named);
   if (before) take_effects(command, outcome);
-  // What the command got may be shared at once, as a re-entry, by who waited for the same.
+  // What the command got may at once let others of its party go on: they have a greater token, or share its lock.
   const auto* got = std::get_if<Granted>(&outcome);
-  const auto tells = [&](bool again) {
-    return got != nullptr && std::ranges::any_of(events, [&](const Event& event) {
-             const auto* g = std::get_if<LockGranted>(&event);
-             return g != nullptr && g->granted.again == again && g->granted.grant.lock == got->grant.lock;
-           });
-  };
-  const bool answer_first = got != nullptr && !got->again && tells(true) && !tells(false);
-  if (answer_first) take_answer(command, outcome);
-  for (const Event& event : events) take_event(event);
+  bool answer_taken = false;
+  for (const Event& event : events) {
+    const auto* g = std::get_if<LockGranted>(&event);
+    const bool later =
+        g != nullptr && got != nullptr && !got->again &&
+        (g->granted.grant.token > got->grant.token || (g->granted.again && g->granted.grant.lock == got->grant.lock));
+    if (later && !answer_taken) {
+      take_answer(command, outcome);
+      answer_taken = true;
+    }
+    take_event(event);
+  }
   if (!before) take_effects(command, outcome);
   if (const auto* all = std::get_if<ReleaseAll>(&command)) {
     for (const LockId& lock : new_grants_) {
       if (live_.contains(lock) && live_[lock].session == all->session) unsure_.insert(lock);
     }
   }
-  if (!answer_first) take_answer(command, outcome);
+  if (!answer_taken) take_answer(command, outcome);
   holds_nothing_ended(command, outcome);
   check_all();
   return broken_;
