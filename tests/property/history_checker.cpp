@@ -287,6 +287,10 @@ void HistoryChecker::holds_nothing_ended(const Command& command, const Outcome& 
   const auto current = [&](const Grant& g, std::string_view by) {
     const auto it = live_.find(g.lock);
     if (it == live_.end()) return broken(std::string(by) + " shows a lock that is not held");
+    if (unsure_.erase(g.lock) > 0) {
+      it->second = g;
+      return shown(g);
+    }
     if (it->second.token != g.token) broken(std::string(by) + " shows another token");
     if (claim_of(it->second).targets != claim_of(g).targets) broken(std::string(by) + " shows other targets");
     it->second.expires_at = g.expires_at;

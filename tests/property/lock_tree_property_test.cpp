@@ -1,7 +1,8 @@
 // A million random steps, each answered by the tree and by the plain model: a difference means that somebody
 // would be told a lock is his that is not, or waits for ever, or that a restart changes who owns a bill.
 //
-// HF_SEED=n runs the one history of that seed, HF_STEPS=n that many steps, HF_SOAK=1 a hundred times as many.
+// HF_SEED=n runs the one history of that seed, HF_STEPS=n that many steps, HF_SOAK=1 a hundred
+// times as many.
 
 #include <gtest/gtest.h>
 
@@ -13,6 +14,17 @@
 
 namespace hf::test {
 namespace {
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HF_SANITIZED
+#endif
+#endif
+#ifdef HF_SANITIZED
+constexpr std::uint64_t kSteps = 150'000;  // a sanitizer makes each step ten times as long
+#else
+constexpr std::uint64_t kSteps = 1'000'000;
+#endif
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
@@ -34,7 +46,7 @@ void expect_no_difference(std::uint64_t seed, std::size_t steps, std::uint32_t c
 TEST(LockTreeProperty, the_tree_answers_and_tells_what_the_model_does) {
   const std::uint64_t one_seed = from_environment("HF_SEED", 0);
   const std::uint64_t soak = from_environment("HF_SOAK", 0) != 0 ? 100 : 1;
-  const std::uint64_t total = from_environment("HF_STEPS", 1'000'000) * soak;
+  const std::uint64_t total = from_environment("HF_STEPS", kSteps) * soak;
   std::uint64_t done = 0;
   for (std::uint64_t seed = one_seed != 0 ? one_seed : 1; done < total; ++seed) {
     // Every eighth history is short and looks into the tree after each step; the others look now and then.
