@@ -60,7 +60,11 @@ Core::Core(holdfast::Options options, std::uint64_t seed)
   const std::uint64_t lo = random_.next();
   id_prefix_ = Id128{hi, lo}.text() + "-";
 }
-Core::~Core() = default;
+// A callback may well keep the handle that keeps it: whoever still holds one is told nothing more, so both can go.
+Core::~Core() {
+  std::vector<decltype(Held::watchers)> last_words;
+  for (auto& [id, held] : locks_) last_words.push_back(std::exchange(held->watchers, {}));
+}
 
 Output Core::take() {
   Output out = std::move(out_);
@@ -838,6 +842,7 @@ void Core::lose(const std::shared_ptr<Held>& held, holdfast::Lost lost) {
       if (watcher.alive->load(std::memory_order_acquire)) watcher.on_lost(lost);
     });
   }
+  if (lost.whole) held->watchers.clear();  // they have heard their last, and may keep the handle that keeps them
   if (options_.on_lost) emit([callback = options_.on_lost, lost] { callback(lost); });
 }
 
