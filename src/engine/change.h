@@ -30,6 +30,7 @@ enum class Entity : std::uint8_t {
   memory = 6,   // an answer kept for repeats; key: scope and slot in its ring
   version = 7,  // a bill's version told by a release
   note = 8,     // audit only: never folded
+  image = 9,    // what the others leave out of a tree's exact state; in images only (LockTree::image)
 };
 
 // Whether folding keeps it in the state. How grants ended is asked for ten minutes only and told with every one of

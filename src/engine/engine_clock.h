@@ -23,6 +23,12 @@ class EngineClock {
   Wall wall() const noexcept { return mark_; }
   // Goes on from `now` after the engine was down.
   void resume(Instant now) noexcept;
+  // Stands exactly as another clock stands.
+  void stand_as(Instant now, Wall mark) noexcept {
+    now_ = now;
+    mark_ = mark;
+    marked_ = true;
+  }
   // True for readings that no working clock gives: before 2024 or after 2100.
   static bool is_absurd(Wall clock) noexcept;
 

@@ -110,12 +110,15 @@ std::optional<Outcome> LockTree::State::recall(SessionIx session, const Caller& 
   }
   if (memory == nullptr) return std::nullopt;
   const std::uint64_t hash = TextHash{}(caller.request_id);
-  for (const Remembered& entry : memory->ring) {
-    if (!entry.used || entry.id_hash != hash || entry.request_id != caller.request_id) continue;
+  for (std::size_t slot = 0; slot < memory->ring.size(); ++slot) {
+    if (memory->id_hashes[slot] != hash) continue;
+    const Remembered& entry = memory->ring[slot];
+    if (!entry.used || entry.request_id != caller.request_id) continue;
     if (now() - entry.at > limits().memory_age_max) continue;
     if (entry.fingerprint != caller.fingerprint) {
       return Refusal{.code = Code::request_id_reused, .field = "request_id"};
     }
+    if (entry.released) return *entry.released;
     if (entry.answer) return *entry.answer;
     if (const auto w = wait_by_id.find(entry.lock); w != wait_by_id.end())
       return Queued{entry.lock, waits[w->second].position};
@@ -138,22 +141,24 @@ void LockTree::State::remember(SessionIx session, const Caller& caller, const Ou
   auto& memory = session != no_index ? sessions[session].memory : users[caller.user].memory;
   if (!memory) memory = std::make_unique<Memory>();
   const std::uint64_t number = memory->next++;
-  const std::size_t slot = number % limits().request_ids_per_session_max;
-  if (memory->ring.size() <= slot) memory->ring.resize(slot + 1);
-  Remembered& entry = memory->ring[slot];
-  entry = Remembered{};
+  Remembered& entry = memory->place(number, limits().request_ids_per_session_max, TextHash{}(caller.request_id));
   entry.used = true;
   entry.number = number;
-  entry.id_hash = TextHash{}(caller.request_id);
   entry.fingerprint = caller.fingerprint;
   entry.request_id = caller.request_id;
   entry.at = now();
+  entry.lock = {};
+  entry.again = false;
+  entry.released.reset();
+  entry.answer.reset();
   const auto* granted = std::get_if<Granted>(&outcome);
   if (granted != nullptr) {
     entry.lock = granted->grant.lock;
     entry.again = granted->again;
   } else if (std::holds_alternative<Queued>(outcome) && lock != nullptr) {
     entry.lock = *lock;
+  } else if (const auto* released = std::get_if<Released>(&outcome)) {
+    entry.released = *released;
   } else {
     entry.answer = std::make_unique<Outcome>(outcome);
   }
@@ -704,14 +709,22 @@ Outcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, 
     if (want.kind == Kind::hold) wake_waits_of_owner(d.owner);  // which it may cover now
   }
   ++stats.granted;
-  Granted granted = granted_value(index, again);
+  Outcome outcome(std::in_place_type<Granted>);
+  Granted& granted = std::get<Granted>(outcome);
+  describe(granted.grant, index, no_index);
+  granted.again = again;
   granted.versions = std::move(known);
-  return granted;
+  return outcome;
 }
 
 Grant LockTree::State::grant_value(GrantIx index, NodeIx only) const {
-  const GrantRec& grant = grants[index];
   Grant value;
+  describe(value, index, only);
+  return value;
+}
+
+void LockTree::State::describe(Grant& value, GrantIx index, NodeIx only) const {
+  const GrantRec& grant = grants[index];
   value.lock = grant.lock;
   value.token = grant.token;
   value.targets.reserve(only == no_index ? grant.targets.size() : 1);
@@ -733,7 +746,6 @@ Grant LockTree::State::grant_value(GrantIx index, NodeIx only) const {
   value.acquired_at = grant.acquired_at;
   value.expires_at = clock.wall_of(end_of(grant));
   value.holds = grant.holds;
-  return value;
 }
 
 Granted LockTree::State::granted_value(GrantIx index, bool again) const {

@@ -70,6 +70,14 @@ class LockTree {
   // `token_floor` is what the store reserved ahead (a restore adds 2^40 to it). False as recover() is.
   bool recovered(Wall clock, Token token_floor);
 
+  // Appends the exact state to `out`, as changes for recover() that recovered() takes for what they are: leases go on,
+  // nothing is raised, and from then on both trees answer alike, byte for byte, whatever comes. O(everything).
+  void image(std::string& out) const;
+
+  // After a break in which grants may have been lost unseen: every lease starts anew, and tokens go on from `by` above
+  // the last.
+  void reopen(Token by);
+
   // Whether TargetChanged events are made; on at first. A node without watchers turns them off.
   void set_watching(bool any) noexcept;
 

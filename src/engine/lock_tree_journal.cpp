@@ -42,6 +42,7 @@ void write_refusal(ByteWriter& w, const Refusal& refusal) {
   }
   w.text(refusal.stale_target);
   w.varint(refusal.known_version);
+  w.varint(static_cast<std::uint64_t>(refusal.retry_after.count()));
 }
 
 Refusal read_refusal(ByteReader& r) {
@@ -60,11 +61,23 @@ Refusal read_refusal(ByteReader& r) {
   }
   refusal.stale_target = r.text();
   refusal.known_version = r.varint();
+  refusal.retry_after = Millis(static_cast<std::int64_t>(r.varint()));
   return refusal;
 }
 
 // How a remembered answer lies in the journal. A refusal comes back without its list of conflicts.
-enum class Kept : std::uint8_t { lock, lock_again, released, released_many, done, answered, refusal, session, grant };
+enum class Kept : std::uint8_t {
+  lock,
+  lock_again,
+  released,
+  released_many,
+  done,
+  answered,
+  refusal,
+  session,
+  grant,
+  opened
+};
 
 }  // namespace
 
@@ -79,7 +92,7 @@ struct LockTree::State::Pending {
   std::string_view operator()(const Piece& piece) const {
     return std::string_view(bytes).substr(piece.begin, piece.size);
   }
-  std::string meta;
+  std::string meta, image;
   std::map<Id128, Party> gone_parties;
 };
 
@@ -247,12 +260,12 @@ void LockTree::State::put_memory(SessionIx session, std::string_view user, const
   frame->id(entry.lock.value);
   const Outcome* answer = entry.answer.get();
   const auto kept = [&](Kept kind) { frame->u8(static_cast<std::uint8_t>(kind)); };
-  if (answer == nullptr) {
-    kept(entry.again ? Kept::lock_again : Kept::lock);
-  } else if (const auto* released = std::get_if<Released>(answer)) {
+  if (const auto& released = entry.released) {
     kept(Kept::released);
     frame->u8(static_cast<std::uint8_t>((released->released ? 1 : 0) | (released->already ? 2 : 0)));
     frame->varint(released->holds);
+  } else if (answer == nullptr) {
+    kept(entry.again ? Kept::lock_again : Kept::lock);
   } else if (const auto* many = std::get_if<ReleasedMany>(answer)) {
     kept(Kept::released_many);
     frame->varint(many->released);
@@ -263,8 +276,11 @@ void LockTree::State::put_memory(SessionIx session, std::string_view user, const
     kept(Kept::refusal);
     write_refusal(*frame, *refusal);
   } else if (const auto* opened = std::get_if<SessionOpened>(answer)) {
-    kept(Kept::session);
+    kept(Kept::opened);
     frame->id(opened->session.value);
+    frame->varint(static_cast<std::uint64_t>(opened->lease.count()));
+    frame->i64(to_us(opened->expires_at));
+    frame->varint(opened->seq);
   } else if (const auto* grant = std::get_if<Grant>(answer)) {
     kept(Kept::grant);
     frame->id(grant->lock.value);
@@ -307,6 +323,7 @@ bool LockTree::recover(std::string_view changes) {
       case Entity::memory: map = &p.memory; break;
       case Entity::version: map = &p.versions; break;
       case Entity::note: break;
+      case Entity::image: p.image = change->body; break;
     }
     if (map == nullptr) continue;
     if ((change->header.flags & change_erase) != 0) {
@@ -332,11 +349,15 @@ bool LockTree::recovered(Wall clock, Token token_floor) {
     ByteReader r(p->meta);
     latest = instant_us(r.i64());
     s.last_token = r.u64();
-    s.starts = r.varint() + 1;
+    s.starts = r.varint() + (p->image.empty() ? 1 : 0);
     if (!r.ok()) return false;
   }
-  if (latest != Instant{}) s.clock.resume(latest);
-  s.clock.advance(clock, s.limits().clock_step_max);
+  if (p->image.empty()) {
+    if (latest != Instant{}) s.clock.resume(latest);
+    s.clock.advance(clock, s.limits().clock_step_max);
+  } else if (!s.begin_image(p->image)) {
+    return false;
+  }
   s.meta_written = Instant{};  // the first change tells of this start
 
   for (const auto& [key, piece] : p->sessions) {
@@ -397,8 +418,9 @@ bool LockTree::recovered(Wall clock, Token token_floor) {
   s.moved.clear();
   s.woken.clear();
   s.last_token = std::max(s.last_token, token_floor);
+  const bool exact = p->image.empty() || s.end_image(p->image);
   s.pending.reset();
-  return true;
+  return exact;
 }
 
 bool LockTree::State::restore_session(const Id128& key, std::string_view body) {
@@ -637,7 +659,6 @@ bool LockTree::State::restore_rings() {
     m.number = r.varint();
     m.fingerprint = r.u64();
     m.request_id = r.text();
-    m.id_hash = TextHash{}(m.request_id);
     m.at = instant_us(r.i64());
     m.lock.value = r.id();
     switch (static_cast<Kept>(r.u8())) {
@@ -645,8 +666,7 @@ bool LockTree::State::restore_rings() {
       case Kept::lock_again: m.again = true; break;
       case Kept::released: {
         const std::uint8_t bits = r.u8();
-        m.answer = std::make_unique<Outcome>(
-            Released{(bits & 1) != 0, static_cast<std::uint32_t>(r.varint()), (bits & 2) != 0});
+        m.released = Released{(bits & 1) != 0, static_cast<std::uint32_t>(r.varint()), (bits & 2) != 0};
         break;
       }
       case Kept::released_many:
@@ -661,6 +681,15 @@ bool LockTree::State::restore_rings() {
         const SessionRec& opened = sessions[it->second];
         m.answer = std::make_unique<Outcome>(
             SessionOpened{opened.id, opened.lease, clock.wall_of(opened.lease_end), opened.seq});
+        break;
+      }
+      case Kept::opened: {
+        SessionOpened opened;
+        opened.session.value = r.id();
+        opened.lease = Millis(static_cast<std::int64_t>(r.varint()));
+        opened.expires_at = wall_us(r.i64());
+        opened.seq = r.varint();
+        m.answer = std::make_unique<Outcome>(opened);
         break;
       }
       case Kept::grant: {
@@ -686,10 +715,8 @@ bool LockTree::State::restore_rings() {
       memory = slot.get();
       user_memory_age.emplace_back(m.at, entry.user);
     }
-    const std::size_t slot = m.number % limits().request_ids_per_session_max;
-    if (memory->ring.size() <= slot) memory->ring.resize(slot + 1);
     memory->next = std::max(memory->next, m.number + 1);
-    memory->ring[slot] = std::move(m);
+    memory->place(m.number, limits().request_ids_per_session_max, TextHash{}(m.request_id)) = std::move(m);
   }
   std::ranges::sort(user_memory_age);
 

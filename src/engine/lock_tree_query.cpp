@@ -17,12 +17,14 @@ Outcome LockTree::State::run(const ListLocks& c) {
   const std::uint32_t limit = std::clamp<std::uint32_t>(c.limit, 1, limits().list_page_max);
   LockList list;
   auto it = std::ranges::upper_bound(order, c.after, {}, [](const auto& entry) { return entry.first; });
+  Token last_seen = c.after;
   for (std::size_t looked_at = 0; it != order.end(); ++it) {
+    if (it->second == no_index) continue;
     if (list.locks.size() == limit || looked_at++ == looked_at_max) {
-      list.next = std::prev(it)->first;
+      list.next = last_seen;
       return list;
     }
-    if (it->second == no_index) continue;
+    last_seen = it->first;
     const GrantRec& grant = grants[it->second];
     if (c.kind && grant.kind != *c.kind) continue;
     if (!c.user.empty() && grant.who->user != c.user) continue;

@@ -23,6 +23,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -147,18 +148,30 @@ struct GrantRec {
 // The answers kept for repeats of requests, in a ring.
 struct Remembered {
   std::uint64_t number = 0;  // counted per ring
-  std::uint64_t id_hash = 0;
   std::uint64_t fingerprint = 0;
   std::string request_id;
   Instant at{};
-  LockId lock;                      // an acquire's: what became of it is looked up when it is asked again
-  std::unique_ptr<Outcome> answer;  // empty: an acquire that was granted or waits
-  bool again = false;               // it was a re-entry
+  LockId lock;                       // an acquire's: what became of it is looked up when it is asked again
+  std::optional<Released> released;  // a release's answer: the most common, so it is kept here
+  std::unique_ptr<Outcome> answer;   // any other; neither: an acquire that was granted or waits
+  bool again = false;                // it was a re-entry
   bool used = false;
 };
 struct Memory {
   std::vector<Remembered> ring;
+  std::vector<std::uint64_t> id_hashes;  // of the ring's entries, close together for the search
   std::uint64_t next = 0;
+
+  // The entry for answer `number` of a ring of `size`, to be filled.
+  Remembered& place(std::uint64_t number, std::size_t size, std::uint64_t id_hash) {
+    const std::size_t slot = number % size;
+    if (ring.size() <= slot) {
+      ring.resize(slot + 1);
+      id_hashes.resize(slot + 1);
+    }
+    id_hashes[slot] = id_hash;
+    return ring[slot];
+  }
 };
 
 struct SessionRec {
@@ -419,6 +432,7 @@ struct LockTree::State {
   void learn_version(std::string_view bill, std::uint64_t version);
   void target_changed(NodeIx node);
   Grant grant_value(GrantIx grant, NodeIx only = no_index) const;  // `only`: of its targets, this one
+  void describe(Grant& value, GrantIx index, NodeIx only) const;
   Granted granted_value(GrantIx grant, bool again) const;
 
   // Claims (lock_tree_claims.cpp).
@@ -513,6 +527,10 @@ struct LockTree::State {
   void erase_user_memory(std::string_view user, const Memory& memory);
   void put_version(const std::string& bill, const KnownVersion& known, bool erase);
   void put_meta();
+  // lock_tree_image.cpp
+  void put_image();
+  bool begin_image(std::string_view body);
+  bool end_image(std::string_view body);
   struct Pending;  // what recover() gathers until recovered()
   std::shared_ptr<Pending> pending;
   bool restore_session(const Id128& key, std::string_view body);

@@ -31,14 +31,15 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-void expect_no_difference(std::uint64_t seed, std::size_t steps, std::uint32_t check_every) {
+void expect_no_difference(std::uint64_t seed, std::size_t steps, std::uint32_t check_every,
+                          const SubjectFactory& subject = tree_subject) {
   ComparisonOptions options = options_for(seed);
   options.check_every = check_every;
   History history;
-  if (!explore(seed, steps, options, tree_subject, history)) return;
+  if (!explore(seed, steps, options, subject, history)) return;
   options.check_every = 1;
-  const History shorter = shorten(history, options, tree_subject);
-  const auto found = compare(shorter, options, tree_subject);
+  const History shorter = shorten(history, options, subject);
+  const auto found = compare(shorter, options, subject);
   FAIL() << "HF_SEED=" << seed << ", " << shorter.size() << " of " << history.size() << " steps:\n"
          << describe(shorter) << (found ? found->what : std::string("(does not fail again)"));
 }
@@ -55,6 +56,18 @@ TEST(LockTreeProperty, the_tree_answers_and_tells_what_the_model_does) {
     expect_no_difference(seed, steps, close ? 1 : 64);
     if (HasFatalFailure() || one_seed != 0) return;
     done += steps;
+  }
+}
+
+// A node that joins takes the state of those that are there: from then on nobody may tell them apart.
+TEST(LockTreeProperty, a_tree_made_from_an_image_lives_on_as_the_one_it_was_taken_of) {
+  const std::uint64_t one_seed = from_environment("HF_SEED", 0);
+  const std::uint64_t total = from_environment("HF_STEPS", kSteps) / 10;
+  std::uint64_t done = 0;
+  for (std::uint64_t seed = one_seed != 0 ? one_seed : 1; done < total; ++seed) {
+    expect_no_difference(seed, 500, 16, twin_subject);
+    if (HasFatalFailure() || one_seed != 0) return;
+    done += 500;
   }
 }
 

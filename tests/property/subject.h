@@ -29,6 +29,8 @@ class Subject {
   virtual Restarted restart(Wall clock) = 0;
   // The first invariant found broken, or empty.
   virtual std::string check() = 0;
+  // Its exact state (LockTree::image), for an engine that has one.
+  virtual std::string image() const { return {}; }
   // True if it tells who watches a target that its holders changed.
   virtual bool tells_targets() const { return true; }
 };
@@ -37,5 +39,9 @@ using SubjectFactory = std::function<std::unique_ptr<Subject>(const LockTreeOpti
 // The embedded engine's tree. A restart recovers one tree from all that the journal says and one from the folded
 // journal, demands the same answers of both, and goes on with one of them.
 std::unique_ptr<Subject> tree_subject(const LockTreeOptions& options);
+
+// The same beside a second tree that is made anew from the first one's image every few commands: check() tells where
+// the two answered or told differently.
+std::unique_ptr<Subject> twin_subject(const LockTreeOptions& options);
 
 }  // namespace hf::test

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <map>
+#include <span>
 
 #include "engine/change.h"
 #include "property/describe.h"
@@ -68,6 +70,11 @@ class TreeSubject final : public Subject {
   }
 
   std::string check() override { return tree_.check(); }
+  std::string image() const override {
+    std::string bytes;
+    tree_.image(bytes);
+    return bytes;
+  }
 
  private:
   static std::string same_answers(LockTree& a, LockTree& b, Wall clock) {
@@ -96,7 +103,73 @@ class TreeSubject final : public Subject {
   bool even_ = false;
 };
 
+class TwinSubject final : public Subject {
+ public:
+  explicit TwinSubject(const LockTreeOptions& options)
+      : options_(options), first_(tree_subject(options)), second_(options) {}
+
+  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events) override {
+    const std::size_t before = events.size();
+    Outcome outcome = first_->apply(command, clock, events);
+    std::vector<Event> others;
+    std::string unread;
+    const Outcome other = second_.apply(command, clock, others, unread);
+    if (difference_.empty() && !alike(outcome, other))
+      difference_ = "twins answer differently: " + describe(outcome) + detail(outcome) + " and " + describe(other) +
+                    detail(other);
+    if (difference_.empty() && !std::ranges::equal(std::span(events).subspan(before), others))
+      difference_ = "twins tell differently after " + describe(command);
+    if (++count_ % 17 == 0) make_twin(clock);
+    return outcome;
+  }
+
+  Restarted restart(Wall clock) override {
+    Restarted restarted = first_->restart(clock);
+    make_twin(clock);
+    return restarted;
+  }
+
+  std::string check() override {
+    if (!difference_.empty()) return difference_;
+    if (std::string broken = second_.check(); !broken.empty()) return "the twin: " + broken;
+    return first_->check();
+  }
+  std::string image() const override { return first_->image(); }
+
+ private:
+  static std::string detail(const Outcome& outcome) {
+    const auto* refusal = std::get_if<Refusal>(&outcome);
+    return refusal == nullptr ? std::string() : " (" + refusal->detail + ")";
+  }
+  // What is remembered of an answer is less than the answer: a refusal loses its list of conflicts, and the answer to
+  // an extension is the lock as it is now, or that it is gone.
+  static bool alike(Outcome first, Outcome second) {
+    for (Outcome* outcome : {&first, &second}) {
+      if (auto* refusal = std::get_if<Refusal>(outcome)) refusal->conflicts.clear();
+    }
+    if (const auto* grant = std::get_if<Grant>(&first)) {
+      const auto* now = std::get_if<Grant>(&second);
+      const auto* gone = std::get_if<Refusal>(&second);
+      return (now != nullptr && now->lock == grant->lock) || (gone != nullptr && gone->code == Code::lock_gone);
+    }
+    return first == second;
+  }
+  void make_twin(Wall clock) {
+    const std::string bytes = first_->image();
+    second_ = LockTree(options_);
+    if (!second_.recover(bytes) || !second_.recovered(clock, 0)) difference_ = "the image is refused";
+  }
+
+  LockTreeOptions options_;
+  std::unique_ptr<Subject> first_;
+  LockTree second_;
+  std::uint64_t count_ = 0;
+  std::string difference_;
+};
+
 }  // namespace
+
+std::unique_ptr<Subject> twin_subject(const LockTreeOptions& options) { return std::make_unique<TwinSubject>(options); }
 
 std::unique_ptr<Subject> tree_subject(const LockTreeOptions& options) { return std::make_unique<TreeSubject>(options); }
 
