@@ -3,9 +3,10 @@
 #   find_package(holdfast REQUIRED)
 #   target_link_libraries(mine PRIVATE holdfast::client)
 #
-# The package shows one static library, libholdfast_client.a, made of hf_client and of every module of ours that
-# it stands on, and the headers in include/holdfast. So our modules, their include paths and our warnings stay
-# inside; only the libraries of others come along, as find_dependency() in the package.
+# The package shows a static library, libholdfast_client.a, made of hf_client and of every module of ours that it
+# stands on, and the headers in include/holdfast. So our modules, their include paths and our warnings stay inside;
+# only the libraries of others come along, as find_dependency() in the package. holdfast::redis is the same for
+# hf_client_redis (holdfast/redis_distributed_lock.h), and has only what holdfast::client has not.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -46,22 +47,34 @@ install(DIRECTORY catalog/ DESTINATION ${CMAKE_INSTALL_DATADIR}/holdfast/catalog
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 if(TARGET hf_client)
+  # The library hf_SDK, shown as holdfast::NAME, of `modules`.
+  function(hf_shown sdk name modules)
+    set(objects)
+    foreach(module ${modules})
+      get_target_property(type ${module} TYPE)
+      if(NOT type STREQUAL "INTERFACE_LIBRARY")
+        list(APPEND objects $<TARGET_OBJECTS:${module}>)
+      endif()
+    endforeach()
+    add_library(${sdk} STATIC ${objects})
+    set_target_properties(${sdk} PROPERTIES OUTPUT_NAME holdfast_${name} EXPORT_NAME ${name} LINKER_LANGUAGE CXX)
+    target_compile_features(${sdk} INTERFACE cxx_std_20)
+    target_include_directories(${sdk} INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  endfunction()
   hf_closure(hf_client modules libraries)
-  set(objects)
-  foreach(module ${modules})
-    get_target_property(type ${module} TYPE)
-    if(NOT type STREQUAL "INTERFACE_LIBRARY")
-      list(APPEND objects $<TARGET_OBJECTS:${module}>)
-    endif()
-  endforeach()
-  add_library(hf_sdk STATIC ${objects})
-  set_target_properties(hf_sdk PROPERTIES OUTPUT_NAME holdfast_client EXPORT_NAME client LINKER_LANGUAGE CXX)
-  target_compile_features(hf_sdk INTERFACE cxx_std_20)
-  target_include_directories(hf_sdk INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  hf_shown(hf_sdk client "${modules}")
+  set(shown hf_sdk)
+  if(TARGET hf_client_redis)
+    hf_closure(hf_client_redis redis_modules redis_libraries)
+    list(REMOVE_ITEM redis_modules ${modules})
+    list(REMOVE_ITEM redis_libraries ${libraries})
+    hf_shown(hf_sdk_redis redis "${redis_modules}")
+    list(APPEND shown hf_sdk_redis)
+  endif()
 
   # How a user's CMake finds what the library needs: by the namespace of each target.
   set(packages)
-  foreach(library ${libraries})
+  foreach(library ${libraries} ${redis_libraries})
     if(library MATCHES "^Boost::(headers|boost)$")
       list(APPEND packages "Boost 1.81")
     elseif(library MATCHES "^Boost::(.+)$")
@@ -82,12 +95,15 @@ if(TARGET hf_client)
     string(APPEND config "find_dependency(${package})\n")
   endforeach()
   target_link_libraries(hf_sdk INTERFACE ${libraries})
+  if(TARGET hf_sdk_redis)
+    target_link_libraries(hf_sdk_redis INTERFACE hf_sdk ${redis_libraries})
+  endif()
   string(APPEND config "include(\${CMAKE_CURRENT_LIST_DIR}/holdfastTargets.cmake)\n")
   file(WRITE ${CMAKE_BINARY_DIR}/holdfastConfig.cmake "${config}")
   write_basic_package_version_file(${CMAKE_BINARY_DIR}/holdfastConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 
   set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/holdfast)
-  install(TARGETS hf_sdk EXPORT holdfast ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(TARGETS ${shown} EXPORT holdfast ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT holdfast FILE holdfastTargets.cmake NAMESPACE holdfast:: DESTINATION ${package_dir})
   install(FILES ${CMAKE_BINARY_DIR}/holdfastConfig.cmake ${CMAKE_BINARY_DIR}/holdfastConfigVersion.cmake
     DESTINATION ${package_dir})

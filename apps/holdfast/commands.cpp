@@ -10,7 +10,10 @@
 #include <mutex>
 
 #include "child.h"
+#include "client/http.h"
+#include "client/values.h"
 #include "show.h"
+#include "wire/server_messages.h"
 
 namespace hf::cli {
 namespace {
@@ -30,9 +33,11 @@ std::mutex& output() {
   static std::mutex mutex;
   return mutex;
 }
+std::atomic<int> output_error{0};
 void say(const std::string& line) {
   std::lock_guard guard(output());
-  std::cout << line << std::flush;
+  errno = 0;
+  if (!(std::cout << line << std::flush) && output_error == 0) output_error = errno != 0 ? errno : -1;
 }
 void complain(const std::string& line) {
   std::lock_guard guard(output());
@@ -85,29 +90,47 @@ holdfast::Options options_of(const Arguments& a) {
   return options;
 }
 
+tl::unexpected<Error> no_token() {
+  return holdfast::failure(
+      Code::unauthenticated,
+      "no token: give --token or set HOLDFAST_TOKEN; on a development server `holdfast token USER` makes one");
+}
+
+Error at_server(const Arguments& a, Error error) {
+  if (error.code == Code::too_many)
+    error.detail = error.text() + " `holdfast sessions` lists your sessions, with --end ID it ends one.";
+  if (error.code == Code::unavailable) error.detail = a.server + ": " + error.text();
+  return error;
+}
+
 Result<Client> connect(const Arguments& a, holdfast::Options options) {
-  if (options.token.empty()) {
-    return holdfast::failure(
-        Code::unauthenticated,
-        "no token: give --token or set HOLDFAST_TOKEN; on a development server `holdfast token USER` makes one");
-  }
+  if (options.token.empty()) return no_token();
   auto client = Client::open(std::move(options));
   if (!client) return client;
   auto ready = client->wait_ready(connect_max);
-  if (!ready) {
-    Error error = ready.error();
-    if (error.code == Code::unavailable) error.detail = a.server + ": " + error.text();
-    return tl::unexpected(std::move(error));
-  }
+  if (!ready) return tl::unexpected(at_server(a, ready.error()));
   return client;
 }
 
-// One operation, its answer parsed.
-Result<json::value> ask(const Arguments& a, const std::string& op, const json::object& fields,
-                        Client::Repeat repeat = Client::Repeat::query) {
-  auto client = connect(a, options_of(a));
-  if (!client) return tl::unexpected(client.error());
-  auto answer = client->call(op, json::serialize(fields), repeat);
+// A question or an answer goes by HTTP and takes no session: who has all his sessions open can still look, answer
+// and end one of them.
+Result<std::string> send(const Arguments& a, const std::string& method, const std::string& path,
+                         const json::object& fields = {}) {
+  if (a.token.empty()) return no_token();
+  auto answer = client::call_over_http({.url = a.server,
+                                        .token = a.token,
+                                        .language = a.language,
+                                        .method = method,
+                                        .path = path,
+                                        .body = method == "POST" ? json::serialize(fields) : std::string()});
+  if (!answer) return tl::unexpected(at_server(a, answer.error()));
+  return answer;
+}
+
+// The same, its answer parsed.
+Result<json::value> ask(const Arguments& a, const std::string& method, const std::string& path,
+                        const json::object& fields = {}) {
+  auto answer = send(a, method, path, fields);
   if (!answer) return tl::unexpected(answer.error());
   boost::system::error_code failed;
   auto value = json::parse(*answer, failed);
@@ -115,19 +138,125 @@ Result<json::value> ask(const Arguments& a, const std::string& op, const json::o
   return value;
 }
 
-// `text` is a lock's id or a target: the lock's id, found by its holder's conflict.
-Result<std::string> lock_of(Client& client, const std::string& text) {
-  const bool is_id = text.size() == 26 && text.find_first_of(":/") == std::string::npos &&
-                     std::none_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-  if (is_id) return text;
-  auto checked = client.check({text});
+Result<holdfast::Nothing> tell(const Arguments& a, const std::string& method, const std::string& path,
+                               const json::object& fields = {}) {
+  auto answer = send(a, method, path, fields);
+  if (!answer) return tl::unexpected(answer.error());
+  return holdfast::Nothing{};
+}
+
+std::string query_of(const json::object& fields) {
+  std::string query;
+  for (const auto& [name, value] : fields) {
+    query += query.empty() ? "?" : "&";
+    query += std::string(name) + "=" + client::url_escaped(text_in(fields, name));
+  }
+  return query;
+}
+
+json::array texts(const std::vector<std::string>& list) {
+  json::array out;
+  for (const std::string& text : list) out.emplace_back(text);
+  return out;
+}
+
+// The id in a path; nothing but an id makes sense there.
+Result<std::string> id_of(const std::string& text, const char* what) {
+  const auto id = LockId::parse(text);
+  if (id && !id->is_nil()) return client::url_escaped(text);
+  return holdfast::failure(Code::invalid, "'" + text + "' is no id of a " + what + ": it has 26 letters and digits",
+                           what);
+}
+
+Result<std::vector<holdfast::CheckedTarget>> check_targets(const Arguments& a, const std::vector<std::string>& targets,
+                                                           bool shared = false) {
+  auto body =
+      send(a, "POST", "/v1/locks/check", {{"targets", texts(targets)}, {"mode", shared ? "shared" : "exclusive"}});
+  if (!body) return tl::unexpected(body.error());
+  auto outcome = parse_outcome(Op::lock_check, *body);
+  const Checked* checked = outcome ? std::get_if<Checked>(&*outcome) : nullptr;
+  if (checked == nullptr) return holdfast::failure(Code::unavailable, "the server's answer was not understood");
+  std::vector<holdfast::CheckedTarget> items;
+  for (const CheckItem& item : checked->items) items.push_back(client::to_public(item));
+  return items;
+}
+
+json::array items_of(const std::vector<holdfast::CheckedTarget>& checked) {
+  json::array items;
+  for (const holdfast::CheckedTarget& item : checked) {
+    json::array holders;
+    for (const holdfast::Conflict& one : item.conflicts) {
+      holders.push_back(
+          json::object{{"lock", one.lock}, {"user", one.user}, {"user_name", one.user_name}, {"waiting", one.waiting}});
+    }
+    items.push_back(json::object{
+        {"target", item.target}, {"free", item.free}, {"mine", item.mine}, {"conflicts", std::move(holders)}});
+  }
+  return items;
+}
+
+bool is_lock_id(const std::string& text) {
+  return text.size() == 26 && text.find_first_of(":/") == std::string::npos &&
+         std::none_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+std::string held_line(const holdfast::Conflict& one) {
+  const std::string name = plain(one.user_name.empty() ? one.user : one.user_name);
+  return (name.empty() ? "somebody" : name) + " holds " + plain(one.target) + " (lock " + plain(one.lock) + ")";
+}
+
+// Who holds something that is in the way of `text`, each lock once.
+Result<std::vector<holdfast::Conflict>> holders_near(const Arguments& a, const std::string& text) {
+  auto checked = check_targets(a, {text});
   if (!checked) return tl::unexpected(checked.error());
+  std::vector<holdfast::Conflict> near;
   for (const holdfast::CheckedTarget& item : *checked) {
     for (const holdfast::Conflict& one : item.conflicts) {
-      if (!one.waiting) return one.lock;
+      if (!one.waiting) near.push_back(one);
     }
   }
-  return holdfast::failure(Code::not_found, "nobody holds " + text);
+  return near;
+}
+
+enum class Whose : std::uint8_t { anybodys, ones_own };
+
+// `text` is a lock's id, or a target: then the one lock on exactly that target. A lock above or below it is another
+// one, and to end it by mistake is worse than to end none.
+Result<std::string> lock_on(const Arguments& a, const std::string& text, Whose whose) {
+  if (is_lock_id(text)) return text;
+  auto near = holders_near(a, text);
+  if (!near) return tl::unexpected(near.error());
+  std::vector<holdfast::Conflict> found;
+  for (const holdfast::Conflict& one : *near) {
+    const bool other = std::none_of(found.begin(), found.end(), [&](const auto& f) { return f.lock == one.lock; });
+    if (one.target == text && other && (whose == Whose::anybodys || one.same_user)) found.push_back(one);
+  }
+  if (found.size() == 1) return found[0].lock;
+  std::string list;
+  for (const holdfast::Conflict& one : found.empty() ? *near : found)
+    list += (list.empty() ? "" : "; ") + held_line(one);
+  if (!found.empty())
+    return holdfast::failure(Code::invalid, "several locks are on " + text + ", name one by its id: " + list, "target");
+  return holdfast::failure(Code::not_found, (whose == Whose::anybodys ? "nobody holds " : "you do not hold ") + text +
+                                                " itself" + (list.empty() ? "" : "; " + list));
+}
+
+bool lies_in(std::string_view target, std::string_view above) {
+  if (!target.starts_with(above)) return false;
+  return target.size() == above.size() || target[above.size()] == ':' || target[above.size()] == '/';
+}
+
+// The lock to ask for, to get `text`: one that covers it. An empty text: nobody holds it.
+Result<std::string> lock_over(const Arguments& a, const std::string& text) {
+  auto near = holders_near(a, text);
+  if (!near) return tl::unexpected(near.error());
+  std::string list;
+  for (const holdfast::Conflict& one : *near) {
+    if (lies_in(text, one.target)) return one.lock;
+    list += "; " + held_line(one);
+  }
+  if (list.empty()) return std::string();
+  return holdfast::failure(Code::locked, "only parts of " + text + " are held, ask for these" + list);
 }
 
 Result<Millis> duration_of(const std::string& text, Millis otherwise, const char* option) {
@@ -210,6 +339,7 @@ int hold(const Arguments& a, Holding& holding, holdfast::LockHandle handle) {
     }
   }
   std::optional<holdfast::Lost> lost;
+  std::optional<int> ended;
   std::optional<std::chrono::steady_clock::time_point> kill_at;
   for (;;) {
     const auto woken = holding.attention.wait(kill_at ? 200 : -1);
@@ -225,9 +355,12 @@ int hold(const Arguments& a, Holding& holding, holdfast::LockHandle handle) {
     }
     if (kill_at && std::chrono::steady_clock::now() >= *kill_at) child.send(SIGKILL);
     if (!a.command.empty()) {
-      if (const auto code = child.ended()) return lost ? exit_refused : *code;
-      if (woken.signal != 0 && woken.signal != SIGCHLD && !woken.from_terminal) child.send(woken.signal);
-    } else if (woken.signal != 0 && woken.signal != SIGCHLD) {
+      if (!ended) ended = child.ended();
+      // What it started may not go on without the lock either.
+      if (ended && !(lost && child.leaves_others())) return lost ? exit_refused : *ended;
+      if (woken.signal != 0 && woken.signal != SIGCHLD && (child.is_apart() || !woken.from_terminal))
+        child.send(woken.signal);
+    } else if (woken.output_gone || output_error != 0 || (woken.signal != 0 && woken.signal != SIGCHLD)) {
       break;
     }
   }
@@ -272,6 +405,7 @@ int take_and_hold(const Arguments& a, const std::function<Result<holdfast::Nothi
     }
     const auto woken = holding.attention.wait();
     if (woken.signal != 0 && woken.signal != SIGCHLD) return 128 + woken.signal;
+    if (woken.output_gone && a.command.empty()) return exit_done;
   }
   if (!*holding.answer) return report(a, holding.answer->error());
   return hold(a, holding, std::move(**holding.answer));
@@ -327,6 +461,15 @@ std::optional<Millis> parse_duration(const std::string& text) {
   return Millis(static_cast<Millis::rep>(number * factor));
 }
 
+int finish_output(int code) {
+  say("");
+  if (output_error == 0) return code;
+  const int why = output_error;
+  if (why != EPIPE)
+    complain("holdfast: cannot write the output" + (why > 0 ? std::string(": ") + ::strerror(why) : "") + "\n");
+  return code == exit_done ? exit_refused : code;
+}
+
 int report(const Arguments& a, const Error& error) {
   if (a.json) {
     say_json({{"error", to_json(error)}});
@@ -349,6 +492,9 @@ int lock(const Arguments& a) {
   const auto ttl = duration_of(a.ttl, Millis(0), "ttl");
   if (!wait) return report(a, wait.error());
   if (!ttl) return report(a, ttl.error());
+  if (!a.ttl.empty() && ttl->count() == 0)
+    return report(
+        a, holdfast::failure(Code::invalid, "ttl: 0 would end the lock at once; leave it out for none", "ttl").value());
   return take_and_hold(a, [&](Client& client, Holding& holding) -> Result<holdfast::Nothing> {
     holdfast::Acquire what;
     what.targets = a.targets;
@@ -368,8 +514,10 @@ int request(const Arguments& a) {
   const auto wait = duration_of(a.wait, Millis(600'000), "wait");
   if (!wait) return report(a, wait.error());
   return take_and_hold(a, [&](Client& client, Holding& holding) -> Result<holdfast::Nothing> {
-    auto id = lock_of(client, a.target);
-    if (!id && id.error().code == Code::not_found) {  // it is free: take it
+    const bool by_id = is_lock_id(a.target);
+    auto id = by_id ? Result<std::string>(a.target) : lock_over(a, a.target);
+    if (!id) return tl::unexpected(id.error());
+    if (id->empty()) {  // it is free: take it
       holdfast::Acquire what;
       what.targets = {a.target};
       what.wait = *wait;
@@ -378,10 +526,9 @@ int request(const Arguments& a) {
       client.acquire(std::move(what), answer_to(holding));
       return holdfast::Nothing{};
     }
-    if (!id) return tl::unexpected(id.error());
     holdfast::Ask what;
     what.lock = *id;
-    if (*id != a.target) what.targets = {a.target};
+    if (!by_id) what.targets = {a.target};
     what.message = a.message;
     what.wait = *wait;
     what.on_waiting = waiting_line(a);
@@ -402,10 +549,10 @@ int request(const Arguments& a) {
 
 // A lock belongs to a window; it is moved into this command's and released there.
 int unlock(const Arguments& a) {
+  auto id = lock_on(a, a.target, Whose::ones_own);
+  if (!id) return report(a, id.error());
   auto client = connect(a, options_of(a));
   if (!client) return report(a, client.error());
-  auto id = lock_of(*client, a.target);
-  if (!id) return report(a, id.error());
   auto handle = client->take_over(*id);
   if (!handle) return report(a, handle.error());
   return done(a, handle->release(), "Released.");
@@ -420,7 +567,7 @@ int locks(const Arguments& a) {
   const auto older = duration_of(a.older, Millis(0), "older");
   if (!older) return report(a, older.error());
   if (older->count() > 0) fields["older_ms"] = older->count();
-  auto answer = ask(a, "lock.list", fields);
+  auto answer = ask(a, "GET", "/v1/locks" + query_of(fields));
   if (!answer) return report(a, answer.error());
   if (a.json) return say(json::serialize(*answer) + "\n"), exit_done;
   std::vector<std::vector<std::string>> rows;
@@ -466,89 +613,103 @@ int watch(const Arguments& a) {
   };
   auto client = connect(a, std::move(options));
   if (!client) return report(a, client.error());
-  auto checked = client->check(a.targets);
+  auto checked = check_targets(a, a.targets);
   if (!checked) return report(a, checked.error());
   auto watching = client->watch(a.targets);
   if (!watching) return report(a, watching.error());
+  if (a.json) say_event("watch", {{"targets", items_of(*checked)}});
   for (const holdfast::CheckedTarget& item : *checked) {
     if (a.json) continue;
     if (item.conflicts.empty()) say(plain(item.target) + ": free\n");
     for (const holdfast::Conflict& one : item.conflicts) say(conflict(one));
   }
-  while (!closed && (a.count == 0 || seen < a.count)) {
+  while (!closed && output_error == 0 && (a.count == 0 || seen < a.count)) {
     const auto woken = attention.wait();
-    if (woken.signal != 0 && woken.signal != SIGCHLD) return exit_done;
+    if (woken.output_gone || (woken.signal != 0 && woken.signal != SIGCHLD)) return exit_done;
   }
   return closed ? exit_unavailable : exit_done;
 }
 
 int agree(const Arguments& a) {
-  auto client = connect(a, options_of(a));
-  if (!client) return report(a, client.error());
-  auto answer = client->agree(a.target);
+  const auto id = id_of(a.target, "request");
+  if (!id) return report(a, id.error());
+  auto answer = ask(a, "POST", "/v1/requests/" + *id + "/agree");
   if (!answer) return report(a, answer.error());
-  if (a.json) return say_json({{"granted", *answer}}), exit_done;
-  say(*answer ? "Agreed: they have it now.\n" : "Agreed: they are first in the queue; others still hold part of it.\n");
+  const auto* object = answer->if_object();
+  const auto* value = object == nullptr ? nullptr : object->if_contains("granted");
+  const bool granted = value != nullptr && value->is_bool() && value->get_bool();
+  if (a.json) return say_json({{"granted", granted}}), exit_done;
+  say(granted ? "Agreed: they have it now.\n" : "Agreed: they are first in the queue; others still hold part of it.\n");
   return exit_done;
 }
 
 int refuse(const Arguments& a) {
-  auto client = connect(a, options_of(a));
-  if (!client) return report(a, client.error());
-  return done(a, client->refuse(a.target, a.reason), "Refused; they may wait on.");
+  const auto id = id_of(a.target, "request");
+  if (!id) return report(a, id.error());
+  return done(a, tell(a, "POST", "/v1/requests/" + *id + "/refuse", {{"reason", a.reason}}),
+              "Refused; they may wait on.");
 }
 
 int defer(const Arguments& a) {
   const auto by = duration_of(a.by, Millis(120'000), "by");
   if (!by) return report(a, by.error());
-  auto client = connect(a, options_of(a));
-  if (!client) return report(a, client.error());
-  return done(a, client->defer(a.target, *by),
+  const auto id = id_of(a.target, "request");
+  if (!id) return report(a, id.error());
+  return done(a, tell(a, "POST", "/v1/requests/" + *id + "/defer", {{"ms", by->count()}}),
               "Deferred: they were told that you will answer in " + duration(*by) + ".");
 }
 
 int force(const Arguments& a) {
-  auto client = connect(a, options_of(a));
-  if (!client) return report(a, client.error());
-  auto id = lock_of(*client, a.target);
+  auto id = lock_on(a, a.target, Whose::anybodys);
   if (!id) return report(a, id.error());
-  return done(a, client->force(*id, a.reason), "Ended. The holder was told who and why.");
+  auto lock = ask(a, "GET", "/v1/locks/" + client::url_escaped(*id));
+  // Who may end a lock need not be one who may see it.
+  if (!lock && lock.error().code != Code::forbidden && lock.error().code != Code::not_found)
+    return report(a, lock.error());
+  const json::object grant = lock && lock->is_object() ? lock->get_object() : json::object();
+  auto forced = tell(a, "POST", "/v1/locks/" + client::url_escaped(*id) + "/force", {{"reason", a.reason}});
+  if (!forced) return report(a, forced.error());
+  json::object ended{{"ok", true}, {"lock", *id}};
+  for (const char* name : {"user", "user_name", "targets"}) {
+    if (const json::value* value = grant.if_contains(name)) ended[name] = *value;
+  }
+  std::string name = plain_in(grant, "user_name");
+  if (name.empty()) name = plain_in(grant, "user");
+  if (a.json)
+    say_json(std::move(ended));
+  else
+    say("Ended: " + joined(grant, "targets") + (name.empty() ? "" : ", held by " + name) + " (lock " + plain(*id) +
+        "). The holder was told who and why.\n");
+  return exit_done;
 }
 
 int check(const Arguments& a) {
-  json::array targets;
-  for (const std::string& target : a.targets) targets.emplace_back(target);
-  auto client = connect(a, options_of(a));
-  if (!client) return report(a, client.error());
-  auto checked = client->check(a.targets, a.shared ? holdfast::Mode::shared : holdfast::Mode::exclusive);
+  auto checked = check_targets(a, a.targets, a.shared);
   if (!checked) return report(a, checked.error());
   bool free = true;
-  json::array items;
   for (const holdfast::CheckedTarget& item : *checked) {
     free = free && item.free;
-    if (a.json) {
-      json::array holders;
-      for (const holdfast::Conflict& one : item.conflicts) {
-        holders.push_back(json::object{
-            {"lock", one.lock}, {"user", one.user}, {"user_name", one.user_name}, {"waiting", one.waiting}});
-      }
-      items.push_back(json::object{
-          {"target", item.target}, {"free", item.free}, {"mine", item.mine}, {"conflicts", std::move(holders)}});
-    } else if (item.conflicts.empty()) {
+    if (a.json) continue;
+    if (item.conflicts.empty()) {
       say(plain(item.target) + ": " + (item.mine ? "yours" : "free") + "\n");
     } else {
       for (const holdfast::Conflict& one : item.conflicts) say(conflict(one));
     }
   }
-  if (a.json) say_json({{"targets", std::move(items)}});
+  if (a.json) say_json({{"targets", items_of(*checked)}});
   return free ? exit_done : exit_refused;
 }
 
 int verify(const Arguments& a) {
-  auto client = connect(a, options_of(a));
-  if (!client) return report(a, client.error());
-  auto verified = client->verify(a.target, a.fencing_token, a.targets);
-  if (!verified) return report(a, verified.error());
+  const auto id = id_of(a.target, "lock");
+  if (!id) return report(a, id.error());
+  auto body = send(a, "POST", "/v1/locks/verify",
+                   {{"lock", a.target}, {"token", a.fencing_token}, {"targets", texts(a.targets)}});
+  if (!body) return report(a, body.error());
+  const auto outcome = parse_outcome(Op::lock_verify, *body);
+  const Verified* verified = outcome ? std::get_if<Verified>(&*outcome) : nullptr;
+  if (verified == nullptr)
+    return report(a, holdfast::failure(Code::unavailable, "the server's answer was not understood").value());
   if (a.json)
     say_json({{"valid", verified->valid}, {"valid_for_ms", verified->valid_for.count()}, {"why", verified->why}});
   else if (verified->valid)
@@ -576,7 +737,7 @@ int token(const Arguments& a) {
 }
 
 int catalog(const Arguments& a) {
-  auto answer = ask(a, "catalog.get", {});
+  auto answer = ask(a, "GET", "/v1/catalog");
   if (!answer) return report(a, answer.error());
   if (a.json && a.target.empty()) return say(json::serialize(*answer) + "\n"), exit_done;
   std::vector<std::vector<std::string>> rows;
@@ -601,7 +762,12 @@ int catalog(const Arguments& a) {
 }
 
 int sessions(const Arguments& a) {
-  auto answer = ask(a, "session.list", {{"limit", a.limit}});
+  if (!a.session.empty()) {
+    const auto id = id_of(a.session, "session");
+    if (!id) return report(a, id.error());
+    return done(a, tell(a, "DELETE", "/v1/sessions/" + *id), "Ended, and its locks with it.");
+  }
+  auto answer = ask(a, "GET", "/v1/sessions" + query_of({{"limit", a.limit}}));
   if (!answer) return report(a, answer.error());
   if (a.json) return say(json::serialize(*answer) + "\n"), exit_done;
   std::vector<std::vector<std::string>> rows;
@@ -620,7 +786,7 @@ int sessions(const Arguments& a) {
 }
 
 int requests(const Arguments& a) {
-  auto answer = ask(a, "request.list", {});
+  auto answer = ask(a, "GET", "/v1/requests");
   if (!answer) return report(a, answer.error());
   if (a.json) return say(json::serialize(*answer) + "\n"), exit_done;
   std::vector<std::vector<std::string>> rows;
@@ -634,7 +800,7 @@ int requests(const Arguments& a) {
 }
 
 int stats(const Arguments& a) {
-  auto answer = ask(a, "stats.get", {});
+  auto answer = ask(a, "GET", "/v1/stats");
   if (!answer) return report(a, answer.error());
   if (a.json) return say(json::serialize(*answer) + "\n"), exit_done;
   std::vector<std::vector<std::string>> rows;

@@ -3,7 +3,8 @@
 // The commands of the command line `holdfast`: each takes what main() has read and gives the exit code.
 //
 // People get tables and sentences on standard output, what went wrong on standard error; --json gives one JSON
-// object a line instead. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the server is not available.
+// object a line instead. Exit codes: 0 done, 1 refused (or what was to be
+// printed could not be written), 2 wrong usage, 3 the server is not available.
 
 #include <chrono>
 #include <cstdint>
@@ -38,7 +39,7 @@ struct Arguments {
   std::uint64_t fencing_token = 0;
   std::uint32_t limit = 100;
   std::uint32_t count = 0;  // watch: end after so many events; 0: never
-  bool all = false;
+  std::string session;      // sessions: the one to end
 };
 
 int lock(const Arguments& a);
@@ -61,6 +62,8 @@ int demo(const Arguments& a);
 
 // "30s", "2m", "500ms", "1h", or a number of seconds; nothing if it is none of them.
 std::optional<holdfast::Millis> parse_duration(const std::string& text);
+// The exit code of a command that gave `code`: another one if what it printed could not be written.
+int finish_output(int code);
 // Says what went wrong and gives the exit code for it.
 int report(const Arguments& a, const holdfast::Error& error);
 

@@ -26,7 +26,6 @@ using holdfast::Millis;
 using holdfast::Result;
 namespace fs = std::filesystem;
 
-constexpr const char* bill = "SaleOrder:1001";
 constexpr Millis server_start_max{15'000};
 constexpr Millis step_max{30'000};
 
@@ -136,14 +135,15 @@ class Story {
                        }});
     if (!wang) return failed(wang.error());
 
-    step("Li opens the order " + std::string(bill) + " to edit it.");
-    auto lis = li->acquire(
-        {.targets = {bill}, .label = "SO-1001", .on_lost = [&](const holdfast::Lost& lost) { gone.tell(lost); }});
+    step("Li opens the order " + bill_ + " to edit it.");
+    auto lis = li->acquire({.targets = {bill_}, .label = "SO-" + number_, .on_lost = [&](const holdfast::Lost& lost) {
+                              gone.tell(lost);
+                            }});
     if (!lis) return failed(lis.error());
     step("  It is Li's now, under the fencing token " + std::to_string(lis->token()) + ".");
 
     step("Wang wants to edit it, too.");
-    auto refused = wang->acquire({.targets = {bill}});
+    auto refused = wang->acquire({.targets = {bill_}});
     if (refused || refused.error().code != holdfast::Code::locked) {
       return refused ? failed("Wang got a lock that Li holds") : failed(refused.error());
     }
@@ -175,12 +175,12 @@ class Story {
       own_->stop(SIGKILL);
       if (!own_->start()) return failed("the server did not start again");
       if (!back.wait()) return failed("Wang's client did not come back");
-      auto verified = wang->verify(wang_has.id(), wang_has.token(), {bill});
+      auto verified = wang->verify(wang_has.id(), wang_has.token(), {bill_});
       if (!verified) return failed(verified.error());
       if (!verified->valid || !wang_has.held()) return failed("the lock did not survive");
       step("  Wang's client came back by itself, and the lock is still there, valid for " +
            duration(verified->valid_for) + " at least.");
-      auto again = li->acquire({.targets = {bill}});
+      auto again = li->acquire({.targets = {bill_}});
       if (again) return failed("Li got a lock that Wang holds");
       step("  Li tries again: " + plain(again.error().text()));
     }
@@ -220,6 +220,10 @@ class Story {
   const Arguments& a_;
   std::string url_;
   OwnServer* own_;
+  // A new order each time: the last one may be locked by somebody who tried the demo's commands himself.
+  const std::string number_ =
+      std::to_string(std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch()).count());
+  const std::string bill_ = "SaleOrder:" + number_;
 };
 
 }  // namespace

@@ -28,12 +28,16 @@ std::string completion(const CLI::App& app, const std::string& shell) {
   std::string commands;
   std::string cases;
   for (const CLI::App* command : app.get_subcommands(nullptr)) {
-    commands += (commands.empty() ? "" : " ") + command->get_name();
+    std::string names = command->get_name();
+    for (const std::string& alias : command->get_aliases()) names += " " + alias;
+    commands += (commands.empty() ? "" : " ") + names;
+    std::string pattern = names;
+    for (std::size_t at = 0; (at = pattern.find(' ', at)) != std::string::npos; at += 3) pattern.replace(at, 1, " | ");
     std::string options;
     for (const CLI::Option* option : command->get_options()) {
       for (const std::string& name : option->get_lnames()) options += " --" + name;
     }
-    cases += "    " + command->get_name() + ") words=\"" + options + " --server --token --json\" ;;\n";
+    cases += "    " + pattern + ") words=\"" + options + " --server --token --json\" ;;\n";
   }
   std::string script = "# holdfast: completion for " + shell +
                        ". Put it where your shell looks, or: source <(holdfast completion " + shell + ")\n";
@@ -92,7 +96,8 @@ int main(int argc, char** argv) {
       "After -- comes a command to run under the lock, e.g. holdfast lock SaleOrder:1001 --wait 30s -- ./book.sh\n"
       "It gets HOLDFAST_LOCK, HOLDFAST_TOKEN_NUMBER (the fencing token) and HOLDFAST_TARGETS; its exit code is passed "
       "on.\n"
-      "If the lock is lost, the command is sent SIGTERM and the exit code is 1.");
+      "If the lock is lost, the command and what it started are sent SIGTERM, ten seconds later SIGKILL, and the exit "
+      "code is 1.");
 
   auto* request = add("request", "Ask the holder for a target, wait for it and hold it", hf::cli::request);
   request->add_option("target", a.target, "A target, or a lock's id")->required();
@@ -144,9 +149,9 @@ int main(int argc, char** argv) {
   token->add_option("--ns", a.ns, "The namespace (default)");
   add("catalog", "The bill types that can be locked", hf::cli::catalog)
       ->add_option("type", a.target, "One type in full");
-  add("sessions", "Your sessions; everybody's with the right admin", hf::cli::sessions)
-      ->add_option("--limit", a.limit, "At most so many")
-      ->check(CLI::Range(1, 500));
+  auto* sessions = add("sessions", "Your sessions; everybody's with the right admin", hf::cli::sessions);
+  sessions->add_option("--limit", a.limit, "At most so many")->check(CLI::Range(1, 500));
+  sessions->add_option("--end", a.session, "End this one; its locks are free at once");
   add("requests", "Requests that you made or are asked", hf::cli::requests)->alias("waits");
   add("stats", "Counters of the server", hf::cli::stats);
   add("demo", "Two people, one bill: the whole story in one terminal, with a crash of the server at the end",
@@ -169,7 +174,12 @@ int main(int argc, char** argv) {
   try {
     app.parse(ours, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? hf::cli::exit_done : hf::cli::exit_usage;
+    if (const auto unknown = app.remaining(true); app.get_subcommands().empty() && !unknown.empty()) {
+      std::cerr << "holdfast: there is no " << (unknown[0].starts_with('-') ? "option " : "command ") << unknown[0]
+                << ". Run with --help for more information.\n";
+      return hf::cli::exit_usage;
+    }
+    return hf::cli::finish_output(app.exit(error) == 0 ? hf::cli::exit_done : hf::cli::exit_usage);
   }
-  return code;
+  return hf::cli::finish_output(code);
 }

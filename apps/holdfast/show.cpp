@@ -41,6 +41,17 @@ std::size_t columns(std::string_view text) {
   return width;
 }
 
+// The size of the character that `text` begins with if it turns the direction of writing or ends a line (U+061C,
+// U+200E and F, U+2028 to E, U+2066 to 9); else 0.
+std::size_t turning_bytes(std::string_view text) {
+  if (text.starts_with("\xD8\x9C")) return 2;
+  if (text.size() < 3 || text[0] != '\xE2') return 0;
+  const auto last = static_cast<unsigned char>(text[2]);
+  const bool in_80 = text[1] == '\x80' && (last == 0x8E || last == 0x8F || (last >= 0xA8 && last <= 0xAE));
+  const bool in_81 = text[1] == '\x81' && last >= 0xA6 && last <= 0xA9;
+  return in_80 || in_81 ? 3 : 0;
+}
+
 std::string time_text(holdfast::WallTime time) {
   std::string out;
   append_time(out, Wall(std::chrono::duration_cast<Micros>(time.time_since_epoch())));
@@ -59,6 +70,10 @@ std::string plain(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
+    if (const std::size_t size = turning_bytes(text.substr(i)); size > 0) {
+      i += size - 1;
+      continue;
+    }
     // C1 control characters are C2 80 … C2 9F in UTF-8.
     if (byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
       ++i;

@@ -13,7 +13,7 @@
 
 namespace hf::cli {
 
-// Without control characters.
+// Without control characters and those that turn the direction of writing.
 std::string plain(std::string_view text);
 // "a moment", "12 s", "4 min", "3 h", "2 days".
 std::string duration(holdfast::Millis time);

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "client/core.h"
+#include "client/http.h"
 #include "client/transport.h"
 #include "client/values.h"
 
@@ -709,22 +710,19 @@ void Client::call(const std::string& op, const std::string& fields_json, Repeat 
 // ---------------------------------------------------------------------------------------------- dev_token
 
 Result<std::string> dev_token(const std::string& url, const DevToken& who, Millis deadline) {
-  auto where = hf::client::parse_url(url);
-  if (!where) return tl::unexpected(where.error());
   boost::json::object fields{{"user", who.user}, {"name", who.name.empty() ? who.user : who.name}};
   boost::json::array roles;
   for (const std::string& role : who.roles) roles.emplace_back(role);
   fields["roles"] = std::move(roles);
   if (!who.ns.empty()) fields["ns"] = who.ns;
-  auto answer = hf::client::http_post(*where, "/v1/dev/token", boost::json::serialize(fields), deadline);
+  auto answer = hf::client::call_over_http({.url = url,
+                                            .method = "POST",
+                                            .path = "/v1/dev/token",
+                                            .body = boost::json::serialize(fields),
+                                            .deadline = deadline});
   if (!answer) return tl::unexpected(answer.error());
-  if (answer->status / 100 != 2) {
-    auto refusal = hf::parse_problem(answer->body);
-    if (refusal) return tl::unexpected(to_public(refusal->refusal, answer->body));
-    return failure(Code::unavailable, "the server answered HTTP status " + std::to_string(answer->status));
-  }
   boost::system::error_code failed;
-  const auto value = boost::json::parse(answer->body, failed);
+  const auto value = boost::json::parse(*answer, failed);
   const auto* object = failed ? nullptr : value.if_object();
   const auto* token = object == nullptr ? nullptr : object->if_contains("token");
   if (token == nullptr || !token->is_string()) return failure(Code::unavailable, "the server's answer holds no token");

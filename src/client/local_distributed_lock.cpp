@@ -3,7 +3,7 @@
 #include <set>
 #include <unordered_map>
 
-#include "base/id.h"
+#include "client/lock_values.h"
 #include "holdfast/distributed_lock.h"
 
 namespace holdfast {
@@ -11,8 +11,9 @@ namespace {
 
 using Steady = std::chrono::steady_clock::time_point;
 
-constexpr std::size_t text_bytes_max = 512;
-constexpr Millis ttl_max{std::chrono::hours(24 * 366)};
+using hf::client::made_value;
+using hf::client::wrong_text;
+using hf::client::wrong_ttl;
 
 class LocalDistributedLock final : public DistributedLock {
  public:
@@ -26,24 +27,24 @@ class LocalDistributedLock final : public DistributedLock {
 
   Result<std::optional<KeyGrant>> try_acquire(const std::string& key, Millis ttl,
                                               std::optional<std::string> value) override {
-    if (auto wrong = check(key, "key")) return tl::unexpected(*wrong);
-    if (auto wrong = check(ttl)) return tl::unexpected(*wrong);
+    if (auto wrong = wrong_text(key, "key")) return tl::unexpected(*wrong);
+    if (auto wrong = wrong_ttl(ttl)) return tl::unexpected(*wrong);
     if (value) {
-      if (auto wrong = check(*value, "value")) return tl::unexpected(*wrong);
+      if (auto wrong = wrong_text(*value, "value")) return tl::unexpected(*wrong);
     }
     std::lock_guard guard(mutex_);
     const Steady now = options_.steady_now();
     sweep(now);
     if (keys_.contains(key)) return std::nullopt;
     if (keys_.size() >= options_.keys_max) return failure(Code::too_many, "too many keys are held");
-    if (!value) value = made_value();
+    if (!value) value = made_value(device_);
     auto [it, fresh] = keys_.emplace(key, Entry{*value, now + ttl});
     ends_.emplace(it->second.end, &it->first);
     return KeyGrant{*std::move(value), ++last_token_, ttl};
   }
 
   Result<bool> release(const std::string& key, const std::string& value) override {
-    if (auto wrong = check(key, "key")) return tl::unexpected(*wrong);
+    if (auto wrong = wrong_text(key, "key")) return tl::unexpected(*wrong);
     std::lock_guard guard(mutex_);
     auto it = held(key);
     if (it == keys_.end() || it->second.value != value) return false;
@@ -53,8 +54,8 @@ class LocalDistributedLock final : public DistributedLock {
   }
 
   Result<bool> extend(const std::string& key, Millis ttl, const std::string& value) override {
-    if (auto wrong = check(key, "key")) return tl::unexpected(*wrong);
-    if (auto wrong = check(ttl)) return tl::unexpected(*wrong);
+    if (auto wrong = wrong_text(key, "key")) return tl::unexpected(*wrong);
+    if (auto wrong = wrong_ttl(ttl)) return tl::unexpected(*wrong);
     std::lock_guard guard(mutex_);
     auto it = held(key);
     if (it == keys_.end() || it->second.value != value) return false;
@@ -65,20 +66,20 @@ class LocalDistributedLock final : public DistributedLock {
   }
 
   Result<bool> exists(const std::string& key) override {
-    if (auto wrong = check(key, "key")) return tl::unexpected(*wrong);
+    if (auto wrong = wrong_text(key, "key")) return tl::unexpected(*wrong);
     std::lock_guard guard(mutex_);
     return held(key) != keys_.end();
   }
 
   Result<bool> is_held_by(const std::string& key, const std::string& value) override {
-    if (auto wrong = check(key, "key")) return tl::unexpected(*wrong);
+    if (auto wrong = wrong_text(key, "key")) return tl::unexpected(*wrong);
     std::lock_guard guard(mutex_);
     auto it = held(key);
     return it != keys_.end() && it->second.value == value;
   }
 
   Result<std::optional<Millis>> remaining(const std::string& key) override {
-    if (auto wrong = check(key, "key")) return tl::unexpected(*wrong);
+    if (auto wrong = wrong_text(key, "key")) return tl::unexpected(*wrong);
     std::lock_guard guard(mutex_);
     const Steady now = options_.steady_now();
     sweep(now);
@@ -94,15 +95,6 @@ class LocalDistributedLock final : public DistributedLock {
   };
   using Keys = std::unordered_map<std::string, Entry>;
 
-  static std::optional<Error> check(const std::string& text, const char* field) {
-    if (!text.empty() && text.size() <= text_bytes_max) return std::nullopt;
-    return failure(Code::invalid, std::string(field) + " is 1 to 512 bytes", field).value();
-  }
-  static std::optional<Error> check(Millis ttl) {
-    if (ttl >= Millis(1) && ttl <= ttl_max) return std::nullopt;
-    return failure(Code::invalid, "ttl is 1 ms to 1 year", "ttl").value();
-  }
-
   Keys::iterator held(const std::string& key) {
     sweep(options_.steady_now());
     return keys_.find(key);
@@ -114,12 +106,6 @@ class LocalDistributedLock final : public DistributedLock {
       ends_.erase(ends_.begin());
       keys_.erase(keys_.find(*key));
     }
-  }
-  std::string made_value() {
-    const auto word = [this] { return (static_cast<std::uint64_t>(device_()) << 32) | device_(); };
-    const std::uint64_t hi = word();
-    const std::uint64_t lo = word();
-    return hf::Id128{hi, lo}.text();
   }
 
   LocalDistributedLockOptions options_;

@@ -25,7 +25,7 @@ using boost::system::error_code;
 constexpr std::size_t head_bytes_max = 16 * 1024;
 constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::size_t message_bytes_max = 64 * 1024 * 1024;  // a session.state of 10,000 locks has 5 MB
-constexpr std::size_t http_bytes_max = 1024 * 1024;
+constexpr std::size_t http_bytes_max = 64 * 1024 * 1024;     // 500 locks of 1,000 targets each
 constexpr std::string_view subprotocol = "holdfast.v1.json";
 
 std::string random_key() {
@@ -366,15 +366,16 @@ void Transport::stop(Millis at_most) {
   });
 }
 
-holdfast::Result<HttpAnswer> http_post(const Url& url, const std::string& path, const std::string& body,
-                                       Millis deadline) {
+holdfast::Result<HttpAnswer> http_ask(const Url& url, const HttpQuestion& question, Millis deadline) {
   asio::io_context io{1};
   tcp::resolver resolver(io);
   tcp::socket socket(io);
-  std::string request =
-      "POST " + url.path + path + " HTTP/1.1\r\nHost: " + host_header(url) +
-      "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
-      "\r\n\r\n" + body;
+  std::string request = question.method + " " + url.path + question.path + " HTTP/1.1\r\nHost: " + host_header(url) +
+                        "\r\nConnection: close\r\n" + question.headers;
+  if (!question.body.empty() || question.method == "POST") {
+    request += "Content-Type: application/json\r\nContent-Length: " + std::to_string(question.body.size()) + "\r\n";
+  }
+  request += "\r\n" + question.body;
   std::string answer;
   std::string failure = "the server did not answer in time";
   bool done = false;

@@ -58,11 +58,15 @@ class Transport {
 };
 
 // One HTTP request that waits for its answer: {status, body}.
+struct HttpQuestion {
+  std::string method, path;
+  std::string body;     // JSON; empty: none
+  std::string headers;  // whole lines
+};
 struct HttpAnswer {
   int status = 0;
   std::string body;
 };
-holdfast::Result<HttpAnswer> http_post(const Url& url, const std::string& path, const std::string& body,
-                                       Millis deadline);
+holdfast::Result<HttpAnswer> http_ask(const Url& url, const HttpQuestion& question, Millis deadline);
 
 }  // namespace hf::client

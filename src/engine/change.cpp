@@ -74,8 +74,17 @@ std::optional<ChangeView> take_change(std::string_view& bytes) noexcept {
   return view;
 }
 
+void append_note(std::string& out, const ChangeView& change) {
+  ChangeFrame(out, Entity::note, 0, change.header.key)->raw_text(change.whole);
+}
+
 std::optional<AuditEntry> audit_of(const ChangeView& change) {
   const Entity entity = change.header.entity;
+  if (entity == Entity::note) {
+    std::string_view inside = change.body;
+    const auto noted = take_change(inside);
+    return noted && noted->header.entity != Entity::note ? audit_of(*noted) : std::nullopt;
+  }
   if (entity != Entity::session && entity != Entity::grant && entity != Entity::wait) return std::nullopt;
   ByteReader r(change.body);
   const Stamp stamp = read_stamp(r);

@@ -38,6 +38,7 @@ class ByteWriter {
     varint(v.size());
     out_.append(v);
   }
+  void raw_text(std::string_view v) { out_.append(v); }
 
  private:
   template <class T>

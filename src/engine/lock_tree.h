@@ -74,9 +74,9 @@ class LockTree {
   // nothing is raised, and from then on both trees answer alike, byte for byte, whatever comes. O(everything).
   void image(std::string& out) const;
 
-  // After a break in which grants may have been lost unseen: every lease starts anew, and tokens go on from `by` above
-  // the last.
-  void reopen(Token by);
+  // Lives on as after a restart from the journal, tokens `by` above the last: what to do after a break in which grants
+  // may have been lost unseen. False, and nothing changed, if that cannot be done (a defect).
+  bool reopen(Wall clock, Token by);
 
   // Whether TargetChanged events are made; on at first. A node without watchers turns them off.
   void set_watching(bool any) noexcept;

@@ -36,38 +36,41 @@ std::vector<Index> live_by_birth(const Pool<Record>& pool) {
 }  // namespace
 
 void LockTree::image(std::string& out) const {
-  State& s = *state_;
-  s.journal = &out;
-  const Instant written = s.meta_written;
-  s.put_meta();
-  s.meta_written = written;  // an image is not the journal
-  for (const SessionIx i : live_by_birth(s.sessions)) s.put_session(i, Action::none, true);
-  for (const auto& [token, grant] : s.order) {
-    if (grant != no_index) s.put_grant(grant, Action::none, true);
+  state_->put_all(out);
+  state_->put_image();
+}
+
+void LockTree::State::put_all(std::string& out) {
+  journal = &out;
+  const Instant written = meta_written;
+  put_meta();
+  meta_written = written;  // an image is not the journal
+  for (const SessionIx i : live_by_birth(sessions)) put_session(i, Action::none, true);
+  for (const auto& [token, grant] : order) {
+    if (grant != no_index) put_grant(grant, Action::none, true);
   }
-  for (const WaitIx i : live_by_birth(s.waits)) s.put_wait(i, Action::none, true);
-  for (std::uint64_t number = s.ended_oldest; number < s.ended_next; ++number) s.put_ended(number);
-  for (const SessionIx i : live_by_birth(s.sessions)) {
-    if (!s.sessions[i].memory) continue;
-    for (const Remembered& entry : s.sessions[i].memory->ring) {
-      if (entry.used) s.put_memory(i, {}, entry);
+  for (const WaitIx i : live_by_birth(waits)) put_wait(i, Action::none, true);
+  for (std::uint64_t number = ended_oldest; number < ended_next; ++number) put_ended(number);
+  for (const SessionIx i : live_by_birth(sessions)) {
+    if (!sessions[i].memory) continue;
+    for (const Remembered& entry : sessions[i].memory->ring) {
+      if (entry.used) put_memory(i, {}, entry);
     }
   }
   std::vector<std::string_view> names;
-  for (const auto& [name, user] : s.users) names.push_back(name);
+  for (const auto& [name, user] : users) names.push_back(name);
   std::ranges::sort(names);
   for (const std::string_view name : names) {
-    const auto& memory = s.users.find(name)->second.memory;
+    const auto& memory = users.find(name)->second.memory;
     if (!memory) continue;
     for (const Remembered& entry : memory->ring) {
-      if (entry.used) s.put_memory(no_index, name, entry);
+      if (entry.used) put_memory(no_index, name, entry);
     }
   }
   std::vector<std::string> bills;
-  for (const auto& [bill, known] : s.versions) bills.push_back(bill);
+  for (const auto& [bill, known] : versions) bills.push_back(bill);
   std::ranges::sort(bills);
-  for (const std::string& bill : bills) s.put_version(bill, s.versions.find(bill)->second, false);
-  s.put_image();
+  for (const std::string& bill : bills) put_version(bill, versions.find(bill)->second, false);
 }
 
 void LockTree::State::put_image() {
@@ -252,13 +255,14 @@ bool LockTree::State::end_image(std::string_view body) {
   return good && r.at_end();
 }
 
-void LockTree::reopen(Token by) {
-  State& s = *state_;
-  s.last_token += by;
-  for (Index i = 0; i < s.sessions.end(); ++i) {
-    SessionRec& session = s.sessions[i];
-    if (session.live) session.lease_end = std::max(session.lease_end, s.now() + session.lease);
-  }
+bool LockTree::reopen(Wall clock, Token by) {
+  std::string changes;
+  state_->put_all(changes);
+  LockTree other(state_->options);
+  other.set_watching(state_->watching);
+  if (!other.recover(changes) || !other.recovered(clock, last_token() + by)) return false;
+  *this = std::move(other);
+  return true;
 }
 
 }  // namespace hf

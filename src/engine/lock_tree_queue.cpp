@@ -321,9 +321,34 @@ Outcome LockTree::State::cancel_wait(const CancelWait& c, SessionIx session) {
 
 // ---------------------------------------------------------------------------------------------- asking
 
+// Whether each target is one of the grant's or lies below one.
+bool LockTree::State::covers_all(const GrantRec& grant, const std::vector<Target>& targets) const {
+  std::set<std::string_view> held;
+  for (const TargetRec& target : grant.targets) held.insert(nodes[target.node].text);
+  return std::ranges::all_of(targets, [&](const Target& target) {
+    for (Level level = Level::type;; level = static_cast<Level>(static_cast<int>(level) + 1)) {
+      if (held.contains(target.text_at(level))) return true;
+      if (level == target.level()) return false;
+    }
+  });
+}
+
 Outcome LockTree::State::ask(const Ask& c, SessionIx session) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) return *gone(c.lock);
+  const GrantRec& named = grants[it->second];
+  if (named.kind != Kind::edit) {
+    return Refusal{.code = Code::forbidden,
+                   .detail = named.kind == Kind::hold
+                                 ? "A hold cannot be asked for: it ends by whoever may hold, or by its time."
+                                 : "A temporary lock cannot be asked for: it ends with its action.",
+                   .field = "lock"};
+  }
+  if (!covers_all(named, c.targets)) {
+    return Refusal{.code = Code::invalid,
+                   .detail = "A request names targets of the lock that it asks for, or what lies below them.",
+                   .field = "targets"};
+  }
   if (c.wait.is_nil() || grant_by_id.contains(c.wait) || wait_by_id.contains(c.wait) || find_ended(c.wait) != nullptr) {
     return Refusal{.code = Code::invalid, .detail = "The request's id was used before.", .field = "wait"};
   }

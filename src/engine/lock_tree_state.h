@@ -398,6 +398,7 @@ struct LockTree::State {
   Outcome force(const Force& c, SessionIx);
   Outcome release_all(const ReleaseAll& c, SessionIx session);
   Outcome end_session(const EndSession& c, SessionIx session);
+  bool covers_all(const GrantRec& grant, const std::vector<Target>& targets) const;
   Outcome ask(const Ask& c, SessionIx session);
   Outcome agree(const Agree& c, SessionIx);
   Outcome refuse(const Refuse& c, SessionIx);
@@ -528,6 +529,7 @@ struct LockTree::State {
   void put_version(const std::string& bill, const KnownVersion& known, bool erase);
   void put_meta();
   // lock_tree_image.cpp
+  void put_all(std::string& out);
   void put_image();
   bool begin_image(std::string_view body);
   bool end_image(std::string_view body);

@@ -1,7 +1,9 @@
 #include "net/connection.h"
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/rfc7230.hpp>
@@ -11,8 +13,6 @@
 namespace hf {
 namespace {
 
-namespace asio = boost::asio;
-
 constexpr std::size_t spare_buffers_max = 64;
 constexpr std::size_t spare_bytes_max = 256 * 1024;
 constexpr std::size_t unsent_read_max = 256 * 1024;  // with more unsent, the peer is not read from
@@ -21,6 +21,21 @@ constexpr std::size_t pipelined_bytes_max = 64 * 1024;
 constexpr std::string_view subprotocol = "holdfast.v1.json";
 constexpr int unacknowledged_ms_max = 30'000;
 constexpr int silent_s_max = 60;
+constexpr Millis unanswered_max{500};  // for a request whose peer has shut its side, and may be gone
+
+// Options only: without them it is slower, not wrong.
+void set_option(int socket, int level, int name, int value) noexcept {
+  [[maybe_unused]] const int ignored = ::setsockopt(socket, level, name, &value, sizeof value);
+}
+
+HttpResponse preflight_response() {
+  HttpResponse response;
+  response.status = 204;
+  response.headers = {{"Access-Control-Allow-Methods", "GET, POST, DELETE"},
+                      {"Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-None-Match"},
+                      {"Access-Control-Max-Age", "600"}};
+  return response;
+}
 
 bool offers(std::string_view protocols, std::string_view wanted) {
   return boost::beast::http::token_list({protocols.data(), protocols.size()}).exists({wanted.data(), wanted.size()});
@@ -37,74 +52,92 @@ std::string_view GatewayShared::http_date_now() {
   return date;
 }
 
-Connection::Connection(std::shared_ptr<GatewayShared> shared, Socket socket, bool loopback)
+Connection::Connection(std::shared_ptr<GatewayShared> shared, int socket, bool loopback)
     : held_(std::move(shared)),
       shared_(*held_),
-      socket_(std::move(socket)),
+      socket_(socket),
       id_(shared_.next_id++),
       parser_(WebSocketParser::Role::server, shared_.options.message_bytes_max),
       loopback_(loopback) {
   ++shared_.counts.connections;
 }
 
-Connection::~Connection() { --shared_.counts.connections; }
+Connection::~Connection() {
+  close_socket();
+  --shared_.counts.connections;
+}
 
 void Connection::start() {
-  boost::system::error_code ignored;  // options only: without them it is slower, not wrong
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  set_option(socket_, IPPROTO_TCP, TCP_NODELAY, 1);
   // A peer that vanished, or reads nothing at all, is noticed by the kernel: by what was sent to it, or by asking.
-  socket_.set_option(asio::socket_base::keep_alive(true), ignored);
-  socket_.set_option(asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPIDLE>(silent_s_max), ignored);
-  socket_.set_option(asio::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>(unacknowledged_ms_max),
-                     ignored);
+  set_option(socket_, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(socket_, IPPROTO_TCP, TCP_KEEPIDLE, silent_s_max);
+  set_option(socket_, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_ms_max);
   set_deadline(shared_.options.header_timeout);
-  read();
+  watch();
 }
 
 void Connection::start_refused() {
-  boost::system::error_code ignored;
-  socket_.non_blocking(true, ignored);
   HttpResponse response = problem_response(503, Code::unavailable, "This node has as many connections as it may have.");
   response.headers.emplace_back("Retry-After", "5");
   refuse(response);
-  read();
+  watch();
 }
 
 // ---------------------------------------------------------------------------------------------- reading
 
 bool Connection::may_read() const noexcept {
-  if (reading_ || phase_ == Phase::ended || broken_) return false;
+  if (phase_ == Phase::ended || broken_ || peer_shut_) return false;
   if (phase_ == Phase::closing) return true;
   return unsent() <= unsent_read_max && in_.size() <= pipelined_bytes_max + shared_.options.http.header_bytes_max;
 }
 
-void Connection::read() {
-  if (!may_read()) return;
-  reading_ = true;
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const boost::system::error_code& error) {
-    self->reading_ = false;
-    if (self->phase_ == Phase::ended) return;
-    self->shared_.now = Loop::now();
-    if (error) {
-      self->end();
-    } else {
-      self->on_readable();
-    }
-  });
+void Connection::watch() {
+  watched_ = interest();
+  if (shared_.poller.add(socket_, id_, watched_)) return;
+  broken_ = true;  // the system has no memory for it
+  mark_dirty();
+}
+
+void Connection::rewatch() {
+  if (phase_ == Phase::ended || watched_ == interest()) return;
+  watched_ = interest();
+  shared_.poller.change(socket_, id_, watched_);
+}
+
+void Connection::on_ready(const Poller::Ready& ready) {
+  if (ready.write && writing_) {
+    writing_ = false;
+    mark_dirty();
+  }
+  if (!ready.read) return rewatch();
+  // What is not read from is not asked what came before its end: it would be told so again and again.
+  if (ready.broken && !may_read()) return end();
+  on_readable();
 }
 
 void Connection::on_readable() {
   auto& scratch = shared_.scratch;
-  const ssize_t got = ::recv(socket_.native_handle(), scratch.data(), scratch.size(), MSG_DONTWAIT);
+  const ssize_t got = ::recv(socket_, scratch.data(), scratch.size(), MSG_DONTWAIT);
   if (got > 0) {
     shared_.counts.bytes_in += static_cast<std::uint64_t>(got);
     receive(std::span(scratch.data(), static_cast<std::size_t>(got)));
     shared_.loop.at_turn_end();
-  } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+  } else if (got == 0) {
+    on_peer_shut();
+  } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
     return end();
   }
-  read();
+  rewatch();
+}
+
+// The peer sends no more. What it asked before is still answered; a request that waits for longer is taken for one
+// whose asker went, since a socket does not tell the two apart.
+void Connection::on_peer_shut() {
+  if (phase_ == Phase::websocket || (exchange_ == 0 && unsent() == 0 && in_.empty())) return end();
+  peer_shut_ = true;
+  if (phase_ == Phase::http) set_deadline(unanswered_max);
+  mark_dirty();
 }
 
 void Connection::receive(std::span<char> bytes) {
@@ -173,8 +206,13 @@ void Connection::serve(HttpIncoming incoming) {
   keep_alive_ = incoming.keep_alive && !shared_.draining;
   chunks_ = incoming.chunks;
   HttpRequest& request = incoming.request;
+  allow_origin_.clear();
   if (!is_allowed_origin(request.origin, request.host, shared_.options.origins)) {
     return answer(problem_response(403, Code::forbidden, "Pages of that origin may not talk to this server."));
+  }
+  if (is_listed_origin(request.origin, shared_.options.origins)) {
+    allow_origin_ = request.origin;
+    if (request.method == "OPTIONS") return answer(preflight_response());
   }
   if (request.path == "/v1/ws") return upgrade(incoming);
   if (request.path == "/" && request.method == "GET") {
@@ -237,13 +275,15 @@ void Connection::upgrade(const HttpIncoming& incoming) {
 
 void Connection::respond(const HttpResponse& response) {
   if (phase_ != Phase::http) return;
-  append_response(out(), response, HttpFraming{.head = head_, .keep_alive = keep_alive_}, shared_.http_date_now());
+  append_response(out(), response, HttpFraming{.head = head_, .keep_alive = keep_alive_, .allow_origin = allow_origin_},
+                  shared_.http_date_now());
   mark_dirty();
   finish_exchange();
 }
 
 void Connection::answer(const HttpResponse& response) {
-  append_response(out(), response, HttpFraming{.head = head_, .keep_alive = keep_alive_}, shared_.http_date_now());
+  append_response(out(), response, HttpFraming{.head = head_, .keep_alive = keep_alive_, .allow_origin = allow_origin_},
+                  shared_.http_date_now());
   mark_dirty();
   finish_exchange();
 }
@@ -252,6 +292,7 @@ void Connection::refuse(HttpResponse response) {
   reader_.reset();
   keep_alive_ = false;
   head_ = false;
+  allow_origin_.clear();
   answer(response);
 }
 
@@ -273,7 +314,11 @@ void Connection::begin_stream() {
   response.headers.emplace_back("X-Accel-Buffering", "no");
   if (!chunks_ || head_) keep_alive_ = false;
   append_response(out(), response,
-                  HttpFraming{.head = head_, .keep_alive = keep_alive_, .chunked = chunks_, .until_close = !chunks_},
+                  HttpFraming{.head = head_,
+                              .keep_alive = keep_alive_,
+                              .chunked = chunks_,
+                              .until_close = !chunks_,
+                              .allow_origin = allow_origin_},
                   shared_.http_date_now());
   mark_dirty();
 }
@@ -364,7 +409,7 @@ void Connection::check_queue() {
 // False if something is left that the socket does not take now.
 bool Connection::flush() {
   while (unsent() > 0 && !broken_) {
-    const ssize_t sent = ::send(socket_.native_handle(), out_.data() + sent_, unsent(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = ::send(socket_, out_.data() + sent_, unsent(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) {
@@ -372,16 +417,7 @@ bool Connection::flush() {
         mark_dirty();
         return true;
       }
-      if (!writing_) {
-        writing_ = true;
-        socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
-          self->writing_ = false;
-          if (self->phase_ == Phase::ended) return;
-          self->shared_.now = Loop::now();
-          if (error) self->broken_ = true;
-          self->mark_dirty();
-        });
-      }
+      writing_ = true;
       // What is sent already need not be kept; moving the rest is worth it when it is the smaller part.
       if (sent_ > out_.size() / 2) {
         out_.erase(0, sent_);
@@ -409,13 +445,21 @@ void Connection::turn_end() {
     kept.swap(in_);
     receive_http(std::span(kept));
   }
+  if (peer_shut_ && phase_ == Phase::http && !in_serve_ && unsent() <= unsent_read_max) {
+    // With no request being answered, there is no whole one left.
+    if (exchange_ == 0)
+      begin_closing();
+    else if (deadline_ == Micros{0})
+      set_deadline(unanswered_max);
+  }
   const bool all = writing_ ? false : flush();
   if (broken_) return end();
   if (all && phase_ == Phase::closing && !shut_) {
     shut_ = true;
-    ::shutdown(socket_.native_handle(), SHUT_WR);
+    ::shutdown(socket_, SHUT_WR);
   }
-  read();
+  if (all && phase_ == Phase::closing && peer_shut_) return end();
+  rewatch();
 }
 
 // ---------------------------------------------------------------------------------------------- ending
@@ -432,8 +476,7 @@ void Connection::end() {
   if (phase_ == Phase::ended) return;
   const auto self = shared_from_this();
   phase_ = Phase::ended;
-  boost::system::error_code ignored;  // the descriptor is gone either way
-  socket_.close(ignored);
+  close_socket();
   if (exchange_ != 0) {
     const ExchangeId exchange = std::exchange(exchange_, 0);
     shared_.exchanges.erase(exchange);
@@ -448,6 +491,10 @@ void Connection::end() {
   shared_.on_ended();
 }
 
+void Connection::close_socket() noexcept {
+  if (socket_ >= 0) ::close(std::exchange(socket_, -1));
+}
+
 void Connection::abort() {
   if (phase_ == Phase::ended) return;
   if (!writing_) flush();
@@ -456,8 +503,7 @@ void Connection::abort() {
 
 void Connection::discard() {
   phase_ = Phase::ended;
-  boost::system::error_code ignored;  // the descriptor is gone either way
-  socket_.close(ignored);
+  close_socket();
 }
 
 void Connection::drain() {

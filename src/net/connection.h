@@ -9,19 +9,18 @@
 //              │           and what still comes is thrown away, until the peer's end or the deadline
 //            ended
 //
-// It is kept alive by its pending socket operations and by the gateway's table. Calls that come from the hub only
-// queue and mark; the hub is called from reads, deadlines and the end of a turn alone.
+// It is kept alive by the gateway's table and owns its socket, which the gateway's poller watches. Calls that come
+// from the hub only queue and mark; the hub is called from reads, deadlines and the end of a turn alone.
 //
 // Internal to net: only connection.cpp and gateway.cpp include it. Not thread-safe: the loop's.
 
 #include <array>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <queue>
 #include <span>
 
 #include "net/gateway.h"
+#include "net/poller.h"
 #include "wire/websocket.h"
 
 namespace hf {
@@ -36,7 +35,8 @@ struct GatewayShared : std::enable_shared_from_this<GatewayShared> {
   ConnectionHandler& handler;
   GatewayOptions options;
   GatewayCounts counts;
-  Now now = Loop::now();      // of the event being handled
+  Poller poller;
+  Now now = Loop::now();      // of the event being handled, or of the look at the sockets that told it
   std::uint64_t next_id = 1;  // of connections and exchanges
   bool draining = false;
   boost::unordered_flat_map<ConnectionId, std::shared_ptr<Connection>> connections;
@@ -63,15 +63,16 @@ struct GatewayShared : std::enable_shared_from_this<GatewayShared> {
 
 class Connection final : public std::enable_shared_from_this<Connection>, private WebSocketSink {
  public:
-  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
-
-  Connection(std::shared_ptr<GatewayShared> shared, Socket socket, bool loopback);
+  // `socket` is the connection's to close.
+  Connection(std::shared_ptr<GatewayShared> shared, int socket, bool loopback);
   ~Connection() override;
 
   ConnectionId id() const noexcept { return id_; }
   void start();
   // Answers 503 and closes: one connection too many.
   void start_refused();
+  // The socket is ready.
+  void on_ready(const Poller::Ready& ready);
 
   void send_text(std::string_view text);
   void close_websocket(std::uint16_t code, std::string_view reason);
@@ -92,8 +93,12 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
  private:
   enum class Phase : std::uint8_t { http, websocket, closing, ended };
 
-  void read();
+  void watch();
+  // Tells the poller what is waited for now, if that has changed.
+  void rewatch();
+  Poller::Interest interest() const noexcept { return {.read = may_read(), .write = writing_}; }
   void on_readable();
+  void on_peer_shut();
   void receive(std::span<char> bytes);
   void receive_http(std::span<char> bytes);
   void serve(HttpIncoming incoming);
@@ -103,6 +108,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void finish_exchange();
   void begin_closing();
   void end();
+  void close_socket() noexcept;
 
   std::string& out();
   std::size_t unsent() const noexcept { return out_.size() - sent_; }
@@ -118,9 +124,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void on_pong(std::string_view payload) override;
   void on_close(std::uint16_t code, std::string_view reason) override;
 
-  const std::shared_ptr<GatewayShared> held_;  // operations may outlive the gateway
+  const std::shared_ptr<GatewayShared> held_;  // it may outlive the gateway
   GatewayShared& shared_;
-  Socket socket_;
+  int socket_;                // negative: closed
+  Poller::Interest watched_;  // what the poller was told
   ConnectionId id_;
   ExchangeId exchange_ = 0;             // the request being answered; 0: none
   Micros deadline_{0};                  // 0: none
@@ -133,13 +140,14 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Phase phase_ = Phase::http;
   bool told_ = false;  // the hub knows this WebSocket
   bool loopback_ = false;
-  bool reading_ = false;  // an operation is pending
-  bool writing_ = false;
+  bool writing_ = false;  // the socket takes no more for now
   bool dirty_ = false;
-  bool broken_ = false;  // the socket failed while sending
-  bool shut_ = false;    // our side is shut
+  bool broken_ = false;     // the socket failed
+  bool shut_ = false;       // our side is shut
+  bool peer_shut_ = false;  // the peer's is
   bool in_serve_ = false;
-  bool head_ = false;  // of the request being answered:
+  std::string allow_origin_;  // whose page made the request being answered, if it may from another address
+  bool head_ = false;         // of the request being answered:
   bool keep_alive_ = true;
   bool chunks_ = true;
 };

@@ -1,7 +1,10 @@
 #include "net/gateway.h"
 
+#include <unistd.h>
 #include <algorithm>
 #include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
@@ -13,18 +16,22 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using Acceptor = asio::basic_socket_acceptor<tcp, asio::io_context::executor_type>;
+using Socket = asio::basic_stream_socket<tcp, asio::io_context::executor_type>;
+using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
 
 constexpr std::size_t refused_at_once_max = 256;  // connections beyond the limit that are still told so
-constexpr Millis accept_pause{100};               // when the system has no descriptor left
+constexpr int looks_a_turn_max = 4;
+constexpr Millis accept_pause{100};  // when the system has no descriptor left
 
 }  // namespace
 
 struct Gateway::State : GatewayShared {
   State(Loop& l, ConnectionHandler& h, GatewayOptions o)
-      : GatewayShared(l, h, std::move(o)), acceptor(l.context()), pause(l.context()) {}
+      : GatewayShared(l, h, std::move(o)), acceptor(l.context()), pause(l.context()), sockets(l.context()) {}
 
   Acceptor acceptor;
   asio::steady_timer pause;
+  Descriptor sockets;  // the poller's: readable while a connection is ready
   bool accepting = false;
   bool closed = false;
 
@@ -39,7 +46,10 @@ struct Gateway::State : GatewayShared {
 
   std::shared_ptr<State> self() { return std::static_pointer_cast<State>(shared_from_this()); }
   void accept();
-  void accepted(Connection::Socket socket);
+  void accepted(Socket socket);
+  Result<void> open_poller();
+  void wait_ready();
+  void read_ready();
   void turn_end();
 };
 
@@ -48,7 +58,7 @@ void Gateway::State::accept() {
   if (connections.size() >= options.connections_max + refused_at_once_max) return;
   accepting = true;
   acceptor.async_accept([this, alive = std::weak_ptr<GatewayShared>(shared_from_this())](
-                            const boost::system::error_code& error, Connection::Socket socket) {
+                            const boost::system::error_code& error, Socket socket) {
     const auto held = alive.lock();
     if (!held || closed) return;
     accepting = false;
@@ -71,7 +81,7 @@ void Gateway::State::accept() {
   });
 }
 
-void Gateway::State::accepted(Connection::Socket socket) {
+void Gateway::State::accepted(Socket socket) {
   boost::system::error_code error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
   if (error) return;  // it went before we looked
@@ -79,15 +89,53 @@ void Gateway::State::accepted(Connection::Socket socket) {
   const bool mapped = address.is_v6() && address.to_v6().is_v4_mapped();
   const bool loopback =
       mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback() : address.is_loopback();
+  const int taken = socket.release(error);  // from Asio, which would watch it too
+  if (error) return;
   ++counts.accepted;
   const bool full = connections.size() >= options.connections_max;
-  auto connection = std::make_shared<Connection>(self(), std::move(socket), loopback);
+  auto connection = std::make_shared<Connection>(self(), taken, loopback);
   connections.emplace(connection->id(), connection);
   if (full) {
     ++counts.refused;
     connection->start_refused();
   } else {
     connection->start();
+  }
+}
+
+Result<void> Gateway::State::open_poller() {
+  // Asio closes what it is given, so it is given a descriptor of its own.
+  const int own = poller.descriptor() < 0 ? -1 : ::dup(poller.descriptor());
+  boost::system::error_code error;
+  if (own >= 0) sockets.assign(own, error);
+  if (own < 0 || error) return fail(Code::unavailable, "The system has no descriptor left to watch sockets by.");
+  wait_ready();
+  return {};
+}
+
+// All connections wait by this one operation: it is armed once a turn, not once a message.
+void Gateway::State::wait_ready() {
+  sockets.async_wait(Descriptor::wait_read, [this, alive = std::weak_ptr<GatewayShared>(shared_from_this())](
+                                                const boost::system::error_code& error) {
+    const auto held = alive.lock();
+    if (error || !held || closed) return;
+    read_ready();
+    wait_ready();
+  });
+}
+
+// While some are read, others become ready: these join the turn, whose one commit serves them all.
+void Gateway::State::read_ready() {
+  now = Loop::now();
+  for (int looks = 0; looks < looks_a_turn_max; ++looks) {
+    const auto ready = poller.look();
+    for (const Poller::Ready& one : ready) {
+      const auto found = connections.find(one.id);
+      if (found == connections.end()) continue;
+      const auto connection = found->second;  // it may end meanwhile
+      connection->on_ready(one);
+    }
+    if (ready.size() < 2) return;  // nobody came meanwhile, most likely
   }
 }
 
@@ -116,6 +164,7 @@ Gateway::~Gateway() {
   s.loop.set_turn_end({});
   boost::system::error_code ignored;  // the descriptor is gone either way
   s.acceptor.close(ignored);
+  s.sockets.close(ignored);
   for (const auto& [id, connection] : s.connections) connection->discard();
   s.connections.clear();
   s.exchanges.clear();
@@ -136,6 +185,7 @@ Result<ListenAddress> Gateway::listen() {
   if (!error) address.port = s.acceptor.local_endpoint(error).port();
   if (error)
     return fail(Code::unavailable, "Cannot listen on " + address.text() + ": " + error.message() + ".", "listen");
+  if (auto watching = s.open_poller(); !watching) return tl::unexpected(watching.error());
   s.accept();
   return address;
 }
@@ -215,6 +265,11 @@ bool is_allowed_origin(std::string_view origin, std::string_view host,
   if (origin.empty()) return true;
   const auto scheme = origin.find("://");
   if (scheme != std::string_view::npos && !host.empty() && origin.substr(scheme + 3) == host) return true;
+  return is_listed_origin(origin, allowed);
+}
+
+bool is_listed_origin(std::string_view origin, const std::vector<std::string>& allowed) noexcept {
+  if (origin.empty()) return false;
   return std::any_of(allowed.begin(), allowed.end(),
                      [origin](const std::string& one) { return one == origin || one == "*"; });
 }

@@ -216,6 +216,46 @@ TEST_F(GatewayTest, a_page_of_another_origin_is_turned_away) {
   EXPECT_TRUE(Client(port_).upgrade({{"Origin", "https://erp.example.com"}}));
 }
 
+// Or no page of a listed origin could use the answers: a browser asks first, and hides what is not allowed.
+TEST_F(GatewayTest, a_page_of_a_listed_origin_may_ask_and_read_and_no_other) {
+  serve(GatewayOptions{.origins = {"https://erp.example.com"}});
+  Client client(port_);
+  const test::Headers listed = {{"Origin", "https://erp.example.com"}};
+  const Answer preflight = client.request("OPTIONS", "/v1/locks", "", listed);
+  EXPECT_EQ(preflight.status, 204);
+  EXPECT_EQ(preflight.headers.at("access-control-allow-origin"), "https://erp.example.com");
+  EXPECT_EQ(preflight.headers.at("access-control-allow-methods"), "GET, POST, DELETE");
+  EXPECT_NE(preflight.headers.at("access-control-allow-headers").find("Authorization"), std::string::npos);
+  EXPECT_EQ(preflight.headers.at("vary"), "Origin");
+  const Answer read = client.request("GET", "/x", "", listed);
+  EXPECT_EQ(read.status, 200);
+  EXPECT_EQ(read.headers.at("access-control-allow-origin"), "https://erp.example.com");
+  for (const test::Headers& other : {test::Headers{}, test::Headers{{"Origin", "https://evil.example.com"}},
+                                     test::Headers{{"Origin", "http://127.0.0.1"}}}) {
+    for (const char* method : {"GET", "OPTIONS"})
+      EXPECT_FALSE(client.request(method, "/x", "", other).headers.contains("access-control-allow-origin"));
+  }
+}
+
+TEST_F(GatewayTest, who_shuts_his_side_after_asking_is_answered) {
+  serve();
+  const auto answered_with = [&](std::string_view bytes) {
+    Client client(port_);
+    client.send(bytes);
+    client.shut();
+    return client.read_to_end().value_or("(never closed)");
+  };
+  const std::string one = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
+  EXPECT_TRUE(answered_with(one).ends_with("GET /x "));
+  const std::string two = answered_with(one + "GET /y HTTP/1.1\r\nHost: x\r\n\r\nGET /half");
+  EXPECT_NE(two.find("GET /x "), std::string::npos) << two;
+  EXPECT_TRUE(two.ends_with("GET /y ")) << two;
+  EXPECT_TRUE(answered_with("nonsense\r\n\r\n").starts_with("HTTP/1.1 400 "));
+  EXPECT_EQ(answered_with("GET /half"), "");
+  EXPECT_EQ(answered_with("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"), "") << "who waits is taken to be gone";
+  EXPECT_EQ(echo_.gone, 1);
+}
+
 TEST_F(GatewayTest, an_upgrade_that_is_none_is_refused_and_says_how) {
   serve();
   Client client(port_);

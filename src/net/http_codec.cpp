@@ -1,5 +1,6 @@
 #include "net/http_codec.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -56,6 +57,29 @@ bool parse_query(std::string_view text, std::vector<std::pair<std::string, std::
   return true;
 }
 
+bool is_chunked(std::string_view coding) {
+  constexpr std::string_view chunked = "chunked";
+  return iequals({coding.data(), coding.size()}, {chunked.data(), chunked.size()});
+}
+
+// A list of codings none of which is written wrongly, and one of which is not known here.
+bool names_unknown_coding(std::string_view codings) {
+  bool unknown = false;
+  while (!codings.empty()) {
+    const auto comma = codings.find(',');
+    std::string_view one = codings.substr(0, comma);
+    codings = comma == std::string_view::npos ? std::string_view() : codings.substr(comma + 1);
+    while (one.starts_with(' ')) one.remove_prefix(1);
+    while (one.ends_with(' ')) one.remove_suffix(1);
+    const bool name = !one.empty() && std::all_of(one.begin(), one.end(), [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-';
+    });
+    if (!name) return false;
+    unknown = unknown || !is_chunked(one);
+  }
+  return unknown;
+}
+
 HttpResponse refusal_of(const boost::beast::error_code& error) {
   if (error == http::error::header_limit)
     return problem_response(431, Code::too_large, "The header is over the size limit.");
@@ -87,6 +111,25 @@ HttpReader::Step HttpReader::refuse(HttpResponse response) {
   return Step::refused;
 }
 
+// What must be right before a body is believed. A coding that somebody between reads otherwise than we do would make
+// a second request of a part of this one's body (RFC 9112 §6.1, §11.2).
+std::optional<HttpResponse> HttpReader::refused_by_header() const {
+  const auto& message = parser_->parser.get();
+  if (const auto lines = message.count(http::field::transfer_encoding); lines != 0) {
+    const std::string_view coding = view(message[http::field::transfer_encoding]);
+    if (message.version() < 11) return problem_response(400, Code::invalid, "HTTP/1.0 has no Transfer-Encoding.");
+    if (lines != 1 || message.count(http::field::content_length) != 0)
+      return problem_response(400, Code::invalid, "The length of the body is said twice.");
+    if (!is_chunked(coding) && names_unknown_coding(coding))
+      return problem_response(501, Code::invalid, "The one transfer coding spoken here is chunked.");
+    if (!is_chunked(coding)) return problem_response(400, Code::invalid, "Transfer-Encoding is not 'chunked'.");
+  }
+  const auto expect = message.find(http::field::expect);
+  if (expect != message.end() && !iequals(expect->value(), "100-continue"))
+    return problem_response(417, Code::invalid, "Only 100-continue can be expected.");
+  return std::nullopt;
+}
+
 HttpReader::Step HttpReader::feed(std::string_view& bytes) {
   auto& parser = parser_->parser;
   while (!parser.is_done()) {
@@ -98,12 +141,14 @@ HttpReader::Step HttpReader::feed(std::string_view& bytes) {
     if (error) return refuse(refusal_of(error));
     if (used == 0) break;
   }
+  if (parser.is_header_done() && !header_checked_) {
+    header_checked_ = true;
+    if (auto refused = refused_by_header()) return refuse(std::move(*refused));
+  }
   if (parser.is_done()) return finish();
   if (parser.is_header_done() && !continue_said_) {
     const auto expect = parser.get().find(http::field::expect);
     if (expect != parser.get().end()) {
-      if (!iequals(expect->value(), "100-continue"))
-        return refuse(problem_response(417, Code::invalid, "Only 100-continue can be expected."));
       continue_said_ = true;
       if (parser.get().version() >= 11) return Step::wants_continue;
     }
@@ -137,7 +182,10 @@ HttpReader::Step HttpReader::finish() {
 
   const auto header = [&](http::field name) { return std::string(view(message[name])); };
   in.request.host = header(http::field::host);
-  in.request.if_none_match = header(http::field::if_none_match);
+  for (auto [field, end] = message.equal_range(http::field::if_none_match); field != end; ++field) {
+    if (!in.request.if_none_match.empty()) in.request.if_none_match += ',';
+    in.request.if_none_match += view(field->value());
+  }
   in.request.authorization = header(http::field::authorization);
   in.request.cookie = header(http::field::cookie);
   in.request.idempotency_key = std::string(view(message["Idempotency-Key"]));
@@ -181,6 +229,11 @@ void append_response(std::string& out, const HttpResponse& response, const HttpF
   header("Date", date);
   if (!response.content_type.empty() && !bodiless) header("Content-Type", response.content_type);
   for (const auto& [name, value] : response.headers) header(name, value);
+  if (!framing.allow_origin.empty()) {
+    header("Access-Control-Allow-Origin", framing.allow_origin);
+    header("Access-Control-Expose-Headers", "ETag, Retry-After");
+    header("Vary", "Origin");
+  }
   if (framing.chunked) {
     header("Transfer-Encoding", "chunked");
   } else if (!framing.until_close && !bodiless) {

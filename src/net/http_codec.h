@@ -4,7 +4,8 @@
 //
 // A HttpReader reads one request from bytes as they come. It refuses early, by the header alone where that
 // suffices: 400 malformed, 413 body over the limit, 417 an expectation it does not know, 431 header over the
-// limit, 505 another version. After a refusal the connection has no known place in the stream: it must be closed.
+// limit, 501 a transfer coding it does not know, 505 another version. After a refusal the connection has no known place
+// in the stream: it must be closed.
 //
 // The peer chooses sizes: nothing is reserved on the strength of an announced length.
 //
@@ -12,6 +13,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -59,6 +61,7 @@ class HttpReader {
 
  private:
   Step refuse(HttpResponse response);
+  std::optional<HttpResponse> refused_by_header() const;
   Step finish();
 
   struct Parser;
@@ -66,6 +69,7 @@ class HttpReader {
   HttpLimits limits_;
   HttpIncoming incoming_;
   HttpResponse refusal_;
+  bool header_checked_ = false;
   bool continue_said_ = false;
 };
 
@@ -73,8 +77,9 @@ class HttpReader {
 struct HttpFraming {
   bool head = false;
   bool keep_alive = true;
-  bool chunked = false;      // a stream: the body follows in chunks
-  bool until_close = false;  // a stream for a peer without chunks: the body ends with the connection
+  bool chunked = false;                // a stream: the body follows in chunks
+  bool until_close = false;            // a stream for a peer without chunks: the body ends with the connection
+  std::string_view allow_origin = {};  // whose page may read it in a browser, beside our own
 };
 
 // Appends the whole response, or the head of a stream. `date` is the Date header's value.

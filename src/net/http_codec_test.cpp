@@ -142,6 +142,26 @@ TEST(HttpReader, a_malformed_request_is_400) {
   }
 }
 
+// Who reads the length of a body otherwise than a proxy before it takes a stranger's bytes for a request.
+TEST(HttpReader, a_transfer_coding_other_than_chunked_is_never_passed_over) {
+  const auto refused = [](std::string_view header, std::string_view version = "1.1") {
+    return status_of_refusal("POST / HTTP/" + std::string(version) + "\r\nHost: a\r\n" + std::string(header) +
+                             "\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
+  };
+  for (const char* unknown :
+       {"Transfer-Encoding: gzip", "Transfer-Encoding: xchunked", "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked, identity", "Transfer-Encoding: identity"})
+    EXPECT_EQ(refused(unknown), 501) << unknown;
+  for (const char* bad :
+       {"Transfer-Encoding: chunked, chunked", "Transfer-Encoding: \"chunked\"", "Transfer-Encoding: chunked;q=1",
+        "Transfer-Encoding:", "Transfer-Encoding: ,chunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip", "Transfer-Encoding: gzip\r\nContent-Length: 3",
+        "Content-Length: 3\r\nTransfer-Encoding: chunked"})
+    EXPECT_EQ(refused(bad), 400) << bad;
+  EXPECT_EQ(refused("Transfer-Encoding: chunked", "1.0"), 400);
+  EXPECT_EQ(refused("Transfer-Encoding: Chunked"), 0);
+}
+
 TEST(HttpReader, another_version_is_505) {
   EXPECT_EQ(status_of_refusal("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
   EXPECT_EQ(status_of_refusal("GET / HTTP/1.2\r\nHost: a\r\n\r\n"), 505);
@@ -179,6 +199,8 @@ TEST(HttpReader, continue_is_asked_for_once_and_other_expectations_are_417) {
   std::string_view rest = "b";
   EXPECT_EQ(reader.feed(rest), Step::complete);
   EXPECT_EQ(status_of_refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: tea\r\n\r\n"), 417);
+  EXPECT_EQ(status_of_refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: tea\r\n\r\nab"), 417);
+  EXPECT_EQ(status_of_refusal("GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n"), 417);
 }
 
 TEST(HttpResponse, is_written_as_its_framing_says) {

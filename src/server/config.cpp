@@ -17,6 +17,7 @@
 
 #include "net/address.h"
 #include "observe/log.h"
+#include "redis/url.h"
 
 namespace hf {
 namespace {
@@ -53,6 +54,11 @@ const std::vector<Key>& all_keys() {
       HF_KEY("server", "drain_ms", drain, 0, 600'000),
       HF_KEY("engine", "kind", engine, 0, 0, {"embedded", "redis"}),
       HF_KEY("engine", "redis", redis),
+      HF_KEY("engine", "redis_name", redis_name),
+      HF_KEY("engine", "redis_timeout_ms", redis_timeout, 100, 60'000),
+      HF_KEY("engine", "redis_quarantine_ms", redis_quarantine, 0, 3'600'000),
+      HF_KEY("engine", "redis_wait_replicas", redis_wait_replicas, 0, 16),
+      HF_KEY("engine", "redis_strict", redis_strict),
       HF_KEY("engine", "durability", durability, 0, 0, {"full", "relaxed"}),
       HF_KEY("engine", "audit_age_ms", audit_age, 3'600'000, 10 * year_ms),
       HF_KEY("engine", "audit_bytes", audit_bytes, 1 << 20, 1ULL << 44),
@@ -367,7 +373,14 @@ ConfigProblems check_config(const Config& config) {
       problems.push_back("server.namespaces: \"" + name + "\" is not 1 to 64 letters, digits, '-', '_' or '.'.");
   }
   if (config.engine == "redis") {
-    problems.emplace_back("engine.kind: the redis engine is not built into this holdfastd; use embedded.");
+    if (config.redis.empty()) {
+      problems.emplace_back("engine.redis: name the Redis, as redis://127.0.0.1:6379.");
+    } else if (const auto url = redis::parse_url(config.redis); !url) {
+      problems.push_back("engine.redis: " + url.error().detail);
+    }
+    if (config.redis_name.empty() || config.redis_name.size() > 64 ||
+        config.redis_name.find_first_of("{}") != std::string::npos)
+      problems.emplace_back("engine.redis_name: 1 to 64 characters without braces.");
   }
   if (!config.dev && config.keys.empty()) {
     problems.emplace_back("auth.key: without --dev, at least one [[auth.key]] says which tokens to believe.");

@@ -44,6 +44,11 @@ struct Config {
   // [engine]
   std::string engine = "embedded";
   std::string redis;  // URL
+  std::string redis_name = "holdfast";
+  Millis redis_timeout{2000};
+  Millis redis_quarantine{30'000};
+  std::uint32_t redis_wait_replicas = 0;
+  bool redis_strict = false;
   std::string durability = "full";
   Millis audit_age{30LL * 24 * 3600 * 1000};
   std::uint64_t audit_bytes = 1ULL << 30;

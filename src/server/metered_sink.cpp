@@ -52,7 +52,7 @@ void MeteredSink::count(const Event& event) {
   }
 }
 
-void MeteredSink::on_outcome(Ticket ticket, Outcome outcome) {
+void MeteredSink::on_outcome(Ticket ticket, Outcome&& outcome) {
   if (is_ours(ticket)) {
     if (const auto* stats = std::get_if<Stats>(&outcome)) take_figures(ticket, *stats);
     return;

@@ -24,9 +24,11 @@ class MeteredSink final : public LockEngineSink {
   // Asks each of `namespaces` for its figures; they come with a later turn.
   void ask_figures(LockEngine& engine, NamespaceIndex namespaces, Wall clock);
 
-  void on_outcome(Ticket ticket, Outcome outcome) override;
+  void on_outcome(Ticket ticket, Outcome&& outcome) override;
   void on_event(NamespaceIndex ns, Event event) override;
   void on_turn_end() override;
+  void on_reset() override { hub_.on_reset(); }
+  void on_taken_elsewhere(const SessionId& session) override { hub_.on_taken_elsewhere(session); }
   void on_failed(std::string why) override;
 
  private:

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -17,10 +16,10 @@
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "server/audit_lines.h"
+#include "server/engine_host.h"
 #include "server/metered_sink.h"
 #include "server/notify.h"
 #include "server/startup.h"
-#include "store/embedded/embedded_engine.h"
 
 namespace hf {
 namespace {
@@ -93,21 +92,6 @@ GatewayOptions gateway_options(const Config& config, const ListenAddress& listen
   return options;
 }
 
-EmbeddedOptions engine_options(const Config& config, const Catalog& catalog) {
-  EmbeddedOptions options;
-  options.directory = config.data;
-  options.journal.durability = config.durability == "relaxed" ? Durability::relaxed : Durability::full;
-  options.journal.audit_age_max = std::chrono::duration_cast<std::chrono::hours>(config.audit_age);
-  options.journal.audit_bytes_max = config.audit_bytes;
-  options.journal.disk_reserve_bytes = config.disk_reserve_bytes;
-  options.tree.limits = config.limits;
-  options.tree.policy = [&catalog](std::string_view type) {
-    const catalog::LockPolicy& policy = catalog.policy(type);
-    return TypePolicy{policy.max_hold, policy.idle_takeover, policy.request_timeout};
-  };
-  return options;
-}
-
 class Node final : public ConnectionHandler {
  public:
   Node(const Config& config, Catalog catalog) : config_(config), catalog_(std::move(catalog)) {}
@@ -142,8 +126,7 @@ class Node final : public ConnectionHandler {
   OsSecrets secrets_;
   Metrics metrics_;
   Loop loop_;  // outlives all that posts to it
-  std::atomic<bool> woken_{false};
-  std::unique_ptr<EmbeddedEngine> engine_;
+  std::unique_ptr<EngineHost> engine_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<MeteredSink> sink_;
@@ -159,16 +142,8 @@ class Node final : public ConnectionHandler {
 Result<void> Node::start(NodeKeys keys, Micros began) {
   auto listen = parse_listen_address(config_.listen);
   if (!listen) return tl::unexpected(listen.error());
-  EmbeddedOptions options = engine_options(config_, catalog_);
-  options.wake = [this] {
-    if (woken_.exchange(true)) return;  // one is on its way
-    loop_.post([this] {
-      woken_.store(false);
-      engine_->deliver();
-      loop_.at_turn_end();
-    });
-  };
-  auto engine = EmbeddedEngine::open(std::move(options), Loop::now().wall);
+  auto engine = config_.engine == "redis" ? open_redis_host(config_, catalog_, loop_)
+                                          : open_embedded_host(config_, catalog_, loop_);
   if (!engine) return tl::unexpected(engine.error());
   engine_ = std::move(*engine);
 
@@ -182,8 +157,8 @@ Result<void> Node::start(NodeKeys keys, Micros began) {
     return audit_lines(source, filters, config_.limits.list_page_max, next);
   };
   gateway_ = std::make_unique<Gateway>(loop_, *this, std::move(sockets));
-  hub_ =
-      std::make_unique<Hub>(hub_options(config_, catalog_, std::move(keys)), catalog_, *engine_, *gateway_, secrets_);
+  hub_ = std::make_unique<Hub>(hub_options(config_, catalog_, std::move(keys)), catalog_, engine_->port(), *gateway_,
+                               secrets_);
   sink_ = std::make_unique<MeteredSink>(*hub_, metrics_, [this](const std::string& why) { on_failed(why); });
   engine_->attach(*sink_);
 
@@ -217,7 +192,7 @@ NodeExit Node::run() {
 
 void Node::turn_end() {
   sink_->flushed(Loop::now().monotonic);
-  engine_->flush();
+  engine_->port().flush();
 }
 
 void Node::tick() {
@@ -231,9 +206,10 @@ void Node::tick() {
   if (drain_until_ && (settled || now.monotonic >= *drain_until_)) return leave(NodeExit::drained);
   hub_->tick(now);
   gateway_->tick();
+  engine_->tick();
   if (now.monotonic - figures_asked_ >= figures_period) {
     figures_asked_ = now.monotonic;
-    sink_->ask_figures(*engine_, namespaces(), now.wall);
+    sink_->ask_figures(engine_->port(), namespaces(), now.wall);
   }
   if (watchdog_period_ > Micros{0} && now.monotonic - watchdog_told_ >= watchdog_period_) {
     watchdog_told_ = now.monotonic;
@@ -268,7 +244,8 @@ void Node::leave(NodeExit exit) {
   exit_ = exit;
   gateway_->stop_listening();
   gateway_->close_all();
-  loop_.stop();
+  if (exit != NodeExit::drained) return loop_.stop();
+  engine_->leave([this] { loop_.stop(); });
 }
 
 std::string Node::metrics_text() {
@@ -286,7 +263,7 @@ std::string Node::metrics_text() {
   totals.queue_drops = counts.queue_drops;
   metrics_.set(totals);
   std::string why;
-  metrics_.set_ready(!drain_until_ && engine_->ready(why));
+  metrics_.set_ready(!drain_until_ && engine_->port().ready(why));
   return metrics_.text();
 }
 

@@ -26,7 +26,21 @@ void Hub::State::attach(ConnectionId id, Connection& c, SessionId session, std::
   Connection& old = found->second;
   old.sessions.erase(std::remove(old.sessions.begin(), old.sessions.end(), session), old.sessions.end());
   if (old.session == session) old.session = SessionId{};
-  if (old.sessions.empty() && old.opening == 0) {
+  tell_replaced(former, session);
+}
+
+void Hub::State::taken_elsewhere(SessionId session) {
+  const auto found = sessions.find(session);
+  if (found == sessions.end()) return;
+  const ConnectionId former = found->second.connection;
+  detach(session);
+  tell_replaced(former, session);
+}
+
+void Hub::State::tell_replaced(ConnectionId former, SessionId session) {
+  const auto found = connections.find(former);
+  if (found == connections.end()) return;
+  if (found->second.sessions.empty() && found->second.opening == 0) {
     shut(former, close_code::replaced, "replaced");
     return;
   }

@@ -43,6 +43,20 @@ HttpResponse method_not_allowed(std::string allow) {
   return response;
 }
 
+// RFC 9110 §13.1.2: a list, or "*"; a weak tag is as good as a strong one.
+bool names_tag(std::string_view if_none_match, std::string_view tag) noexcept {
+  while (!if_none_match.empty()) {
+    const std::size_t end = if_none_match.find(',');  // our tags have no comma
+    std::string_view one = if_none_match.substr(0, end);
+    if_none_match.remove_prefix(end == std::string_view::npos ? if_none_match.size() : end + 1);
+    while (one.starts_with(' ') || one.starts_with('\t')) one.remove_prefix(1);
+    while (one.ends_with(' ') || one.ends_with('\t')) one.remove_suffix(1);
+    if (one.starts_with("W/")) one.remove_prefix(2);
+    if (one == tag || one == "*") return true;
+  }
+  return false;
+}
+
 // What the fields of an HTTP request come to: body, then query, then path, each overriding.
 Result<Fields> fields_of(Op op, const HttpRequest& request, const session::RouteFound& found,
                          const ParseLimits& limits) {
@@ -122,7 +136,7 @@ void Hub::State::http(ExchangeId id, HttpRequest& request) {
     load_catalog_body();
     HttpResponse response;
     response.headers.emplace_back("ETag", catalog_etag);
-    if (request.if_none_match == catalog_etag) {
+    if (names_tag(request.if_none_match, catalog_etag)) {
       response.status = 304;
       response.content_type.clear();
     } else {

@@ -377,6 +377,19 @@ TEST_F(HubHttp, the_catalog_is_sent_once_to_who_keeps_its_etag) {
   EXPECT_FALSE(r.if_none_match.empty());
   http(r);
   EXPECT_EQ(status, 304);
+  const std::string tag = r.if_none_match;
+  for (const std::string& known :
+       {"W/" + tag, "\"other\", " + tag, "W/\"other\" ,W/" + tag + ",\"more\"", std::string("*")}) {
+    r.if_none_match = known;
+    http(r);
+    EXPECT_EQ(status, 304) << known;
+  }
+  for (const std::string& other :
+       {std::string("\"other\""), "w/" + tag, tag.substr(0, tag.size() - 1), std::string(",")}) {
+    r.if_none_match = other;
+    http(r);
+    EXPECT_EQ(status, 200) << other;
+  }
 }
 
 // ---------------------------------------------------------------------------------------------- signing in

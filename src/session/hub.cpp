@@ -60,6 +60,30 @@ void Hub::State::drain(Millis window) {
   exchanges_due();
 }
 
+void Hub::State::end_waits() {
+  std::vector<ExchangeId> waiting;
+  for (const auto& [wait, ids] : waits) waiting.insert(waiting.end(), ids.begin(), ids.end());
+  std::sort(waiting.begin(), waiting.end());
+  waits.clear();
+  for (const ExchangeId id : waiting) {
+    respond_error(id, Error{Code::unknown_outcome, {}, {}}, exchanges.find(id)->second.language);
+  }
+}
+
+void Hub::State::reset() {
+  end_waits();
+  std::vector<ExchangeId> streaming;
+  for (const auto& [id, exchange] : exchanges) {
+    if (exchange.state == Exchange::State::streaming) streaming.push_back(id);
+  }
+  std::sort(streaming.begin(), streaming.end());
+  for (const ExchangeId id : streaming) end_stream(id);
+  std::vector<ConnectionId> open;
+  for (const auto& [id, c] : connections) open.push_back(id);
+  std::sort(open.begin(), open.end());
+  for (const ConnectionId id : open) shut(id, close_code::drain, drain_reason());
+}
+
 void Hub::State::fail_all(std::string why) {
   if (!failed.empty()) return;
   failed = why.empty() ? "the engine has failed" : std::move(why);
@@ -68,13 +92,7 @@ void Hub::State::fail_all(std::string why) {
     Outcome lost = session::refusal_of(Code::unknown_outcome);
     on_outcome(ticket, lost);
   }
-  std::vector<ExchangeId> waiting;
-  for (const auto& [wait, ids] : waits) waiting.insert(waiting.end(), ids.begin(), ids.end());
-  std::sort(waiting.begin(), waiting.end());
-  waits.clear();
-  for (const ExchangeId id : waiting) {
-    respond_error(id, Error{Code::unknown_outcome, {}, {}}, exchanges.find(id)->second.language);
-  }
+  end_waits();
 }
 
 Hub::Hub(HubOptions options, const Catalog& catalog, LockEngine& engine, Transport& transport, SecretSource& secrets)
@@ -111,7 +129,9 @@ void Hub::drain(Millis window, Now now) {
 }
 bool Hub::idle() const { return state_->connections.empty() && state_->exchanges.empty(); }
 
-void Hub::on_outcome(Ticket ticket, Outcome outcome) { state_->on_outcome(ticket, outcome); }
+void Hub::on_outcome(Ticket ticket, Outcome&& outcome) { state_->on_outcome(ticket, outcome); }
+void Hub::on_reset() { state_->reset(); }
+void Hub::on_taken_elsewhere(const SessionId& session) { state_->taken_elsewhere(session); }
 void Hub::on_event(NamespaceIndex ns, Event event) { state_->on_event(ns, event); }
 // What a turn has brought was handed to the transport at once; it writes once per socket.
 void Hub::on_turn_end() {}

@@ -135,8 +135,10 @@ class Hub final : public LockEngineSink {
   // Every connection is closed and every exchange answered.
   bool idle() const;
 
-  void on_outcome(Ticket ticket, Outcome outcome) override;
+  void on_outcome(Ticket ticket, Outcome&& outcome) override;
   void on_event(NamespaceIndex ns, Event event) override;
+  void on_reset() override;
+  void on_taken_elsewhere(const SessionId& session) override;
   void on_turn_end() override;
   void on_failed(std::string why) override;
 

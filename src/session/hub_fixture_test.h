@@ -73,7 +73,7 @@ struct PaperEngine final : LockEngine {
     trees.back().set_watching(watching);
     return static_cast<NamespaceIndex>(names.size() - 1);
   }
-  void submit(NamespaceIndex ns, Ticket ticket, Command command, Wall clock) override {
+  void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override {
     queue.push_back({ns, ticket, std::move(command), clock});
   }
   void flush() override {}

@@ -173,15 +173,19 @@ struct Hub::State {
   // The session that the command is for: the one named, or the connection's. Nil, and refused, if there is none.
   SessionId session_for(const Call& call, SessionId named);
   Caller caller_of(const Call& call) const;
+  // The same; the request id leaves the call, which needs it no more.
+  Caller take_caller(Call& call) const;
   // Nothing, or why these targets are refused to someone who needs `right` on them.
   std::optional<Error> refuses(const Call& call, const std::vector<Target>& targets, Right right) const;
+  // As refuses(), of a filter; empty: none.
+  std::optional<Error> refuses_type(std::string_view type) const;
   std::optional<Error> refuses_new_work() const;
   bool sees(const Bearer& who, const Grant& grant) const;
   View view_of(Face face, Language language, const Bearer& who) const;
   // Under which entry of `sessions` a request is in flight: the session itself where its own connection asks, else
   // one of this asker alone, so that nobody uses up what another's session may have on its way.
   SessionId counted_under(const Call& call, SessionId session) const;
-  void submit(Call& call, Op op, SessionId session, Command command, Step step = Step::answer);
+  void submit(Call& call, Op op, SessionId session, Command&& command, Step step = Step::answer);
   // Asks for the lock's types first: `right` must cover them before `command` may go.
   // A hold that it does not cover is left to the engine, which may find an edit lock of the caller's own.
   void submit_if_types_allow(Call& call, Op op, SessionId session, LockId lock, Right right, Command command);
@@ -228,6 +232,12 @@ struct Hub::State {
   void types_answered(Ticket ticket, Errand& errand, Outcome& outcome);
   void watch_answered(Errand& errand, Outcome& outcome);
   void release_undelivered(NamespaceIndex ns, const Caller& caller, SessionId session, LockId lock);
+
+  // The engine's state is another than this node told of: who is connected comes back and is told anew.
+  void reset();
+  void end_waits();
+  void taken_elsewhere(SessionId session);
+  void tell_replaced(ConnectionId former, SessionId session);
 
   // ---- events.cpp
   void on_event(NamespaceIndex ns, const Event& event);

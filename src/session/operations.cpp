@@ -23,6 +23,16 @@ Error forbidden(Right right, std::string_view type) {
   return Error{Code::forbidden, std::move(detail), {}};
 }
 
+// Nothing in it that a person could read; U+3000 is the Chinese space.
+bool is_blank(std::string_view text) {
+  while (!text.empty()) {
+    const bool wide = text.starts_with("\xE3\x80\x80");
+    if (!wide && text.front() != ' ' && (text.front() < '\t' || text.front() > '\r')) return false;
+    text.remove_prefix(wide ? 3 : 1);
+  }
+  return true;
+}
+
 }  // namespace
 
 // ---------------------------------------------------------------------------------------------- what all share
@@ -57,6 +67,13 @@ Caller Hub::State::caller_of(const Call& call) const {
   return caller;
 }
 
+Caller Hub::State::take_caller(Call& call) const {
+  std::string request_id = std::exchange(call.request_id, {});
+  Caller caller = caller_of(call);
+  caller.request_id = std::move(request_id);
+  return caller;
+}
+
 std::optional<Error> Hub::State::refuses(const Call& call, const std::vector<Target>& targets, Right right) const {
   for (const Target& target : targets) {
     if (!call.who->rights->allows(right, target.type())) return forbidden(right, target.type());
@@ -74,9 +91,16 @@ std::optional<Error> Hub::State::refuses(const Call& call, const std::vector<Tar
   return std::nullopt;
 }
 
+std::optional<Error> Hub::State::refuses_type(std::string_view type) const {
+  if (type.empty() || !options.strict_types || catalog.accepts_type(type)) return std::nullopt;
+  return Error{Code::invalid, "The catalog has no type " + std::string(type) + ".", "type"};
+}
+
 std::optional<Error> Hub::State::refuses_new_work() const {
   if (draining) return Error{Code::draining, {}, {}};
-  if (!engine_ready) return Error{Code::unavailable, {}, {}};
+  // Looked at each tick; an engine that was away is asked again at once.
+  if (std::string why; !engine_ready && (!failed.empty() || !engine.ready(why)))
+    return Error{Code::unavailable, {}, {}};
   return std::nullopt;
 }
 
@@ -106,7 +130,7 @@ SessionId Hub::State::counted_under(const Call& call, SessionId session) const {
   return SessionId{Id128{session.value.hi ^ fingerprint(call.who->user), session.value.lo}};
 }
 
-void Hub::State::submit(Call& call, Op op, SessionId session, Command command, Step step) {
+void Hub::State::submit(Call& call, Op op, SessionId session, Command&& command, Step step) {
   if (!failed.empty()) {
     refuse(call, Error{Code::unavailable, {}, {}});
     return;
@@ -124,12 +148,7 @@ void Hub::State::submit(Call& call, Op op, SessionId session, Command command, S
   const NamespaceIndex ns = call.who->ns;
   const Face face = call.face;
   const std::uint64_t peer = call.peer;
-  Errand errand;
-  errand.call = std::move(call);
-  errand.op = op;
-  errand.step = step;
-  errand.session = session;
-  errand.counted = counted;
+  Errand errand{.call = std::move(call), .op = op, .step = step, .session = session, .counted = counted};
   const Ticket ticket = errands.put(std::move(errand));
   if (face == Face::http) {
     if (const auto exchange = exchanges.find(peer); exchange != exchanges.end()) exchange->second.ticket = ticket;
@@ -277,7 +296,7 @@ void Hub::State::operate(Call& call, AcquireFields& f) {
   if (f.session.is_nil()) return;
   const SessionId counted = f.session;
   Acquire acquire = to_command(std::move(f));
-  acquire.caller = caller_of(call);
+  acquire.caller = take_caller(call);
   acquire.caller.hold |= acquire.kind == Kind::hold;  // covered for these targets, or it would have been refused
   acquire.lock = LockId{secrets.next_id()};
   submit(call, Op::lock_acquire, counted, std::move(acquire));
@@ -299,6 +318,7 @@ void Hub::State::operate(Call& call, LockListFields& f) {
     return refuse(call, Error{Code::forbidden, "Names are hidden here: they cannot be asked for.",
                               f.client.empty() ? "user" : "client"});
   }
+  if (const auto error = refuses_type(f.type)) return refuse(call, *error);
   ListLocks list = to_command(std::move(f));
   list.caller = caller_of(call);
   submit(call, Op::lock_list, call.session, std::move(list));
@@ -313,7 +333,7 @@ void Hub::State::operate(Call& call, ReleaseFields& f) {
   const SessionId counted = f.session.is_nil() ? call.session : f.session;
   const LockId lock = f.lock;
   Release release = to_command(std::move(f));
-  release.caller = caller_of(call);
+  release.caller = take_caller(call);
   if (hold && call.who->hold && !release.caller.hold) {
     return submit_if_types_allow(call, Op::lock_release, counted, lock, Right::lock_hold, std::move(release));
   }
@@ -345,6 +365,8 @@ void Hub::State::operate(Call& call, TransferFields& f) {
 void Hub::State::operate(Call& call, ForceFields& f) {
   const RightSet& rights = *call.who->rights;
   if (!rights.allows_somewhere(Right::lock_force)) return refuse(call, forbidden(Right::lock_force, {}));
+  if (is_blank(f.reason))
+    return refuse(call, Error{Code::invalid, "The holder is told the reason: give one.", "reason"});
   const LockId lock = f.lock;
   Force force = to_command(std::move(f));
   force.caller = caller_of(call);
@@ -363,7 +385,9 @@ void Hub::State::operate(Call& call, LockRequestFields& f) {
   if (f.session.is_nil()) return;
   const SessionId counted = f.session;
   const LockId lock = f.lock;
-  const bool types_known = !f.targets.empty() || rights.allows_everywhere(Right::lock_edit);
+  // Named targets are the lock's, or the engine refuses; that the lock is there at all is not everybody's to know.
+  const bool types_known =
+      rights.allows_everywhere(Right::lock_edit) || (!f.targets.empty() && rights.allows_everywhere(Right::lock_view));
   Ask ask = to_command(std::move(f));
   ask.caller = caller_of(call);
   ask.wait = LockId{secrets.next_id()};
@@ -397,6 +421,7 @@ void Hub::State::operate(Call& call, VerifyFields& f) {
 }
 
 void Hub::State::operate(Call& call, ReleaseAllFields& f) {
+  if (const auto error = refuses_type(f.type)) return refuse(call, *error);
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
   const SessionId counted = f.session;

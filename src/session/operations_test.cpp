@@ -127,15 +127,44 @@ TEST_F(HubOperations, force_needs_its_right_for_the_locks_type) {
   EXPECT_EQ(code(admin, force(order)), "");
 }
 
+TEST_F(HubOperations, force_needs_a_reason_that_can_be_read) {
+  start();
+  const std::string order = acquire(greet(token("li")), "SaleOrder:1");
+  const ConnectionId chief = greet(token("chief", {"lock.force"}));
+  for (const char* blank : {"", "  ", "\\t\\n", "\u3000 "}) {
+    EXPECT_EQ(code(chief, R"({"id":1,"op":"lock.force","lock":")" + order + R"(","reason":")" + blank + "\"}"),
+              "invalid")
+        << blank;
+  }
+  EXPECT_EQ(code(chief, R"({"id":1,"op":"lock.force","lock":")" + order + R"(","reason":" x"})"), "");
+}
+
 TEST_F(HubOperations, asking_needs_the_right_to_edit_the_locks_type) {
   start();
   const ConnectionId li = greet(token("li"));
   const std::string order = acquire(li, "SaleOrder:1");
   const auto request = R"({"id":1,"op":"lock.request","lock":")" + order + "\"}";
   EXPECT_EQ(code(greet(token("a", {"lock.view"})), request), "forbidden");
-  EXPECT_EQ(code(greet(token("b", {"lock.edit:SaleOut"})), request), "forbidden");
+  EXPECT_EQ(code(greet(token("b", {"lock.edit:SaleOut", "lock.view"})), request), "forbidden");
   EXPECT_TRUE(said(li, "lock.requested").empty());
   EXPECT_EQ(code(greet(token("c", {"lock.edit:SaleOrder"})), request), "");
+  EXPECT_EQ(said(li, "lock.requested").size(), 1u);
+}
+
+TEST_F(HubOperations, a_lock_that_one_may_not_know_of_cannot_be_asked_for) {
+  start();
+  const ConnectionId li = greet(token("li"));
+  const std::string order = acquire(li, "SaleOrder:1");
+  const auto request = [&](std::string_view more) {
+    return R"({"id":1,"op":"lock.request","lock":")" + order + '"' + std::string(more) + '}';
+  };
+  const ConnectionId b = greet(token("b", {"lock.edit:SaleOut", "lock.view:SaleOut"}));
+  EXPECT_EQ(code(b, request("")), "not_found");
+  EXPECT_EQ(code(b, request(R"(,"targets":["SaleOut:1"])")), "not_found");
+  const ConnectionId c = greet(token("c"));
+  EXPECT_EQ(code(c, request(R"(,"targets":["SaleOut:1"])")), "invalid");
+  EXPECT_TRUE(said(li, "lock.requested").empty());
+  EXPECT_EQ(code(c, request(R"(,"targets":["SaleOrder:1/SaleOrderDetail"])")), "");
   EXPECT_EQ(said(li, "lock.requested").size(), 1u);
 }
 
@@ -207,6 +236,12 @@ TEST_F(HubOperations, types_and_parts_unknown_to_a_strict_catalog_are_invalid) {
     EXPECT_EQ(text(answer, "error.field"), "targets");
   }
   acquire(c, "SaleOrder:1/SaleOrderDetail/7");
+  for (const char* filter : {"lock.list", "lock.release_all"}) {
+    const auto answer = ask(c, R"({"id":1,"op":")" + std::string(filter) + R"(","type":"Nonsense"})");
+    EXPECT_EQ(text(answer, "error.code"), "invalid") << filter;
+    EXPECT_EQ(text(answer, "error.field"), "type");
+    EXPECT_EQ(code(c, R"({"id":1,"op":")" + std::string(filter) + R"(","type":"SaleOrder"})"), "") << filter;
+  }
   options.strict_types = false;
   start();
   acquire(greet(token("li")), "Nonsense:1");

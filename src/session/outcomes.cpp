@@ -109,6 +109,11 @@ void Hub::State::types_answered(Ticket ticket, Errand& errand, Outcome& outcome)
       grant != nullptr && std::all_of(grant->targets.begin(), grant->targets.end(), [&](const HeldTarget& held) {
         return errand.call.who->rights->allows(errand.right, held.target.type());
       });
+  if (const Ask* ask = std::get_if<Ask>(&command)) {
+    if (!allowed && (grant == nullptr || !sees(*errand.call.who, *grant)))
+      return refuse(errand.call, session::refusal_of(Code::not_found));
+    if (!ask->targets.empty()) return submit(errand.call, errand.op, errand.session, std::move(command));
+  }
   if (!allowed && errand.right != Right::lock_hold) {
     const std::string_view right = right_names[static_cast<std::size_t>(errand.right)];
     return refuse(errand.call,

@@ -19,7 +19,7 @@ template <class T>
 class Tickets {
  public:
   // Never 0: that is the ticket of commands nobody waits for.
-  Ticket put(T value) {
+  Ticket put(T&& value) {
     std::uint32_t place = 0;
     if (free_.empty()) {
       place = static_cast<std::uint32_t>(slots_.size());

@@ -31,10 +31,15 @@ using NamespaceIndex = std::uint16_t;
 class LockEngineSink {
  public:
   virtual ~LockEngineSink() = default;
-  virtual void on_outcome(Ticket ticket, Outcome outcome) = 0;
+  virtual void on_outcome(Ticket ticket, Outcome&& outcome) = 0;
   virtual void on_event(NamespaceIndex ns, Event event) = 0;
   // The end of one delivery turn: write what you have, once per socket.
   virtual void on_turn_end() = 0;
+  // What this node knew is not what the engine decides by any more (a failover lost it): sessions that are connected
+  // must come back and take up their state anew.
+  virtual void on_reset() {}
+  // The session was taken up on another node: who is connected to it here has been superseded.
+  virtual void on_taken_elsewhere([[maybe_unused]] const SessionId& session) {}
   // The engine cannot go on (failed commit, lost store). The process must stop and recover from the file.
   virtual void on_failed(std::string why) = 0;
 };
@@ -46,7 +51,7 @@ class LockEngine {
   virtual Result<NamespaceIndex> open_namespace(std::string_view name) = 0;
   // Decides or sends `command` with the clock's reading `clock`. The outcome comes to the sink, never from
   // inside this call.
-  virtual void submit(NamespaceIndex ns, Ticket ticket, Command command, Wall clock) = 0;
+  virtual void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) = 0;
   // Ends the caller's turn: what was submitted since the last call may be committed as one batch.
   virtual void flush() = 0;
   // Whether anybody watches targets: without, an engine need not make TargetChanged events. On at first.

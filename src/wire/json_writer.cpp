@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace hf {
 namespace {
@@ -25,6 +26,22 @@ constexpr std::int64_t kUsPerDay = 86'400'000'000;
 constexpr std::int64_t kYear0Us = -62'167'219'200'000'000;     // 0000-01-01T00:00:00Z
 constexpr std::int64_t kYear9999Us = 253'402'300'799'999'999;  // 9999-12-31T23:59:59.999999Z
 
+// How many bytes from the beginning, in steps of eight, need no escape.
+std::size_t plain_bytes(std::string_view text) noexcept {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHigh = 0x8080808080808080;
+  // The high bit of a byte that is zero (of the lowest such byte, at least).
+  const auto zeros = [](std::uint64_t word) { return (word - kOnes) & ~word; };
+  std::size_t n = 0;
+  for (; n + 8 <= text.size(); n += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + n, 8);
+    const std::uint64_t control = (word - kOnes * 0x20) & ~word;
+    if (((control | zeros(word ^ (kOnes * '"')) | zeros(word ^ (kOnes * '\\'))) & kHigh) != 0) break;
+  }
+  return n;
+}
+
 void put_digits(char* at, unsigned value, int digits) noexcept {
   for (int i = digits; i-- > 0; value /= 10) at[i] = static_cast<char>('0' + value % 10);
 }
@@ -45,7 +62,7 @@ void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
   const char* from = text.data();
   const char* const end = from + text.size();
-  for (const char* p = from; p != end; ++p) {
+  for (const char* p = from + plain_bytes(text); p != end; ++p) {
     const char escape = kEscapes[static_cast<unsigned char>(*p)];
     if (escape == 0) [[likely]]
       continue;

@@ -7,6 +7,7 @@
 #include "wire/json_text.h"
 #include "wire/json_writer.h"
 #include "wire/jwt.h"
+#include "wire/plain_json.h"
 
 namespace hf {
 namespace {
@@ -253,6 +254,21 @@ struct FromJson {
   const json::object* object() const noexcept { return value.if_object(); }
 };
 
+struct FromPlain {
+  const PlainJson::Member& value;
+
+  std::optional<std::string_view> text() const noexcept {
+    return value.kind == PlainJson::Kind::text ? std::optional(value.text) : std::nullopt;
+  }
+  std::optional<std::uint64_t> number() const noexcept {
+    return value.kind == PlainJson::Kind::number ? std::optional(value.number) : std::nullopt;
+  }
+  std::optional<bool> boolean() const noexcept {
+    return value.kind == PlainJson::Kind::boolean ? std::optional(value.flag) : std::nullopt;
+  }
+  const json::object* object() const noexcept { return nullptr; }
+};
+
 struct FromText {
   std::string_view value;
 
@@ -349,6 +365,13 @@ class Setter {
     if (!is(name)) return;
     if constexpr (std::same_as<Source, FromText>) {
       add_target(out, from_.value);
+    } else if constexpr (std::same_as<Source, FromPlain>) {
+      if (from_.value.kind != PlainJson::Kind::texts) return bad("must be a list of texts.");
+      if (from_.value.texts.size() > limits_.targets_max) return too_many_entries();
+      out.reserve(from_.value.texts.size());
+      for (const std::string_view text : from_.value.texts) {
+        if (!add_target(out, text)) return;
+      }
     } else {
       const json::array* list = from_.value.if_array();
       if (list == nullptr) return bad("must be a list of texts.");
@@ -487,19 +510,15 @@ class RequiredCheck {
   std::string_view missing_;
 };
 
-enum class Part : std::uint8_t { all, arguments };  // arguments: without request id, session and wait_ms
-
 // Writes the fields that are given.
 class FieldWriter {
  public:
-  FieldWriter(JsonWriter& out, Part part) : w_(out), part_(part) {}
+  explicit FieldWriter(JsonWriter& out) : w_(out) {}
 
-  void text(std::string_view name, const std::string& v, std::size_t, Need = Need::optional) {
-    if (part_ == Part::all || name != "request_id") w_.some(name, v);
-  }
+  void text(std::string_view name, const std::string& v, std::size_t, Need = Need::optional) { w_.some(name, v); }
   template <class Tag>
   void value(std::string_view name, const Id<Tag>& v, Need = Need::optional) {
-    if (!v.is_nil() && (part_ == Part::all || name != "session")) w_.key(name).id(v);
+    if (!v.is_nil()) w_.key(name).id(v);
   }
   void value(std::string_view name, Mode v, Need = Need::optional) {
     if (v != Mode::exclusive) w_.field(name, name_of(v));
@@ -526,9 +545,7 @@ class FieldWriter {
   void value(std::string_view name, const std::optional<T>& v, Need = Need::optional) {
     if (v) w_.key(name).number(*v);
   }
-  void wait(std::string_view name, const auto& v) {
-    if (part_ == Part::all) value(name, v);
-  }
+  void wait(std::string_view name, const auto& v) { value(name, v); }
   void token(std::string_view name, Token v, Need = Need::optional) { value(name, v); }
   void targets(std::string_view name, const std::vector<Target>& v, Need = Need::optional) {
     if (v.empty()) return;
@@ -560,11 +577,81 @@ class FieldWriter {
 
  private:
   JsonWriter& w_;
-  Part part_;
 };
 
-void write_fields(JsonWriter& w, const Fields& fields, Part part) {
-  FieldWriter writer(w, part);
+// Hashes the names and values of the fields that are given, without request id, session and wait_ms.
+class FieldHash {
+ public:
+  explicit FieldHash(std::string_view op) : hash_(fingerprint(op)) {}
+  std::uint64_t hash() const noexcept { return hash_; }
+
+  void text(std::string_view name, const std::string& v, std::size_t, Need = Need::optional) {
+    if (!v.empty() && name != "request_id") add(name, fingerprint(v));
+  }
+  template <class Tag>
+  void value(std::string_view name, const Id<Tag>& v, Need = Need::optional) {
+    if (!v.is_nil() && name != "session") add(name, of(v));
+  }
+  // Zero is the default of numbers, modes and kinds alike.
+  template <class T>
+    requires(std::integral<T> || std::is_enum_v<T>)
+  void value(std::string_view name, T v, Need = Need::optional) {
+    if (v != T{}) add(name, static_cast<std::uint64_t>(v));
+  }
+  void value(std::string_view name, Millis v, Need = Need::optional) {
+    value(name, static_cast<std::uint64_t>(v.count()));
+  }
+  template <class T>
+  void value(std::string_view name, const std::optional<T>& v, Need = Need::optional) {
+    if (!v) return;
+    if constexpr (std::same_as<T, Millis>) {
+      add(name, static_cast<std::uint64_t>(v->count()));
+    } else {
+      add(name, static_cast<std::uint64_t>(*v));
+    }
+  }
+  void wait(std::string_view, const auto&) {}
+  void token(std::string_view name, Token v, Need = Need::optional) { value(name, v); }
+  void targets(std::string_view name, const std::vector<Target>& v, Need = Need::optional) {
+    if (!v.empty()) add(name, v.size());
+    for (const Target& target : v) mix(fingerprint(target.text()));
+  }
+  void cursor(std::string_view name, Token v) { value(name, v); }
+  void versions(std::string_view name, const std::map<std::string, std::uint64_t>& v) {
+    if (!v.empty()) add(name, v.size());
+    for (const auto& [bill, version] : v) add(bill, version);
+  }
+  void idle(std::string_view name, const std::vector<std::pair<SessionId, Millis>>& v) {
+    if (!v.empty()) add(name, v.size());
+    for (const auto& [session, ms] : v) {
+      mix(of(session));
+      mix(static_cast<std::uint64_t>(ms.count()));
+    }
+  }
+  void client(std::string_view name, const ClientInfo& v) {
+    if (v == ClientInfo{}) return;
+    for (const std::string* part : {&v.program, &v.host, &v.window}) add(name, fingerprint(*part));
+  }
+
+ private:
+  template <class Tag>
+  static std::uint64_t of(const Id<Tag>& id) noexcept {
+    return mixed(id.value.hi, id.value.lo);
+  }
+  static std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) noexcept {
+    const std::uint64_t words[] = {hash, value};
+    return fingerprint(std::string_view(reinterpret_cast<const char*>(words), sizeof words));
+  }
+  void mix(std::uint64_t value) noexcept { hash_ = mixed(hash_, value); }
+  void add(std::string_view name, std::uint64_t value) noexcept {
+    mix(fingerprint(name));
+    mix(value);
+  }
+  std::uint64_t hash_;
+};
+
+void write_fields(JsonWriter& w, const Fields& fields) {
+  FieldWriter writer(w);
   std::visit([&](const auto& f) { visit(f, writer); }, fields);
 }
 
@@ -579,12 +666,18 @@ void write_id(JsonWriter& w, const MessageId& id) {
 }
 
 template <std::size_t... I>
-constexpr auto makers_of(std::index_sequence<I...>) {
-  return std::array<Fields (*)(), sizeof...(I)>{+[] { return Fields(std::in_place_index<I>); }...};
+constexpr auto starters_of(std::index_sequence<I...>) {
+  return std::array<void (*)(Fields&), sizeof...(I)>{+[](Fields& fields) { fields.emplace<I>(); }...};
 }
-constexpr auto kMakers = makers_of(std::make_index_sequence<std::variant_size_v<Fields>>());
+constexpr auto kStarters = starters_of(std::make_index_sequence<std::variant_size_v<Fields>>());
 
-Fields empty_fields(Op op) { return kMakers[static_cast<std::size_t>(op)](); }
+void start(Fields& fields, Op op) { kStarters[static_cast<std::size_t>(op)](fields); }
+
+Fields empty_fields(Op op) {
+  Fields fields;
+  start(fields, op);
+  return fields;
+}
 
 Result<Fields> read_fields(Op op, const json::object& object, const ParseLimits& limits) {
   Result<Fields> result(empty_fields(op));
@@ -627,6 +720,34 @@ Result<Fields> fields_of(const json::object& object, const ParseLimits& limits) 
   return fields;
 }
 
+// Reads a message that is plain and right; false, with anything in `out`, for every other one.
+bool read_plain(std::string_view text, const ParseLimits& limits, ParsedMessage& out) {
+  const PlainJson plain(text);
+  if (!plain.ok()) return false;
+  const PlainJson::Member* const name = plain.find("op");
+  const auto op = name != nullptr && name->kind == PlainJson::Kind::text ? op_from_name(name->text) : std::nullopt;
+  if (!op) return false;
+  start(*out.fields, *op);
+  std::optional<Error> error;
+  for (const PlainJson::Member& member : plain.members()) {
+    if (member.kind == PlainJson::Kind::null || &member == name) continue;
+    if (member.name == "id") {
+      if (member.kind == PlainJson::Kind::number) {
+        out.id.emplace<std::uint64_t>(member.number);
+      } else if (member.kind == PlainJson::Kind::text && member.text.size() <= kMessageIdBytesMax) {
+        out.id.emplace<std::string>(member.text);
+      } else {
+        return false;
+      }
+      continue;
+    }
+    Setter<FromPlain> setter(member.name, FromPlain{member}, limits, error);
+    std::visit([&](auto& f) { visit(f, setter); }, *out.fields);
+    if (error) return false;
+  }
+  return check_fields(*out.fields).has_value();
+}
+
 }  // namespace
 
 std::string_view name_of(Op op) noexcept { return kOps[static_cast<std::size_t>(op)].name; }
@@ -657,6 +778,10 @@ std::vector<std::pair<std::string, std::string>> AuditListFields::filters() cons
 
 Result<ParsedMessage> parse_message(std::string_view text, const ParseLimits& limits) {
   if (auto size = check_size(text, limits); !size) return tl::unexpected<Error>(std::move(size.error()));
+  {
+    Result<ParsedMessage> plain(tl::in_place);
+    if (read_plain(text, limits, *plain)) return plain;
+  }
   const Json parsed(text);
   const json::object* object = parsed.object();
   if (object == nullptr) return not_an_object(parsed);
@@ -729,12 +854,9 @@ std::string* request_id_field(Fields& fields) noexcept {
 }
 
 std::uint64_t fingerprint_of(const Fields& fields) {
-  std::string text(name_of(op_of(fields)));
-  JsonWriter w(text);
-  w.begin_object();
-  write_fields(w, fields, Part::arguments);
-  w.end_object();
-  return fingerprint(text);
+  FieldHash hash(name_of(op_of(fields)));
+  std::visit([&](const auto& f) { visit(f, hash); }, fields);
+  return hash.hash();
 }
 
 // ---------------------------------------------------------------------------------------------- to commands
@@ -845,14 +967,14 @@ void append_message(std::string& out, const MessageId& id, const Fields& fields)
     write_id(w, id);
   }
   w.field("op", name_of(op_of(fields)));
-  write_fields(w, fields, Part::all);
+  write_fields(w, fields);
   w.end_object();
 }
 
 void append_fields(std::string& out, const Fields& fields) {
   JsonWriter w(out);
   w.begin_object();
-  write_fields(w, fields, Part::all);
+  write_fields(w, fields);
   w.end_object();
 }
 

@@ -248,6 +248,76 @@ TEST(Messages, a_body_and_what_path_and_query_say_become_one_set_of_fields) {
   EXPECT_FALSE(parse_fields(Op::lock_release, "[]"));
 }
 
+// Plain messages are read without a tree. With a space before it no message is plain, so it takes the other way.
+TEST(Messages, a_plain_message_means_what_its_tree_means) {
+  const std::vector<std::string> rests{"",
+                                       R"(,"id":0)",
+                                       R"(,"id":9007199254740991)",
+                                       R"(,"id":9007199254740992)",
+                                       R"(,"id":01)",
+                                       R"(,"id":1.0)",
+                                       R"(,"id":1e3)",
+                                       R"(,"id":-1)",
+                                       R"(,"id":"a")",
+                                       R"(,"id":"\u0061")",
+                                       R"(,"id":null)",
+                                       R"(,"id":true)",
+                                       R"(,"id":99999999999999999999)",
+                                       R"(,"id":")" + std::string(65, 'x') + "\"",
+                                       R"(,"label":"因为")",
+                                       R"(,"label":"a\nb")",
+                                       ",\"label\":\"a\nb\"",
+                                       ",\"label\":\"\x7f\"",
+                                       R"(,"label":7)",
+                                       R"(,"label":")" + std::string(101, 'x') + "\"",
+                                       R"(,"mode":"shared","mode":"shared")",
+                                       R"(,"op":"lock.get")",
+                                       R"(,"mode":"none")",
+                                       R"(,"wait_ms":1000,"ttl_ms":0)",
+                                       R"(,"wait_ms":"1")",
+                                       R"(,"wait_ms":3162240000001)",
+                                       R"(,"unknown":1,"unknown2":[],"unknown3":["a","b"])",
+                                       R"(,"unknown":{"a":1})",
+                                       R"(,"unknown":[1])",
+                                       R"(,"if_versions":{"SaleOrder:1":2})",
+                                       R"(,"if_versions":["a"])",
+                                       R"(,"if_versions":null)",
+                                       R"(,"session":"x")",
+                                       R"(,"session":")" + kId + "\"",
+                                       R"(,"request_id":"r-1","owner":"o","reason":"r","kind":"hold")",
+                                       ",",
+                                       R"(,"a")",
+                                       R"(,"a":)",
+                                       R"(,"a":nul)",
+                                       R"(,"a":tru)",
+                                       R"(,"a":"b)",
+                                       R"(,"a":["b")",
+                                       R"(,"a":["b",])",
+                                       "}x",
+                                       "} ",
+                                       "}"};
+  for (const std::string op : {"lock.acquire", "lock.release", "hello", "none"}) {
+    for (const std::string targets : {R"(["SaleOrder:1"])", R"(["SaleOrder:2","SaleOrder:1/P/7"])", "[]", R"(["a:"])",
+                                      R"("SaleOrder:1")", "[1]", R"(["SaleOrder:1",["x"]])"}) {
+      for (const std::string& rest : rests) {
+        const std::string text =
+            R"({"op":")" + op + R"(","targets":)" + targets + R"(,"lock":")" + kOther + "\"" + rest + "}";
+        const auto one = parse_message(text);
+        const auto other = parse_message(" " + text);
+        ASSERT_EQ(one.has_value(), other.has_value()) << text;
+        if (!one) {
+          EXPECT_EQ(one.error(), other.error()) << text;
+          continue;
+        }
+        EXPECT_EQ(one->id, other->id) << text;
+        ASSERT_EQ(one->fields.has_value(), other->fields.has_value()) << text;
+        if (one->fields) EXPECT_EQ(*one->fields, *other->fields) << text;
+        if (!one->fields) EXPECT_EQ(one->fields.error(), other->fields.error()) << text;
+      }
+    }
+  }
+}
+
 TEST(Messages, a_repeat_has_the_same_fingerprint_and_another_request_has_not) {
   const auto print = [](const std::string& rest) {
     const auto fields = read("{\"op\":\"lock.acquire\"," + kTargets + rest + "}");

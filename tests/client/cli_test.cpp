@@ -116,6 +116,139 @@ TEST_F(Cli, unlock_ends_a_lock_of_ones_own_other_window_and_not_anothers) {
   EXPECT_EQ(run("wang", {"check", "SaleOrder:1001"}).exit_code, 0);
 }
 
+TEST_F(Cli, a_lock_above_or_below_the_named_target_is_never_ended) {
+  auto li = person("li");
+  auto part = li.acquire({.targets = {"SaleOrder:1001/SaleOrderDetail"}});
+  auto batch = li.acquire({.targets = {"SaleOrder:1002", "SaleOrder:1003"}});
+  ASSERT_TRUE(part && batch);
+  const Ended bill = run("boss", {"force", "SaleOrder:1001", "--reason", "test"}, "admin");
+  EXPECT_EQ(bill.exit_code, 1) << bill.errors;
+  EXPECT_NE(bill.errors.find("li holds SaleOrder:1001/SaleOrderDetail"), std::string::npos) << bill.errors;
+  EXPECT_EQ(run("boss", {"force", "SaleOrder", "--reason", "test"}, "admin").exit_code, 1);
+  EXPECT_EQ(run("boss", {"force", "SaleOrder:1002/SaleOrderDetail", "--reason", "test"}, "admin").exit_code, 1);
+  EXPECT_EQ(run("li", {"unlock", "SaleOrder:1001"}).exit_code, 1);
+  EXPECT_TRUE(part->held() && batch->held());
+  EXPECT_EQ(run("wang", {"check", "SaleOrder:1002"}).exit_code, 1);
+  const Ended forced = run("boss", {"force", "SaleOrder:1002", "--reason", "test"}, "admin");
+  EXPECT_EQ(forced.exit_code, 0) << forced.errors;
+  for (const char* said : {"li", "SaleOrder:1002 SaleOrder:1003"})
+    EXPECT_NE(forced.output.find(said), std::string::npos) << forced.output;
+  EXPECT_TRUE(part->held());
+}
+
+TEST_F(Cli, of_several_locks_on_a_target_one_must_be_named) {
+  auto li = person("li");
+  auto wang = person("wang");
+  auto one = li.acquire({.targets = {"SaleOrder:1001"}, .mode = holdfast::Mode::shared});
+  auto two = wang.acquire({.targets = {"SaleOrder:1001"}, .mode = holdfast::Mode::shared});
+  ASSERT_TRUE(one && two);
+  const Ended both = run("boss", {"force", "SaleOrder:1001", "--reason", "test"}, "admin");
+  EXPECT_EQ(both.exit_code, 2) << both.errors;
+  EXPECT_NE(both.errors.find(one->id()), std::string::npos) << both.errors;
+  EXPECT_NE(both.errors.find(two->id()), std::string::npos) << both.errors;
+  EXPECT_EQ(run("li", {"unlock", "SaleOrder:1001"}).exit_code, 0) << "of one's own there is one";
+  EXPECT_TRUE(two->held());
+  const Ended named = run("boss", {"force", two->id(), "--reason", "test", "--json"}, "admin");
+  EXPECT_EQ(named.exit_code, 0) << named.errors;
+  EXPECT_EQ(parsed(named.output)["user"].as_string(), "wang");
+}
+
+TEST_F(Cli, who_has_all_his_sessions_open_can_still_look_answer_and_end_one) {
+  std::promise<std::string> asked;
+  std::vector<Client> windows;
+  windows.push_back(
+      person("li", {.on_requested = [&](const holdfast::Request& request) { asked.set_value(request.request); }}));
+  ASSERT_TRUE(windows[0].wait_ready());
+  while (windows.size() < 20) {
+    windows.push_back(person("li"));
+    ASSERT_TRUE(windows.back().wait_ready());
+  }
+  auto lock = windows[0].acquire({.targets = {"SaleOrder:1001"}});
+  ASSERT_TRUE(lock);
+  for (const std::vector<std::string>& question : {std::vector<std::string>{"locks"},
+                                                   {"sessions"},
+                                                   {"requests"},
+                                                   {"stats"},
+                                                   {"catalog"},
+                                                   {"check", "SaleOrder:7"}})
+    EXPECT_EQ(run("li", question).exit_code, 0) << question[0];
+  auto wang = person("wang");
+  std::promise<bool> got;
+  wang.request({.lock = lock->id()},
+               [&](holdfast::Result<holdfast::LockHandle> answer) { got.set_value(answer.has_value()); });
+  EXPECT_EQ(run("li", {"agree", asked.get_future().get()}).exit_code, 0);
+  EXPECT_TRUE(got.get_future().get());
+  EXPECT_EQ(run("li", {"lock", "SaleOrder:8", "--", "true"}).exit_code, 1);
+  const Ended ended = run("li", {"sessions", "--end", windows[5].session()});
+  EXPECT_EQ(ended.exit_code, 0) << ended.errors;
+  EXPECT_EQ(run("li", {"lock", "SaleOrder:8", "--", "true"}).exit_code, 0);
+}
+
+TEST_F(Cli, what_a_command_started_ends_with_its_lock) {
+  std::thread boss([&] {
+    while (run("boss", {"force", "SaleOrder:1001", "--reason", "test"}, "admin").exit_code != 0) {
+    }
+  });
+  const Ended ran = run("li", {"lock", "SaleOrder:1001", "--", "sh", "-c", "sleep 300 & echo $!; wait; wait"});
+  boss.join();
+  EXPECT_EQ(ran.exit_code, 1) << ran.errors;
+  EXPECT_NE(run_program({"kill", "-0", ran.output.substr(0, ran.output.size() - 1)}).exit_code, 0)
+      << "it goes on without the lock";
+}
+
+TEST_F(Cli, a_command_is_ended_when_holdfast_is_killed) {
+  const std::string begun = data.path() + "/begun";
+  const std::string ended = data.path() + "/ended";
+  const std::string command =
+      "sleep 300 & trap \"kill $!; echo yes > " + ended + "; exit\" TERM; echo $$ > " + begun + "; wait";
+  const std::string script = HF_HOLDFAST " lock SaleOrder:1001 -- sh -c '" + command + "' & until test -s " + begun +
+                             "; do :; done; kill -9 $!; until test -s " + ended + "; do :; done";
+  const Ended ran = run_program({"sh", "-c", script}, {"HOLDFAST_SERVER=" + url(), "HOLDFAST_TOKEN=" + token("li")});
+  EXPECT_EQ(ran.exit_code, 0) << "the command goes on: " << ran.errors;
+}
+
+TEST_F(Cli, ends_when_nobody_reads_what_it_prints) {
+  const std::string head = " | head -1";
+  for (const std::string command : {"watch SaleOrder:1001", "--json watch SaleOrder:1001", "lock SaleOrder:1001"}) {
+    const Ended ran = run_program({"sh", "-c", HF_HOLDFAST " " + command + head},
+                                  {"HOLDFAST_SERVER=" + url(), "HOLDFAST_TOKEN=" + token("li")});
+    EXPECT_EQ(ran.exit_code, 0) << command << ran.errors;
+    EXPECT_NE(ran.output.find("SaleOrder:1001"), std::string::npos) << command << ": " << ran.output;
+  }
+  EXPECT_EQ(run("wang", {"check", "SaleOrder:1001"}).exit_code, 0) << "the lock was not released";
+}
+
+TEST_F(Cli, output_that_could_not_be_written_is_no_success) {
+  for (const std::string command : {"stats", "completion bash", "--version"}) {
+    const Ended ran = run_program({"sh", "-c", HF_HOLDFAST " " + command + " > /dev/full"},
+                                  {"HOLDFAST_SERVER=" + url(), "HOLDFAST_TOKEN=" + token("li")});
+    EXPECT_EQ(ran.exit_code, 1) << command;
+    EXPECT_NE(ran.errors.find("cannot write"), std::string::npos) << ran.errors;
+  }
+}
+
+TEST_F(Cli, a_json_watch_begins_with_the_state) {
+  auto li = person("li");
+  auto lock = li.acquire({.targets = {"SaleOrder:1001"}});
+  ASSERT_TRUE(lock);
+  const Ended seen = run_program({"sh", "-c", HF_HOLDFAST " --json watch SaleOrder:1001 | head -1"},
+                                 {"HOLDFAST_SERVER=" + url(), "HOLDFAST_TOKEN=" + token("wang")});
+  auto first = parsed(seen.output);
+  EXPECT_EQ(first["event"].as_string(), "watch") << seen.output;
+  EXPECT_EQ(first["targets"].at(0).at("conflicts").at(0).at("user").as_string(), "li");
+}
+
+TEST_F(Cli, names_that_drive_a_terminal_are_shown_without_what_does) {
+  auto li = Client::open(
+      {.url = url(), .token = holdfast::dev_token(url(), {"li", "L\u202Ei\u2066", {"editor"}, {}}).value_or("")});
+  ASSERT_TRUE(li);
+  auto lock = li->acquire({.targets = {"SaleOrder:1001"}, .label = "a\u200Fb"});
+  ASSERT_TRUE(lock) << lock.error().text();
+  const Ended listed = run("wang", {"locks"});
+  EXPECT_NE(listed.output.find("Li  "), std::string::npos) << listed.output;
+  EXPECT_NE(listed.output.find("ab  "), std::string::npos) << listed.output;
+}
+
 TEST_F(Cli, lists_checks_and_verifies) {
   auto li = person("li");
   auto lock = li.acquire({.targets = {"SaleOrder:1001"}, .label = "SO-1001"});
@@ -181,6 +314,13 @@ TEST(CliUsage, wrong_usage_is_code_2_and_a_server_that_is_down_is_code_3) {
   EXPECT_EQ(run_program({HF_HOLDFAST, "--server", "nowhere", "--token", "t", "locks"}).exit_code, 2);
   EXPECT_EQ(run_program({HF_HOLDFAST, "force", "SaleOrder:1"}).exit_code, 2) << "a force without a reason";
   EXPECT_EQ(run_program({HF_HOLDFAST, "--server", "http://127.0.0.1:1", "--token", "t", "locks"}).exit_code, 3);
+  EXPECT_NE(run_program({HF_HOLDFAST, "nonsense"}).errors.find("no command nonsense"), std::string::npos);
+  EXPECT_NE(run_program({HF_HOLDFAST, "--nonsense"}).errors.find("no option --nonsense"), std::string::npos);
+  EXPECT_NE(run_program({HF_HOLDFAST, "locks", "--nonsense"}).errors.find("--nonsense"), std::string::npos);
+  const Ended no_id = run_program({HF_HOLDFAST, "--token", "t", "agree", std::string(26, '0')});
+  EXPECT_EQ(no_id.exit_code, 2);
+  EXPECT_NE(no_id.errors.find("is no id of a request"), std::string::npos) << no_id.errors;
+  EXPECT_EQ(run_program({HF_HOLDFAST, "--token", "t", "lock", "SaleOrder:1", "--ttl", "0"}).exit_code, 2);
   EXPECT_EQ(run_program({HF_HOLDFAST, "--help"}).exit_code, 0);
   EXPECT_EQ(run_program({HF_HOLDFAST, "--version"}).output, "holdfast " HF_VERSION "\n");
 }
@@ -188,7 +328,7 @@ TEST(CliUsage, wrong_usage_is_code_2_and_a_server_that_is_down_is_code_3) {
 TEST(CliUsage, the_completion_scripts_are_valid_shell_and_know_every_command) {
   const Ended bash = run_program({HF_HOLDFAST, "completion", "bash"});
   ASSERT_EQ(bash.exit_code, 0);
-  for (const char* word : {"lock", "request", "--wait", "--message", "completion"})
+  for (const char* word : {"lock", "request", "--wait", "--message", "completion", "requests | waits)"})
     EXPECT_NE(bash.output.find(word), std::string::npos) << word;
   EXPECT_EQ(run_program({"bash", "-n", "-c", bash.output}).exit_code, 0);
   EXPECT_EQ(run_program({HF_HOLDFAST, "completion", "fish"}).exit_code, 2);

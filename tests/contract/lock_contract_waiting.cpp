@@ -672,11 +672,33 @@ TEST_P(LockContract, a_hold_and_a_temporary_cannot_be_asked) {
   Acquire t = wish(li, {"SaleOrder:2"});
   t.kind = Kind::temporary;
   const Grant temporary = granted(run(t)).grant;
-  const LockId one = ask(wang, hold.lock);
-  const LockId two = ask(wang, temporary.lock);
+  Ask c;
+  c.caller = by("wang");
+  c.session = wang.id;
+  for (const LockId lock : {hold.lock, temporary.lock}) {
+    c.lock = lock;
+    c.wait = LockId{Id128{3, 7000}};
+    EXPECT_TRUE(refused(run(c), Code::forbidden));
+  }
   EXPECT_TRUE(told<LockRequested>(li).empty());
-  EXPECT_TRUE(refused(run(Agree{by("li"), one, {}}), Code::not_holder));
-  EXPECT_TRUE(refused(run(Agree{by("li"), two, {}}), Code::not_holder));
+}
+
+TEST_P(LockContract, a_request_names_targets_of_the_lock_it_asks_for) {
+  const Window li = open("li");
+  const Window wang = open("wang");
+  const Grant g = take(li, {"SaleOrder:1", "SaleOrder:2/Detail"});
+  Ask c;
+  c.caller = by("wang");
+  c.session = wang.id;
+  c.lock = g.lock;
+  c.wait = LockId{Id128{3, 7000}};
+  for (const char* other : {"SaleOrder:3", "SaleOrder", "SaleOrder:2", "SaleOrder:11", "SaleOrder:2/Detail2"}) {
+    c.targets = targets({"SaleOrder:1", other});
+    EXPECT_TRUE(refused(run(c), Code::invalid)) << other;
+  }
+  EXPECT_TRUE(told<LockRequested>(li).empty());
+  ask(wang, g.lock, {"SaleOrder:1/Detail", "SaleOrder:2/Detail/7"});
+  EXPECT_EQ(told<LockRequested>(li).size(), 1U);
 }
 
 TEST_P(LockContract, asking_for_a_lock_that_ended_says_so) {

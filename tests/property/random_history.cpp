@@ -160,9 +160,18 @@ Command RandomHistory::about_asks(const World& world) {
     Ask c;
     c.session = some_session(world);
     c.caller = caller_of(world, c.session);
-    c.lock = world.locks.empty() || one_in(12) ? LockId{id(7, 1 + random_.below(made_ + 3))} : pick(world.locks).lock;
+    const bool stray = world.locks.empty() || one_in(12);
+    const World::Lock named = stray ? World::Lock{} : pick(world.locks);
+    c.lock = stray ? LockId{id(7, 1 + random_.below(made_ + 3))} : named.lock;
     c.wait = fresh_lock();
-    if (one_in(4)) c.targets = some_targets(2);
+    if (one_in(12)) {
+      c.targets = some_targets(2);
+    } else if (one_in(3) && !stray) {
+      const Target& held = named.targets[random_.below(named.targets.size())];
+      const bool below = held.level() == Level::bill && one_in(2);
+      c.targets = {below ? Target::from_text(held.text() + "/" + std::string(kParts[random_.below(kParts.size())]))
+                         : held};
+    }
     if (one_in(5)) c.mode = Mode::shared;
     c.message = "please";
     c.wait_for = one_in(30) ? Millis(0) : Millis(1 + random_.below(one_in(2) ? 600'000 : 30'000));

@@ -1027,6 +1027,12 @@ Outcome ReferenceModel::run(const Ask& c) {
   if (auto r = session_refusal(c.caller, c.session)) return *r;
   const std::size_t i = find_held(c.lock);
   if (i == held_.size()) return gone_refusal(c.lock);
+  const Grant& named = held_[i].grant;
+  if (named.kind != Kind::edit) return refuse(Code::forbidden, "lock");
+  for (const Target& t : c.targets) {
+    if (std::ranges::none_of(named.targets, [&](const HeldTarget& own) { return above_or_same(own.target, t); }))
+      return refuse(Code::invalid, "targets");
+  }
   if (c.wait.is_nil() || find_held(c.wait) < held_.size() || find_wait(c.wait) < waiting_.size() ||
       known_gone(c.wait)) {
     return refuse(Code::invalid, "wait");

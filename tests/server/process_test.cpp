@@ -48,10 +48,13 @@ TEST(Holdfastd, without_keys_it_does_not_start) {
   EXPECT_NE(ended.errors.find("[[auth.key]]"), std::string::npos) << ended.errors;
 }
 
-TEST(Holdfastd, an_engine_that_is_not_built_in_is_said_so) {
-  const Ended ended = run_program({holdfastd_path(), "--dev", "--engine", "redis"});
-  EXPECT_EQ(ended.exit_code, 2);
-  EXPECT_NE(ended.errors.find("redis engine is not built into"), std::string::npos) << ended.errors;
+TEST(Holdfastd, a_redis_engine_without_a_redis_or_with_a_wrong_one_is_said_so) {
+  const Ended without = run_program({holdfastd_path(), "--dev", "--engine", "redis"});
+  EXPECT_EQ(without.exit_code, 2);
+  EXPECT_NE(without.errors.find("engine.redis: name the Redis"), std::string::npos) << without.errors;
+  const Ended wrong = run_program({holdfastd_path(), "--dev", "--engine", "redis", "--redis", "http://127.0.0.1:1"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_NE(wrong.errors.find("engine.redis: "), std::string::npos) << wrong.errors;
 }
 
 TEST(Holdfastd, check_config_names_every_mistake_with_its_line) {
@@ -142,6 +145,20 @@ TEST(Holdfastd, a_second_signal_ends_it_at_once) {
   const auto ended = server.wait();
   ASSERT_TRUE(ended);
   EXPECT_EQ(ended->exit_code, 128 + SIGTERM);
+}
+
+// Nothing that it grants any more would outlive it: who starts it again must be told by the exit code.
+TEST(Holdfastd, ends_with_70_when_its_data_directory_is_removed) {
+  const TemporaryDirectory data;
+  ServerProcess server(data.path());
+  ASSERT_NE(server.port(), 0) << server.log();
+  Person li(server.port(), "li");
+  li.open_session(server.port());
+  ASSERT_EQ(li.acquire(server.port(), "SaleOrder:1").status, 201);
+  std::filesystem::remove_all(data.path());
+  const auto ended = server.wait();
+  ASSERT_TRUE(ended) << "it goes on without its files";
+  EXPECT_EQ(ended->exit_code, 70);
 }
 
 TEST(Holdfastd, an_idle_one_stops_within_a_second) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -40,6 +41,13 @@ Result<DirectoryLock> DirectoryLock::take(const std::string& directory) {
       pwrite(lock.file_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
     return fail(Code::unavailable, "cannot write " + path + ": " + std::strerror(errno));
   return lock;
+}
+
+bool DirectoryLock::is_at(const std::string& directory) const {
+  struct stat ours = {};
+  struct stat there = {};
+  return fstat(file_, &ours) == 0 && ours.st_nlink != 0 && stat((directory + "/holdfast.lock").c_str(), &there) == 0 &&
+         ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
 DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}

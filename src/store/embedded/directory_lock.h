@@ -16,6 +16,9 @@ class DirectoryLock {
   // another lock of this one) has it.
   static Result<DirectoryLock> take(const std::string& directory);
 
+  // Whether the directory still has the file that is locked: false once it was removed or replaced.
+  bool is_at(const std::string& directory) const;
+
   DirectoryLock(DirectoryLock&& other) noexcept;
   DirectoryLock& operator=(DirectoryLock&& other) noexcept;
   ~DirectoryLock();

@@ -1,6 +1,7 @@
 #include "store/embedded/embedded_engine.h"
 
 #include <chrono>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -33,8 +34,8 @@ struct EmbeddedEngine::Partition {
 struct EmbeddedEngine::Answer {
   Ticket ticket = 0;
   NamespaceIndex ns = 0;
-  std::size_t events_end = 0;  // the events before this belong to it and to those before it
   Outcome outcome;
+  std::size_t events_end = 0;  // the events before this belong to it and to those before it
 };
 
 // What was decided between two commits.
@@ -115,7 +116,7 @@ std::string EmbeddedEngine::refusal_of(const Command& command) const {
   return {};
 }
 
-void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, Command command, Wall clock) {
+void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) {
   HF_ASSERT(ns < partitions_.size());
   if (failed_ || stopped_) return;
   Turn& turn = *gathering_;
@@ -125,7 +126,7 @@ void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, Command command, W
   wall_us_.store(to_us(clock), std::memory_order_relaxed);
   std::string why = refusal_of(command);
   if (!why.empty()) {
-    turn.answers.push_back({ticket, ns, turn.events.size(), refusal(Code::unavailable, std::move(why))});
+    turn.answers.push_back({ticket, ns, refusal(Code::unavailable, std::move(why)), turn.events.size()});
     return;
   }
   if (partition.section == 0) {
@@ -136,9 +137,8 @@ void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, Command command, W
   }
   std::string& changes = turn.sections[partition.section - 1].changes;
   const std::size_t before = changes.size();
-  Outcome outcome = partition.tree.apply(command, clock, turn.events, changes);
+  turn.answers.push_back({ticket, ns, partition.tree.apply(command, clock, turn.events, changes), turn.events.size()});
   turn.change_bytes += changes.size() - before;
-  turn.answers.push_back({ticket, ns, turn.events.size(), std::move(outcome)});
 }
 
 void EmbeddedEngine::flush() {
@@ -209,17 +209,27 @@ bool EmbeddedEngine::commit_here() {
   if (!ok) {
     break_down(ok.error().detail);
   } else if (tend) {
-    const std::lock_guard lock(state_mutex_);
-    tend_ = true;
-    work_to_do_.notify_one();
+    ask_to_tend();
   }
   return true;
 }
 
+// The worker is woken only if it does not know yet: to wake it for each commit would cost as much as the commit.
+void EmbeddedEngine::ask_to_tend() {
+  {
+    const std::lock_guard hold(state_mutex_);
+    if (std::exchange(tend_, true)) return;
+  }
+  work_to_do_.notify_one();
+}
+
+// It is woken outside of the lock, which it would run against.
 void EmbeddedEngine::hand_to_worker() {
   in_flight_ = true;
-  const std::lock_guard hold(state_mutex_);
-  handed_ = Handed::batch;
+  {
+    const std::lock_guard hold(state_mutex_);
+    handed_ = Handed::batch;
+  }
   work_to_do_.notify_one();
 }
 
@@ -324,9 +334,7 @@ void EmbeddedEngine::backup(const std::string& path, std::function<void(Result<v
     if (journal_) begun = journal_->begin_backup(path, on_loop);
   }
   if (!begun) return on_loop(std::move(begun));
-  const std::lock_guard hold(state_mutex_);
-  tend_ = true;
-  work_to_do_.notify_one();
+  ask_to_tend();
 }
 
 Result<void> EmbeddedEngine::raise_tokens(const std::string& directory, Token amount) {
@@ -359,6 +367,7 @@ void EmbeddedEngine::set_watching(bool any) {
 // ---------------------------------------------------------------------------------------------- the worker
 
 void EmbeddedEngine::watch_disk() {
+  journal_->look_at_files();  // a failure stays: tend() tells it
   disk_low_.store(journal_->disk_free_bytes() < options_.journal.disk_reserve_bytes, std::memory_order_relaxed);
 }
 

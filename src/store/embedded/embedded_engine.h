@@ -60,7 +60,7 @@ class EmbeddedEngine final : public LockEngine {
   void attach(LockEngineSink& sink) { sink_ = &sink; }
 
   Result<NamespaceIndex> open_namespace(std::string_view name) override;
-  void submit(NamespaceIndex ns, Ticket ticket, Command command, Wall clock) override;
+  void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
   void flush() override;
   bool ready(std::string& why) const override;
 
@@ -107,6 +107,7 @@ class EmbeddedEngine final : public LockEngine {
   std::string refusal_of(const Command& command) const;
   void pump();
   bool commit_here();
+  void ask_to_tend();
   void hand_to_worker();
   void hand_out(Turn& turn);
   void break_down(std::string why);

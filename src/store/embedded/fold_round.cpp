@@ -1,9 +1,11 @@
 #include "store/embedded/fold_round.h"
 
+#include <algorithm>
+
 namespace hf {
 namespace {
 
-constexpr std::size_t kEntryBytes = 128;  // a map's node, about
+constexpr std::size_t kEntryBytes = 128;  // a place in the table, about
 
 }  // namespace
 
@@ -18,6 +20,16 @@ bool FoldRound::add(const SectionView& section) {
       put(key, (change->header.flags & change_fresh) != 0, change->body);
   }
   return changes.empty();
+}
+
+std::vector<FoldRound::Row> FoldRound::take_rows() {
+  std::vector<Row> rows;
+  rows.reserve(entries_.size());
+  for (auto& [key, entry] : entries_) rows.emplace_back(key, std::move(entry));
+  entries_.clear();
+  bytes_ = 0;
+  std::ranges::sort(rows, {}, &Row::first);
+  return rows;
 }
 
 void FoldRound::put(const StateKey& key, bool fresh, std::string_view body) {

@@ -4,12 +4,15 @@
 //
 // A key whose first change in the run is a fresh put was not in the state before: its erase then leaves
 // nothing to do. That is what makes folding cheap where locks come and go: most never reach the state.
-// What is_folded() says no of is left out. Ordered by StateKey, as the state's rows are. Not thread-safe.
+// What is_folded() says no of is left out. What is left at the end comes ordered by StateKey, as the state's rows
+// are. Not thread-safe.
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
-#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "store/embedded/journal_format.h"
 
@@ -23,16 +26,26 @@ struct FoldEntry {
 
 class FoldRound {
  public:
+  using Row = std::pair<StateKey, FoldEntry>;
+
   // Adds every change of one section; false if it is malformed.
   bool add(const SectionView& section);
-  const std::map<StateKey, FoldEntry>& entries() const noexcept { return entries_; }
+  // The entries in order; the round is empty then.
+  std::vector<Row> take_rows();
   // What the entries take in memory, about.
   std::size_t bytes() const noexcept { return bytes_; }
 
  private:
   void put(const StateKey& key, bool fresh, std::string_view body);
   void erase(const StateKey& key);
-  std::map<StateKey, FoldEntry> entries_;
+  struct KeyHash {
+    using is_avalanching = void;
+    std::size_t operator()(const StateKey& key) const noexcept {
+      return IdHash{}(key.key) ^ (std::size_t{key.ns} << 8) ^ static_cast<std::size_t>(key.entity);
+    }
+  };
+  // By hash, because nearly all that comes goes again: only what stays is worth putting in order.
+  boost::unordered_flat_map<StateKey, FoldEntry, KeyHash> entries_;
   std::size_t bytes_ = 0;
 };
 

@@ -1,13 +1,17 @@
 #include "store/embedded/journal.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <limits>
 
 #include "base/assert.h"
@@ -19,6 +23,7 @@ constexpr std::uint64_t kFormat = 1;
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::size_t kLoadChunkBytes = 256 << 10;
 constexpr int kBackupPages = 128;
+constexpr int kBusyMillis = 2'000;  // for another program, say a copying one, to leave the file
 
 constexpr const char* kSchema =
     "PRAGMA page_size=4096; PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=FULL;"
@@ -67,6 +72,13 @@ std::uint64_t file_bytes(const std::string& path) {
   return error ? 0 : size;
 }
 
+// Nothing if there is no such file.
+std::optional<FileId> file_at(const std::string& path) {
+  struct stat found = {};
+  if (::stat(path.c_str(), &found) != 0) return std::nullopt;
+  return FileId{found.st_dev, found.st_ino};
+}
+
 bool lies_in(std::string_view target, std::string_view ancestor) {
   if (!target.starts_with(ancestor)) return false;
   return target.size() == ancestor.size() || target[ancestor.size()] == ':' || target[ancestor.size()] == '/';
@@ -89,9 +101,10 @@ struct Journal::Fold {
   FoldRound round;
   bool resumed = false;  // an earlier process wrote some of the keys
   bool gathered = false;
-  std::uint64_t next = 0;                              // the next row to gather
-  std::uint64_t bytes = 0;                             // of the rows gathered
-  std::map<StateKey, FoldEntry>::const_iterator at{};  // the next key to write
+  std::uint64_t next = 0;   // the next row to gather
+  std::uint64_t bytes = 0;  // of the rows gathered
+  std::vector<FoldRound::Row> rows;
+  std::size_t at = 0;  // the next of them to write
 };
 
 struct Journal::Backup {
@@ -117,7 +130,9 @@ Journal::~Journal() {
   }
   // SQLite empties the write-ahead log into the file as it closes: not from what was refused, and not after a
   // failed sync, when the pages in memory may be all that is left of what the log should hold.
-  if (db_.handle() != nullptr && loaded_ && failed_.empty())
+  if (db_.handle() == nullptr || !loaded_ || !failed_.empty()) return;
+  // The mark goes after all is in the file and before SQLite removes the log: with a mark there is always a log.
+  if (empty_wal() && whole_ && mark_.remove())
     sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
 }
 
@@ -127,6 +142,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& directory, Jou
   std::unique_ptr<Journal> journal(new Journal(directory, std::move(options), std::move(*lock)));
   const bool exists = std::filesystem::exists(journal->path());
   auto ok = exists ? journal->check_file() : journal->create_file();
+  if (ok) ok = journal->check_log();
   if (ok) ok = journal->open_file();
   if (ok) ok = journal->read_meta();
   if (ok) ok = journal->prepare();
@@ -138,6 +154,28 @@ tl::unexpected<Error> Journal::damaged(std::string_view what) const {
   return fail(Code::unavailable, path() + " is damaged: " + std::string(what) +
                                      ". It was left as it is. To restore: move " + directory_ +
                                      " away, make it anew and put the newest backup there as holdfast.db");
+}
+
+// After SQLite gave something else than was asked for: only some of its reasons are the file's.
+tl::unexpected<Error> Journal::unreadable() const {
+  const int rc = sqlite3_extended_errcode(db_.handle());
+  switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return fail(Code::unavailable, path() + " is in use by another program: end that one, then start again");
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_IOERR:
+    case SQLITE_FULL:
+    case SQLITE_NOMEM: {
+      const int cause = sqlite3_system_errno(db_.handle());
+      return fail(Code::unavailable, "cannot read " + path() + ": " + db_.message() +
+                                         (cause != 0 ? std::string(" (") + std::strerror(cause) + ")" : ""));
+    }
+    default: return damaged(db_.message());
+  }
 }
 
 tl::unexpected<Error> Journal::break_down(std::string_view doing) {
@@ -155,6 +193,8 @@ tl::unexpected<Error> Journal::refuse_failed() const {
 Result<void> Journal::create_file() {
   if (file_bytes(path() + "-wal") != 0)
     return damaged("holdfast.db is missing, but its write-ahead log holdfast.db-wal is there");
+  if (std::filesystem::exists(mark_path()))
+    return damaged("holdfast.db is missing, but holdfast.open says that it was in use");
   const std::string young = path() + ".new";
   ::unlink(young.c_str());
   ::unlink((young + "-journal").c_str());
@@ -189,17 +229,28 @@ Result<void> Journal::check_file() const {
   return {};
 }
 
+// What SQLite would overlook in the log: see OpenMark.
+Result<void> Journal::check_log() const {
+  std::ifstream in(mark_path(), std::ios::binary);
+  if (!in) return {};
+  const std::string mark{std::istreambuf_iterator<char>(in), {}};
+  const std::string missing = missing_of(mark, read_log(path() + "-wal"), boot_now());
+  if (!missing.empty()) return damaged(missing);
+  return {};
+}
+
 Result<void> Journal::open_file() {
   if (db_.open(path(), SQLITE_OPEN_READWRITE, options_.vfs) != SQLITE_OK)
     return fail(Code::unavailable, "cannot open " + path() + ": " + db_.message());
   sqlite3_extended_result_codes(db_.handle(), 1);
+  sqlite3_busy_timeout(db_.handle(), kBusyMillis);
   sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   // NORMAL leaves the log's sync to us (sync()), and still syncs around each emptying of the log. EXCLUSIVE
   // keeps the log's index in memory. Freed pages hold nothing secret: not overwriting them halves the log.
   const int rc = db_.execute(
       "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=OFF; PRAGMA cell_size_check=ON;"
       "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0");
-  if (rc != SQLITE_OK) return damaged(db_.message());
+  if (rc != SQLITE_OK) return unreadable();
   // The hook tells the log's length and takes the place of SQLite's own emptying, which would delay a commit.
   sqlite3_wal_hook(
       db_.handle(),
@@ -223,15 +274,16 @@ std::optional<std::string> Journal::meta(std::string_view name) {
 
 Result<void> Journal::read_meta() {
   get_meta_ = db_.prepare("SELECT value FROM meta WHERE key=?");
-  if (!get_meta_) return damaged(db_.message());
+  if (!get_meta_) return unreadable();
   const auto format = meta("format");
   const auto version = format ? number_from(*format) : std::nullopt;
+  if (!version && sqlite3_errcode(db_.handle()) != SQLITE_OK) return unreadable();
   if (!version) return damaged("it does not say its format");
   if (*version != kFormat)
     return fail(Code::unavailable, path() + " has format " + std::to_string(*version) + ", this program reads format " +
                                        std::to_string(kFormat) + ": start the version that wrote it");
   Statement mode = db_.prepare("PRAGMA journal_mode=WAL");
-  if (!mode || mode.step() != SQLITE_ROW || mode.blob(0) != "wal") return damaged(db_.message());
+  if (!mode || mode.step() != SQLITE_ROW || mode.blob(0) != "wal") return unreadable();
   mode.reset();
   const auto fold = meta("fold");
   const auto point = fold ? fold_point_from(*fold) : std::nullopt;
@@ -239,7 +291,7 @@ Result<void> Journal::read_meta() {
   folded_ = *point;
 
   Statement names = db_.prepare("SELECT ix, name FROM namespaces ORDER BY ix");
-  if (!names) return damaged(db_.message());
+  if (!names) return unreadable();
   int rc = names.step();
   for (; rc == SQLITE_ROW; rc = names.step()) {
     if (names.integer(0) != static_cast<std::int64_t>(namespaces_.size())) return damaged("a namespace is missing");
@@ -251,7 +303,7 @@ Result<void> Journal::read_meta() {
     if (!ceiling || std::string_view(*sealed).substr(8) != name) return damaged("a namespace's tokens are missing");
     namespaces_.push_back({name, *ceiling});
   }
-  if (rc != SQLITE_DONE) return damaged(db_.message());
+  if (rc != SQLITE_DONE) return unreadable();
   if (meta(ceiling_name(namespaces_.size()))) return damaged("the last namespace is missing");
   return {};
 }
@@ -272,7 +324,7 @@ Result<void> Journal::prepare() {
       {&put_namespace_, "INSERT INTO namespaces VALUES(?,?)"}};
   for (const auto& [statement, sql] : statements) {
     *statement = db_.prepare(sql);
-    if (!*statement) return damaged(db_.message());
+    if (!*statement) return unreadable();
   }
   return {};
 }
@@ -283,15 +335,62 @@ Result<void> Journal::load(const Take& take) {
   HF_ASSERT(!loaded_);
   auto interrupted = read_interrupted_fold();
   if (!interrupted) return tl::unexpected(std::move(interrupted.error()));
-  if (auto ok = load_state(*interrupted, take); !ok) return ok;
+  if (auto ok = load_state(interrupted->take_rows(), take); !ok) return ok;
   if (auto ok = load_recent(take); !ok) return ok;
   if (auto ok = load_rows(take); !ok) return ok;
   loaded_ = true;
   find_oldest();
   // A sync that failed before a crash may have left pages of the log only in the system's cache, marked clean.
   // Written to the file they are dirty again, and the next sync tells the truth.
-  if (!empty_wal()) return refuse_failed();
+  if (!empty_wal() || !set_mark()) return refuse_failed();
   return {};
+}
+
+// The log is given something to hold first, so that with the mark there is always a log. SQLite does not write what
+// is there already, hence the number of starts.
+bool Journal::set_mark() {
+  const auto before = meta("starts");
+  const std::uint64_t starts = (before ? number_from(*before) : std::nullopt).value_or(0) + 1;
+  bool ok = begin_.run() == SQLITE_DONE && write_meta("starts", bytes_of(starts)) && commit_.run() == SQLITE_DONE;
+  unsynced_ = true;
+  ok = ok && sync_log();
+  if (ok) {
+    claim_.told = claim_.synced = wal_pages_;
+    ok = read_salts();
+  }
+  claim_.boot = boot_now();
+  const char* vfs = options_.vfs.empty() ? nullptr : options_.vfs.c_str();
+  ok = ok && mark_.set(sqlite3_vfs_find(vfs), mark_path(), claim_) == SQLITE_OK;
+  if (!ok) {
+    break_down("marking the file as in use");
+    return false;
+  }
+  database_ = file_at(path());
+  log_ = file_at(path() + "-wal");
+  return true;
+}
+
+bool Journal::read_salts() {
+  sqlite3_file* log = nullptr;
+  std::array<char, log_header_bytes> head{};
+  if (sqlite3_file_control(db_.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log)) != SQLITE_OK ||
+      log == nullptr || log->pMethods == nullptr ||
+      log->pMethods->xRead(log, head.data(), static_cast<int>(head.size()), 0) != SQLITE_OK)
+    return false;
+  claim_.salts = salts_in({head.data(), head.size()});
+  log_begun_ = false;
+  return true;
+}
+
+// Called after a commit or sync has succeeded and before anybody hears of it.
+bool Journal::claim_log(bool synced) {
+  if (log_begun_) {
+    claim_.synced = 0;
+    if (!read_salts()) return false;
+  }
+  claim_.told = wal_pages_;
+  if (synced) claim_.synced = wal_pages_;
+  return mark_.claim(claim_) == SQLITE_OK;
 }
 
 // Folding writes keys in their order, not in the rows' order, so a process that died in a round has left some
@@ -315,10 +414,9 @@ Result<FoldRound> Journal::read_interrupted_fold() {
   return round;
 }
 
-Result<void> Journal::load_state(const FoldRound& interrupted, const Take& take) {
+Result<void> Journal::load_state(const std::vector<FoldRound::Row>& over, const Take& take) {
   Statement all = db_.prepare("SELECT ns, entity, key, body FROM state ORDER BY ns, entity, key");
-  if (!all) return damaged(db_.message());
-  const auto& over = interrupted.entries();
+  if (!all) return unreadable();
   auto next = over.begin();
   std::string chunk;
   NamespaceIndex chunk_ns = 0;
@@ -357,7 +455,7 @@ Result<void> Journal::load_state(const FoldRound& interrupted, const Take& take)
     else
       sound = give(key, state->body);
   }
-  if (sound && rc != SQLITE_DONE) return damaged(db_.message());
+  if (sound && rc != SQLITE_DONE) return unreadable();
   while (sound && next != over.end()) sound = give_over();
   if (sound && !chunk.empty()) sound = take(chunk_ns, chunk);
   if (!sound) return damaged("the state contradicts itself");
@@ -370,7 +468,7 @@ Result<void> Journal::load_recent(const Take& take) {
   constexpr std::int64_t recent_us = 600'000'000;
   constexpr std::int64_t recent_bytes_max = 32 << 20;
   Statement newest_first = db_.prepare("SELECT seq, at_us, length(body) FROM journal WHERE seq <= ? ORDER BY seq DESC");
-  if (!newest_first) return damaged(db_.message());
+  if (!newest_first) return unreadable();
   const auto last = static_cast<std::int64_t>(folded_.folding_to);
   std::int64_t first = last + 1;
   std::int64_t newest_at = 0;
@@ -421,7 +519,7 @@ Result<void> Journal::load_rows(const Take& take) {
     if (!sections) return damaged("row " + std::to_string(expected) + " is not what was written");
   }
   rows_from_.reset();
-  if (rc != SQLITE_DONE) return damaged(db_.message());
+  if (rc != SQLITE_DONE) return unreadable();
   last_seq_ = expected - 1;
   if (last_seq_ < folded_.folding_to) return damaged("rows that were folded are missing");
   return {};
@@ -485,7 +583,9 @@ Result<void> Journal::commit(const JournalBatch& batch) {
   if (!write_batch(batch, sync_now)) return break_down("writing a commit");
   if (commit_.run() != SQLITE_DONE) return break_down("a commit");
   unsynced_ = true;
-  return sync_now ? sync() : Result<void>();
+  if (sync_now) return sync();
+  if (!claim_log(false)) return break_down("marking a commit");
+  return {};
 }
 
 // The log is synced here and not by SQLite (synchronous=FULL), so that one setting serves both durabilities and a
@@ -493,15 +593,22 @@ Result<void> Journal::commit(const JournalBatch& batch) {
 Result<void> Journal::sync() {
   if (!failed_.empty()) return refuse_failed();
   if (!unsynced_) return {};
-  sqlite3_file* log = nullptr;
-  const int rc = sqlite3_file_control(db_.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
-  if (rc != SQLITE_OK || log == nullptr || log->pMethods == nullptr ||
-      log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK) {
+  if (!sync_log()) {
     failed_ = std::string("a sync failed: ") + std::strerror(sqlite3_system_errno(db_.handle()));
     return refuse_failed();
   }
-  unsynced_ = false;
+  if (!claim_log(true)) return break_down("marking a sync");
   return {};
+}
+
+bool Journal::sync_log() {
+  sqlite3_file* log = nullptr;
+  const int rc = sqlite3_file_control(db_.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+  if (rc != SQLITE_OK || log == nullptr || log->pMethods == nullptr ||
+      log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+    return false;
+  unsynced_ = false;
+  return true;
 }
 
 Result<void> Journal::raise_ceilings(Token amount) {
@@ -527,7 +634,9 @@ bool Journal::empty_wal() {
     return false;
   }
   wal_pages_ = 0;
+  log_begun_ = true;
   unsynced_ = false;  // it syncs the log before it copies
+  whole_ = pages == done;
   return true;
 }
 
@@ -601,7 +710,7 @@ bool Journal::gather_slice() {
   }
   rows_from_.reset();
   fold.gathered = fold.next > last || full();
-  fold.at = fold.round.entries().begin();
+  if (fold.gathered) fold.rows = fold.round.take_rows();
   return ok;
 }
 
@@ -611,11 +720,11 @@ bool Journal::write_slice() {
   if (begin_.run() != SQLITE_DONE) return false;
   FoldPoint point = folded_;
   folded_.folding_to = fold.next - 1;
-  const auto end = fold.round.entries().end();
-  for (bool first = true; fold.at != end && (first || watch.passed() < options_.slice); ++fold.at, first = false) {
-    if (!apply(fold.at->first, fold.at->second)) return false;
+  const auto more = [&] { return fold.at != fold.rows.size(); };
+  for (bool first = true; more() && (first || watch.passed() < options_.slice); ++fold.at, first = false) {
+    if (!apply(fold.rows[fold.at].first, fold.rows[fold.at].second)) return false;
   }
-  const bool done = fold.at == end;
+  const bool done = !more();
   if (done) {
     folded_.folded_to = folded_.folding_to;
     folded_.kept_bytes += fold.bytes;
@@ -738,7 +847,7 @@ Result<AuditPage> Journal::audit(NamespaceIndex ns, const AuditFilter& filter, A
     }
   }
   rows_before_.reset();
-  if (rc != SQLITE_ROW && rc != SQLITE_DONE) return damaged(db_.message());
+  if (rc != SQLITE_ROW && rc != SQLITE_DONE) return unreadable();
   page.end = rc == SQLITE_DONE;
   return page;
 }
@@ -779,6 +888,12 @@ void Journal::backup_slice() {
     result = fail(Code::unavailable, "cannot finish " + backup->path + ": " + std::strerror(errno));
   if (!result) ::unlink(backup->partial().c_str());
   backup->done(std::move(result));
+}
+
+void Journal::look_at_files() {
+  if (!failed_.empty() || !loaded_) return;
+  if (lock_.is_at(directory_) && file_at(path()) == database_ && file_at(path() + "-wal") == log_) return;
+  failed_ = "files of the data directory were removed or replaced while they were in use";
 }
 
 std::uint64_t Journal::disk_free_bytes() const noexcept {

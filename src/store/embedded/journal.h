@@ -12,10 +12,13 @@
 //      comes back: a ceiling above every token given is synced before a token passes the former one;
 //   3. load() gives a prefix of the commits that was committed as such, or fails; it gives all of them unless
 //      the file was damaged;
-//   4. after the first failed write or sync nothing more is written: every call fails, and the file is left for
+//   4. a write-ahead log that is lost or cut after an end that was not clean is such a damage: see OpenMark;
+//   5. after the first failed write or sync nothing more is written: every call fails, and the file is left for
 //      the next start to recover from.
 //
 // Blocks. Not thread-safe: one thread at a time.
+
+#include <sys/types.h>
 
 #include <chrono>
 #include <cstdint>
@@ -31,6 +34,7 @@
 #include "store/embedded/directory_lock.h"
 #include "store/embedded/fold_round.h"
 #include "store/embedded/journal_format.h"
+#include "store/embedded/open_mark.h"
 #include "store/embedded/sqlite.h"
 
 namespace hf {
@@ -42,8 +46,10 @@ enum class Durability : std::uint8_t {
 
 struct JournalOptions {
   Durability durability = Durability::full;
-  std::string vfs;                               // a registered SQLite VFS; empty: the system's
-  std::uint64_t fold_bytes = 64ULL << 20;        // rows not yet folded beyond which folding begins
+  std::string vfs;  // a registered SQLite VFS; empty: the system's
+  // Rows not yet folded beyond which folding begins; at twice that it waits for no gap. That much should be in
+  // SQLite's memory still (64 MB), or folding reads it from the file.
+  std::uint64_t fold_bytes = 20ULL << 20;
   std::uint64_t fold_round_bytes = 16ULL << 20;  // memory for one round of folding
   std::uint64_t audit_bytes_max = 1ULL << 30;    // of rows kept after folding
   std::chrono::hours audit_age_max{30 * 24};
@@ -87,6 +93,12 @@ struct AuditPage {
   std::vector<AuditEntry> entries;  // newest first
   AuditCursor next;                 // older entries lie before it
   bool end = false;                 // there are none
+};
+
+struct FileId {
+  dev_t device = 0;
+  ino_t file = 0;
+  bool operator==(const FileId&) const = default;
 };
 
 class Journal {
@@ -140,6 +152,8 @@ class Journal {
 
   // Why nothing can be written any more; empty: it can.
   const std::string& failed() const noexcept { return failed_; }
+  // Fails, as a write does, if the files are not the ones that were opened: what is written to them is lost.
+  void look_at_files();
   // Free bytes of the directory's file system for us; all, if it cannot be told.
   std::uint64_t disk_free_bytes() const noexcept;
   const JournalOptions& options() const noexcept { return options_; }
@@ -159,16 +173,20 @@ class Journal {
   Journal(std::string directory, JournalOptions options, DirectoryLock lock);
 
   std::string path() const { return directory_ + "/holdfast.db"; }
+  std::string mark_path() const { return directory_ + "/holdfast.open"; }
   Result<void> create_file();
   Result<void> check_file() const;
+  Result<void> check_log() const;
   Result<void> open_file();
   Result<void> read_meta();
   Result<void> prepare();
   Result<FoldRound> read_interrupted_fold();
-  Result<void> load_state(const FoldRound& interrupted, const Take& take);
+  // `over`: rows of an interrupted fold, to be put over the state.
+  Result<void> load_state(const std::vector<FoldRound::Row>& over, const Take& take);
   Result<void> load_recent(const Take& take);
   Result<void> load_rows(const Take& take);
   tl::unexpected<Error> damaged(std::string_view what) const;
+  tl::unexpected<Error> unreadable() const;
   tl::unexpected<Error> break_down(std::string_view doing);
   tl::unexpected<Error> refuse_failed() const;
   bool write_batch(const JournalBatch& batch, bool& sync_first);
@@ -177,6 +195,10 @@ class Journal {
   bool write_meta(std::string_view name, std::string_view bytes);
   std::optional<std::string> meta(std::string_view name);
   bool empty_wal();
+  bool sync_log();
+  bool set_mark();
+  bool read_salts();
+  bool claim_log(bool synced);
   void fold_slice();
   bool gather_slice();
   bool write_slice();
@@ -189,6 +211,7 @@ class Journal {
   std::string directory_;
   JournalOptions options_;
   DirectoryLock lock_;
+  OpenMark mark_;
   Database db_;
   Statement begin_, commit_, insert_row_, rows_from_, rows_before_, oldest_row_, delete_row_;
   Statement get_state_, put_state_, erase_state_, get_meta_, put_meta_, put_namespace_;
@@ -202,6 +225,10 @@ class Journal {
   std::string row_;  // the row being built; kept for its memory
   bool loaded_ = false;
   bool unsynced_ = false;
+  LogClaim claim_;
+  bool log_begun_ = false;  // it was emptied: the next commit begins a new life of it
+  bool whole_ = false;      // the last emptying left nothing in it
+  std::optional<FileId> database_, log_;
   std::string failed_;
   std::unique_ptr<Fold> fold_;
   std::unique_ptr<Backup> backup_;

@@ -136,7 +136,7 @@ void make_crashed(const std::string& directory) {
     ASSERT_TRUE((*journal)->commit({kStart, {}, {&section, 1}}));
   }
   std::filesystem::create_directory(copy);
-  for (const char* name : {"holdfast.db", "holdfast.db-wal"})
+  for (const char* name : {"holdfast.db", "holdfast.db-wal", "holdfast.open"})
     std::filesystem::copy_file(directory + "/" + name, copy + "/" + name);
 }
 
@@ -169,13 +169,16 @@ bool is_prefix(const FoldedState& state, const FoldedState& whole) {
   return state == expected;
 }
 
+// With the mark of a directory in use not even the last commit may be lost.
 void expect_prefix_or_refusal(const std::string& directory, const FoldedState& whole, bool untouched,
                               const std::string& where) {
+  const bool marked = std::filesystem::exists(directory + "/holdfast.open");
   const std::string before = content_of(directory + "/holdfast.db");
   std::string refusal;
   const auto found = folded_in(directory, refusal);
   if (found) {
     EXPECT_TRUE(is_prefix(*found, whole)) << where << ": neither refused nor a prefix";
+    if (marked) EXPECT_EQ(versions_in(*found), 40u) << where << ": lost without a word";
     return;
   }
   EXPECT_NE(refusal.find("holdfast.db"), std::string::npos) << where << ": " << refusal;
@@ -294,15 +297,19 @@ TEST(TornFile, is_refused_or_recovered_to_a_prefix_wherever_it_ends) {
   const std::string log = content_of(made.file("copy/holdfast.db-wal"));
   ASSERT_GT(db.size(), 8000u);
   ASSERT_GT(log.size(), 8000u);
+  const std::string mark = content_of(made.file("copy/holdfast.open"));
   std::string refusal;
   const auto whole = folded_in(made.file("copy"), refusal);
   ASSERT_TRUE(whole) << refusal;
   ASSERT_EQ(versions_in(*whole), 40u);
   const auto expect_sound_with = [&](std::string_view torn_db, std::string_view torn_log, const std::string& where) {
-    const TemporaryDirectory directory;
-    write_content(directory.file("holdfast.db"), torn_db);
-    write_content(directory.file("holdfast.db-wal"), torn_log);
-    expect_prefix_or_refusal(directory.path(), *whole, true, where);
+    for (const bool marked : {false, true}) {
+      const TemporaryDirectory directory;
+      write_content(directory.file("holdfast.db"), torn_db);
+      write_content(directory.file("holdfast.db-wal"), torn_log);
+      if (marked) write_content(directory.file("holdfast.open"), mark);
+      expect_prefix_or_refusal(directory.path(), *whole, true, where);
+    }
   };
   for (std::size_t size = 0; size < log.size(); size += 512)
     expect_sound_with(db, std::string_view(log).substr(0, size), "log cut at " + std::to_string(size));
@@ -315,6 +322,7 @@ TEST(TornFile, is_refused_or_recovered_to_a_prefix_whatever_bit_flips) {
   ASSERT_NO_FATAL_FAILURE(make_crashed(made.path()));
   const std::string db = content_of(made.file("copy/holdfast.db"));
   const std::string log = content_of(made.file("copy/holdfast.db-wal"));
+  const std::string mark = content_of(made.file("copy/holdfast.open"));
   std::string refusal;
   const auto whole = folded_in(made.file("copy"), refusal);
   ASSERT_TRUE(whole) << refusal;
@@ -329,6 +337,7 @@ TEST(TornFile, is_refused_or_recovered_to_a_prefix_whatever_bit_flips) {
     bad[at] = static_cast<char>(bad[at] ^ (1 << random.below(8)));
     write_content(directory.file("holdfast.db"), bad_db);
     write_content(directory.file("holdfast.db-wal"), bad_log);
+    if (random.one_in(2)) write_content(directory.file("holdfast.open"), mark);
     expect_prefix_or_refusal(
         directory.path(), *whole, false,
         "flip " + std::to_string(i) + " at " + std::to_string(at) + (&bad == &bad_db ? " of the file" : " of the log"));

@@ -402,6 +402,163 @@ TEST(Journal, refuses_rows_that_are_missing_changed_or_moved) {
   }
 }
 
+// What `kill -9` leaves of a journal with `commits` commits: its files, copied while it is open.
+void copy_crashed(const std::string& to, int commits, JournalOptions options = quick()) {
+  const TemporaryDirectory directory;
+  const auto journal = opened(directory.path(), std::move(options));
+  for (int i = 0; i < commits; ++i)
+    ASSERT_TRUE(commit(*journal, put_of({static_cast<std::uint64_t>(i), 1}, "body " + std::to_string(i))));
+  for (const auto& file : std::filesystem::directory_iterator(directory.path())) {
+    if (file.path().filename() != "holdfast.lock")
+      std::filesystem::copy_file(file, to + "/" + file.path().filename().string());
+  }
+}
+
+void expect_damaged(const std::string& directory, const std::string& where) {
+  Recovered ignored;
+  const auto refused = open_and_load(directory, ignored, quick());
+  ASSERT_FALSE(refused) << where;
+  EXPECT_NE(refused.error().detail.find("is damaged"), std::string::npos) << where << ": " << refused.error().detail;
+  EXPECT_NE(refused.error().detail.find("To restore"), std::string::npos) << where << ": " << refused.error().detail;
+}
+
+TEST(Journal, takes_up_what_a_killed_process_left_however_little_it_did) {
+  for (const int commits : {0, 1, 40}) {
+    const TemporaryDirectory directory;
+    copy_crashed(directory.path(), commits);
+    EXPECT_TRUE(std::filesystem::exists(directory.file("holdfast.open")));
+    Recovered again;
+    opened(directory.path(), again);
+    EXPECT_EQ(again.state.size(), static_cast<std::size_t>(commits));
+    EXPECT_FALSE(std::filesystem::exists(directory.file("holdfast.open"))) << "closed cleanly";
+    Recovered after;
+    opened(directory.path(), after);
+    EXPECT_EQ(after.state.size(), static_cast<std::size_t>(commits));
+  }
+}
+
+TEST(Journal, refuses_to_start_without_the_log_of_a_killed_process) {
+  const TemporaryDirectory directory;
+  copy_crashed(directory.path(), 5);
+  const std::string log = directory.file("holdfast.db-wal");
+  std::filesystem::rename(log, directory.file("aside"));
+  expect_damaged(directory.path(), "missing");
+  std::ofstream(log).flush();
+  expect_damaged(directory.path(), "empty");
+  std::filesystem::rename(directory.file("aside"), log);
+  Recovered again;
+  opened(directory.path(), again);
+  EXPECT_EQ(again.state.size(), 5u) << "a refusal changes nothing";
+}
+
+TEST(Journal, refuses_a_log_that_was_written_over_anywhere) {
+  const TemporaryDirectory made;
+  copy_crashed(made.path(), 20);
+  const auto size = std::filesystem::file_size(made.file("holdfast.db-wal"));
+  for (std::uintmax_t at = 0; at + 64 < size; at += at < 5000 ? 100 : 3000) {
+    const TemporaryDirectory directory;
+    for (const auto& file : std::filesystem::directory_iterator(made.path()))
+      std::filesystem::copy_file(file, directory.file(file.path().filename().string()));
+    std::fstream log(directory.file("holdfast.db-wal"), std::ios::binary | std::ios::in | std::ios::out);
+    log.seekp(static_cast<std::streamoff>(at));
+    log << std::string(64, 'x');
+    log.close();
+    expect_damaged(directory.path(), "written over at " + std::to_string(at));
+  }
+}
+
+TEST(Journal, refuses_a_log_that_was_cut_off) {
+  const TemporaryDirectory directory;
+  copy_crashed(directory.path(), 20);
+  const std::string log = directory.file("holdfast.db-wal");
+  std::filesystem::resize_file(log, std::filesystem::file_size(log) - 5000);
+  expect_damaged(directory.path(), "cut");
+}
+
+TEST(Journal, takes_a_log_that_began_anew_with_old_pages_behind_the_new) {
+  JournalOptions options = quick();
+  options.wal_busy_bytes = 300'000;
+  const TemporaryDirectory directory;
+  const TemporaryDirectory copy;
+  const auto journal = opened(directory.path(), options);
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    ASSERT_TRUE(commit(*journal, put_of({i, 1}, std::string(100, 'x'))));
+    journal->tend(Journal::Pace::busy, wall_us(1));
+  }
+  ASSERT_LT(journal->sizes().wal_bytes, std::filesystem::file_size(directory.file("holdfast.db-wal")) / 2)
+      << "the log did not begin anew in this test";
+  for (const char* name : {"holdfast.db", "holdfast.db-wal", "holdfast.open"})
+    std::filesystem::copy_file(directory.file(name), copy.file(name));
+  Recovered again;
+  opened(copy.path(), again);
+  EXPECT_EQ(again.state.size(), 300u);
+}
+
+// A relaxed commit may be lost to a power cut, with any of its pages before the others: that is no damage. What was
+// synced may not.
+TEST(Journal, after_a_power_cut_asks_for_what_was_synced_and_no_more) {
+  const TemporaryDirectory directory;
+  const auto journal = opened(directory.path());
+  for (std::uint64_t i = 0; i < 10; ++i) ASSERT_TRUE(commit(*journal, put_of({i, 1}, "synced")));
+  ASSERT_TRUE(journal->sync());
+  const auto synced = std::filesystem::file_size(directory.file("holdfast.db-wal"));
+  for (std::uint64_t i = 10; i < 20; ++i) ASSERT_TRUE(commit(*journal, put_of({i, 1}, "not synced")));
+  for (const bool too_much : {false, true}) {
+    const TemporaryDirectory copy;
+    for (const char* name : {"holdfast.db", "holdfast.db-wal", "holdfast.open"})
+      std::filesystem::copy_file(directory.file(name), copy.file(name));
+    std::ifstream in(copy.file("holdfast.open"), std::ios::binary);
+    auto claim = log_claim_from(std::string{std::istreambuf_iterator<char>(in), {}});
+    ASSERT_TRUE(claim);
+    claim->boot = "another run";
+    std::ofstream(copy.file("holdfast.open"), std::ios::binary) << bytes_of(*claim);
+    std::fstream log(copy.file("holdfast.db-wal"), std::ios::binary | std::ios::in | std::ios::out);
+    log.seekp(static_cast<std::streamoff>(too_much ? synced - 4000 : synced));
+    log << std::string(200, 'x');
+    log.close();
+    if (too_much) {
+      expect_damaged(copy.path(), "in what was synced");
+      continue;
+    }
+    Recovered again;
+    opened(copy.path(), again);
+    EXPECT_EQ(again.state.size(), 10u);
+  }
+}
+
+TEST(Journal, fails_once_its_files_are_removed_or_replaced) {
+  for (const std::string name : {"holdfast.lock", "holdfast.db", "holdfast.db-wal"}) {
+    const TemporaryDirectory directory;
+    const auto journal = opened(directory.path());
+    ASSERT_TRUE(commit(*journal, put_of({1, 1}, "a")));
+    journal->look_at_files();
+    EXPECT_EQ(journal->failed(), "");
+    std::filesystem::copy_file(directory.file(name), directory.file("another"));
+    std::filesystem::rename(directory.file("another"), directory.file(name));
+    journal->look_at_files();
+    EXPECT_NE(journal->failed(), "") << name << " replaced";
+    EXPECT_FALSE(commit(*journal, put_of({2, 1}, "b"))) << name;
+  }
+  const TemporaryDirectory directory;
+  const auto journal = opened(directory.path());
+  std::filesystem::remove_all(directory.path());
+  journal->look_at_files();
+  EXPECT_NE(journal->failed(), "");
+}
+
+TEST(Journal, a_file_that_another_program_uses_is_not_called_damaged) {
+  const TemporaryDirectory directory;
+  opened(directory.path());
+  Database other;
+  ASSERT_EQ(other.open(directory.file("holdfast.db"), SQLITE_OPEN_READWRITE, ""), SQLITE_OK);
+  ASSERT_EQ(other.execute("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE"), SQLITE_OK) << other.message();
+  Recovered ignored;
+  const auto refused = open_and_load(directory.path(), ignored, JournalOptions{});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("in use by another program"), std::string::npos) << refused.error().detail;
+  EXPECT_EQ(refused.error().detail.find("damaged"), std::string::npos) << refused.error().detail;
+}
+
 TEST(Journal, begins_anew_where_an_earlier_beginning_was_interrupted) {
   const TemporaryDirectory directory;
   std::ofstream(directory.file("holdfast.db.new")) << "half";

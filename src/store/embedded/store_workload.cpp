@@ -148,7 +148,7 @@ std::string state_of(LockTree& tree, Wall clock) {
   return text;
 }
 
-void Told::on_outcome(Ticket ticket, Outcome outcome) {
+void Told::on_outcome(Ticket ticket, Outcome&& outcome) {
   if (!failed.empty()) ++after_failure;
   const auto* refusal = std::get_if<Refusal>(&outcome);
   if (refusal != nullptr && refusal->code == Code::unknown_outcome) {

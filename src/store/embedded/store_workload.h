@@ -54,7 +54,7 @@ class Told final : public LockEngineSink {
   std::size_t after_failure = 0;  // calls that came after on_failed
   std::size_t turns = 0;
 
-  void on_outcome(Ticket ticket, Outcome outcome) override;
+  void on_outcome(Ticket ticket, Outcome&& outcome) override;
   void on_event(NamespaceIndex, Event event) override;
   void on_turn_end() override { ++turns; }
   void on_failed(std::string why) override;

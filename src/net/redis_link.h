@@ -1,0 +1,60 @@
+#pragma once
+
+// RedisLink is the port of redis/port.h over sockets: it finds the master, keeps one connection to it, and tries again
+// for as long as it lives.
+//
+// What waits is written once per turn. A server that keeps silent for probe_period is asked for a sign of life and
+// given up after probe_timeout more; while it blocks for a command (XREAD BLOCK n, WAIT), after n more. BLOCK 0 is not
+// for it. A master that was demoted, a slot that moved and a server that loads its data are left once what is under way
+// has been answered. While a slot migrates, each command goes where its keys are, one batch after the other.
+//
+// A Cluster has a script only where it was loaded: NOSCRIPT is to be answered by EVAL, for SCRIPT LOAD has no key and
+// stays with the owner of the slot while a migrating key asks for the next one.
+//
+// Not thread-safe: the loop owns it, and outlives it. A link that is destroyed, also in a callback, calls nothing more.
+
+#include <memory>
+#include <string>
+
+#include "net/loop.h"
+#include "redis/port.h"
+#include "redis/url.h"
+
+namespace hf {
+
+struct LinkOptions {
+  std::string key;               // whose slot the link follows in a Cluster
+  std::string name;              // what CLIENT LIST shows; empty: none
+  Millis connect_timeout{2000};  // for each connection, until Redis has said who it is; the URL's comes first
+  Millis probe_period{1000};
+  Millis probe_timeout{2000};
+  Millis backoff_min{50};
+  Millis backoff_max{2000};
+  std::size_t waiting_max = 100'000;  // commands that are not sent yet; more are answered `unavailable`
+};
+
+class RedisLink final : public redis::Link {
+ public:
+  // A link to what `url` names; the first connection is begun by the loop, after this call.
+  // REQUIRES: `url` is one of parse_url(): it has a host or a socket's path.
+  static std::unique_ptr<RedisLink> open(Loop& loop, redis::Url url, LinkOptions options = {});
+  ~RedisLink() override;
+  RedisLink(const RedisLink&) = delete;
+  RedisLink& operator=(const RedisLink&) = delete;
+
+  void send(redis::Arguments arguments, Millis timeout, redis::Done done) override;
+  void on_up(std::function<void(const redis::ServerInfo&)> call) override;
+  void on_down(std::function<void(const std::string& why)> call) override;
+  bool is_up() const override;
+  void reconnect() override;
+
+  // Why there is no connection, or what a command waits for; empty: nothing is wrong, or nothing was tried yet.
+  const std::string& trouble() const noexcept;
+
+ private:
+  class State;
+  explicit RedisLink(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace hf

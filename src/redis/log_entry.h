@@ -1,0 +1,40 @@
+#pragma once
+
+// One entry of the log that all nodes of an installation live by, as bytes. What the log is: redis/redis_engine.h.
+//
+//   u8 format, u8 kind, i64 clock in microseconds or 0 (only tests put one there), then
+//   commands: a section for each namespace: text name, varint number of commands, the commands (engine/command_codec)
+//   tick, leave: nothing    join: text name of the node, u64 rules    open: varint generation
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hf::redis {
+
+inline constexpr std::uint8_t entry_format = 1;
+
+enum class EntryKind : std::uint8_t { commands = 1, tick, join, leave, open };
+
+struct EntrySection {
+  std::string ns;
+  std::uint64_t count = 0;
+  std::string commands;  // one behind the other
+};
+
+struct Entry {
+  EntryKind kind = EntryKind::tick;
+  std::int64_t clock_us = 0;           // 0: the id of the entry is the clock
+  std::vector<EntrySection> sections;  // commands
+  std::string name;                    // join
+  std::uint64_t rules = 0;             // join
+  std::uint64_t generation = 0;        // open
+};
+
+std::string write_entry(const Entry& entry);
+// Nothing if the bytes are malformed or of a newer format.
+std::optional<Entry> read_entry(std::string_view bytes);
+
+}  // namespace hf::redis

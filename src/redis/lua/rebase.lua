@@ -1,0 +1,14 @@
+-- Puts a newer image under the log and drops the entries that it contains.
+local meta, log = KEYS[1], KEYS[2]
+local generation, base, number, last, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+
+local known = redis.call('HMGET', meta, 'generation', 'open', 'base', 'base_number')
+if known[1] ~= generation or known[2] ~= '1' or number <= (tonumber(known[4]) or 0) then
+  redis.call('UNLINK', base)
+  return 0
+end
+redis.call('PERSIST', base)
+if known[3] and known[3] ~= '' then redis.call('UNLINK', known[3]) end
+redis.call('HSET', meta, 'base', base, 'base_number', number, 'base_last', last, 'base_bytes', bytes)
+redis.call('XTRIM', log, 'MINID', last)
+return 1

@@ -1,0 +1,793 @@
+#include "redis/redis_engine.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/assert.h"
+#include "engine/change_codec.h"
+#include "engine/command_codec.h"
+#include "redis/scripts.h"
+
+namespace hf::redis {
+namespace {
+
+constexpr Token reopened_by = Token{1} << 32;
+constexpr Micros tick_after{100'000};        // without an entry, the first node appends one
+constexpr Micros tick_apart{25'000};         // the next in rank waits that much longer
+constexpr Micros presence_every{5'000'000};  // each node appends something that often
+constexpr Millis member_gone_after{20'000};
+constexpr Micros greet_again{200'000};
+constexpr std::int64_t report_stale_ms = 3000;
+constexpr std::size_t piece_bytes = 1 << 20;
+constexpr std::size_t pieces_a_time = 16;
+constexpr Millis block{1000};
+
+Refusal refusal(Code code, std::string detail) {
+  Refusal made;
+  made.code = code;
+  made.detail = std::move(detail);
+  return made;
+}
+
+std::uint64_t number_in(std::string_view text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+// The clock of an entry: the milliseconds in its id, which Redis never lets go back.
+Wall clock_of(std::string_view id) { return wall_us(static_cast<std::int64_t>(number_in(id)) * 1000); }
+
+std::optional<Id128> id_of(std::string_view text) { return Id128::parse(text); }
+
+std::string digits(std::uint64_t n) { return std::to_string(n); }
+
+}  // namespace
+
+// What hello.lua answers.
+struct Engine::Greeting {
+  struct Report {
+    std::uint64_t generation = 0, number = 0;
+    std::string last;
+    std::int64_t at_ms = 0;
+  };
+  std::uint64_t generation = 0, number = 0, base_number = 0, base_bytes = 0;
+  bool open = false, found = false;
+  std::string last, timeline, base, base_last;
+  std::int64_t closed_for_ms = 0, now_ms = 0;
+  std::map<Id128, Report> reports;
+  std::vector<Id128> members;
+
+  static std::optional<Greeting> read(const Reply& reply) {
+    if (reply.kind != Reply::Kind::array || reply.items.size() != 14) return std::nullopt;
+    const auto& item = reply.items;
+    Greeting g;
+    g.generation = static_cast<std::uint64_t>(item[0].integer);
+    g.open = item[1].integer == 1;
+    g.number = static_cast<std::uint64_t>(item[2].integer);
+    g.last = item[3].text;
+    g.timeline = item[4].text;
+    g.base = item[5].text;
+    g.base_number = static_cast<std::uint64_t>(item[6].integer);
+    g.base_last = item[7].text;
+    g.base_bytes = static_cast<std::uint64_t>(item[8].integer);
+    g.closed_for_ms = item[9].integer;
+    g.found = item[10].integer == 1;
+    const auto& reports = item[11].items;
+    for (std::size_t i = 0; i + 1 < reports.size(); i += 2) {
+      const auto node = id_of(reports[i].text);
+      if (!node) continue;
+      Report report;
+      std::string_view rest = reports[i + 1].text;
+      const auto word = [&] {
+        const std::size_t end = std::min(rest.find(' '), rest.size());
+        const std::string_view taken = rest.substr(0, end);
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        return taken;
+      };
+      report.generation = number_in(word());
+      report.number = number_in(word());
+      report.last = word();
+      report.at_ms = static_cast<std::int64_t>(number_in(word()));
+      g.reports[*node] = std::move(report);
+    }
+    g.now_ms = item[12].integer;
+    for (const Reply& member : item[13].items) {
+      if (const auto node = id_of(member.text)) g.members.push_back(*node);
+    }
+    return g;
+  }
+};
+
+Engine::Engine(EngineOptions options, Link& writer, Link& reader)
+    : options_(std::move(options)), writer_(writer), reader_(reader) {
+  const auto guarded = [alive = std::weak_ptr(alive_)](auto work) {
+    return [alive, work](const auto& argument) {
+      if (!alive.expired()) work(argument);
+    };
+  };
+  writer_.on_up(guarded([this](const ServerInfo& info) {
+    server_ = info;
+    ++epoch_;
+    phase_ = Phase::away;
+    why_ = options_.on_server(info);
+    if (!why_.empty()) return;
+    phase_ = Phase::greeting;
+    why_ = "Redis has been reached; the nodes are being asked.";
+    opening_ = greeting_ = false;
+    greet();
+  }));
+  writer_.on_down(guarded([this](const std::string& why) {
+    ++epoch_;
+    phase_ = Phase::away;
+    why_ = "Redis is away: " + why;
+  }));
+  reader_.on_up(guarded([this](const ServerInfo&) { read_on(); }));
+  reader_.on_down(guarded([](const std::string&) {}));
+}
+
+Engine::~Engine() = default;
+
+// ------------------------------------------------------------------------------------------------- the port
+
+std::string Engine::key(std::string_view of) const { return "hf:{" + options_.name + "}:" + std::string(of); }
+
+NamespaceIndex Engine::index_of(std::string_view name) {
+  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    if (partitions_[i]->name == name) return static_cast<NamespaceIndex>(i);
+  }
+  auto made = std::make_unique<Partition>();
+  made->name = name;
+  made->tree = std::make_unique<LockTree>(options_.tree);
+  made->tree->set_watching(watching_);
+  partitions_.push_back(std::move(made));
+  return static_cast<NamespaceIndex>(partitions_.size() - 1);
+}
+
+Result<NamespaceIndex> Engine::open_namespace(std::string_view name) {
+  const bool known = std::ranges::any_of(partitions_, [&](const auto& p) { return p->name == name; });
+  if (!known && partitions_.size() >= options_.namespaces_max)
+    return fail(Code::too_many,
+                "there are " + std::to_string(options_.namespaces_max) + " namespaces, the most that are allowed",
+                "ns");
+  return index_of(name);
+}
+
+void Engine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) {
+  HF_ASSERT(ns < partitions_.size());
+  callers_clock_ = clock;
+  if (std::holds_alternative<Tick>(command) && !options_.clock_of_caller) return;  // the log has its own
+  ++counters_.commands;
+  if (gathering_.empty()) {
+    gathering_since_ = options_.monotonic();
+    only_heartbeats_ = true;
+  }
+  only_heartbeats_ = only_heartbeats_ && std::holds_alternative<Heartbeat>(command);
+  gathering_.push_back({ticket, ns, std::move(command)});
+}
+
+void Engine::flush() {
+  if (phase_ != Phase::live || flying_ || gathering_.empty()) return;
+  if (only_heartbeats_ && options_.monotonic() - gathering_since_ < options_.heartbeats_wait) return;
+  append();
+}
+
+void Engine::set_watching(bool any) {
+  watching_ = any;
+  for (const auto& partition : partitions_) partition->tree->set_watching(any);
+}
+
+bool Engine::ready(std::string& why) const {
+  if (phase_ == Phase::live) return true;
+  why = why_;
+  return false;
+}
+
+std::vector<std::string> Engine::namespace_names() const {
+  std::vector<std::string> names;
+  names.reserve(partitions_.size());
+  for (const auto& partition : partitions_) names.push_back(partition->name);
+  return names;
+}
+
+std::string Engine::check() const {
+  for (const auto& partition : partitions_) {
+    std::string broken = partition->tree->check();
+    if (!broken.empty()) return partition->name + ": " + broken;
+  }
+  return {};
+}
+
+Engine::Counters Engine::counters() const noexcept {
+  Counters counters = counters_;
+  counters.generation = generation_;
+  counters.number = number_;
+  counters.members = members_.size();
+  return counters;
+}
+
+std::size_t Engine::rank() const {
+  return static_cast<std::size_t>(std::distance(members_.begin(), members_.find(options_.self)));
+}
+
+void Engine::tick() {
+  const Micros now = options_.monotonic();
+  if ((phase_ == Phase::greeting || phase_ == Phase::closed) && now - greeted_at_ >= greet_again) greet();
+  const Micros patience = options_.timeout;
+  if (flying_ && now - flying_->began > patience) {
+    refuse(flying_->items, Code::unknown_outcome, "Redis did not answer in time: repeat with the same request id.");
+    flying_.reset();
+  }
+  if (!gathering_.empty() && !flying_ && now - gathering_since_ > patience) {
+    refuse(gathering_, Code::unavailable, why_.c_str());
+    gathering_.clear();
+  }
+  read_on();
+  if (phase_ != Phase::live) return;
+  if (!flying_ && gathering_.empty()) {
+    Entry entry;
+    if (!joined_) {
+      entry.kind = EntryKind::join;
+      entry.name = options_.node;
+      entry.rules = options_.rules;
+      joined_ = true;
+      append_entry(entry);
+    } else if (options_.clock_of_caller) {
+      return;
+    } else if (now - entry_at_ >= tick_after + tick_apart * static_cast<int>(std::min<std::size_t>(rank(), 20)) ||
+               now - own_entry_at_ >= presence_every) {
+      append_entry(entry);
+    }
+  }
+  flush();
+  consider_image();
+}
+
+void Engine::leave(std::function<void()> done) {
+  left_ = std::move(done);
+  if (phase_ != Phase::live || !joined_) {
+    if (left_) std::exchange(left_, nullptr)();
+    return;
+  }
+  Entry entry;
+  entry.kind = EntryKind::leave;
+  call(writer_, script_append, {key("meta"), key("log"), key("nodes")},
+       {digits(generation_), options_.self.text(), digits(next_batch_++), write_entry(entry)},
+       [this](const Result<Reply>&) {
+         if (left_) std::exchange(left_, nullptr)();
+       });
+  writer_.send({"HDEL", key("members"), options_.self.text()}, options_.timeout, [](const Result<Reply>&) {});
+  phase_ = Phase::away;
+  why_ = "This node is leaving.";
+}
+
+void Engine::refuse(std::vector<Item>& items, Code code, const char* why) {
+  std::vector<Item> gone;
+  gone.swap(items);
+  for (const Item& item : gone) {
+    // A question changes nothing: it may be asked again without doubt.
+    const Code told = is_query(item.command) ? Code::unavailable : code;
+    if (item.ticket != 0 && sink_ != nullptr) sink_->on_outcome(item.ticket, refusal(told, why));
+  }
+  hand_out();
+}
+
+void Engine::hand_out() {
+  if (sink_ != nullptr) sink_->on_turn_end();
+  options_.turn();
+}
+
+// ------------------------------------------------------------------------------------------------- scripts
+
+void Engine::call(Link& link, std::size_t script, std::vector<std::string> keys, std::vector<std::string> arguments,
+                  Done done) {
+  Arguments rest;
+  rest.reserve(keys.size() + arguments.size() + 1);
+  rest.push_back(digits(keys.size()));
+  for (auto& k : keys) rest.push_back(std::move(k));
+  for (auto& a : arguments) rest.push_back(std::move(a));
+  call(link, false, script, rest, std::move(done));
+}
+
+// By its digest; by its text if this Redis does not know it.
+void Engine::call(Link& link, bool by_text, std::size_t script, const Arguments& rest, Done done) {
+  const Script& s = script_of(script);
+  Arguments all;
+  all.reserve(rest.size() + 2);
+  all.emplace_back(by_text ? "EVAL" : "EVALSHA");
+  all.emplace_back(by_text ? s.text : s.digest);
+  all.insert(all.end(), rest.begin(), rest.end());
+  link.send(std::move(all), options_.timeout,
+            [this, alive = std::weak_ptr(alive_), &link, by_text, script, rest,
+             done = std::move(done)](const Result<Reply>& reply) {
+              if (alive.expired()) return;
+              if (!by_text && reply && reply->is_error("NOSCRIPT")) return call(link, true, script, rest, done);
+              done(reply);
+            });
+}
+
+// ------------------------------------------------------------------------------------------------- greeting
+
+void Engine::greet() {
+  if (greeting_ || opening_) return;
+  greeting_ = true;
+  greeted_at_ = options_.monotonic();
+  call(writer_, script_hello, {key("meta"), key("log"), key("reports"), key("members")},
+       {server_.run_id, server_.replication_id, options_.self.text(), digits(generation_), digits(number_), last_,
+        options_.random().text()},
+       [this, epoch = epoch_](const Result<Reply>& answer) {
+         greeting_ = false;
+         if (epoch == epoch_) greeted(answer);
+       });
+}
+
+void Engine::greeted(const Result<Reply>& answer) {
+  if (phase_ != Phase::greeting && phase_ != Phase::closed) return;
+  if (!answer) {
+    why_ = "Redis does not answer: " + answer.error().detail;
+    return;
+  }
+  if (answer->is_error()) {
+    why_ = "Redis refuses: " + answer->text;
+    return;
+  }
+  const auto greeting = Greeting::read(*answer);
+  if (!greeting) {
+    why_ = "Redis answers what this version does not understand.";
+    return;
+  }
+  if (greeting->generation != generation_ && flying_) {
+    refuse(flying_->items, Code::unknown_outcome, "Redis was replaced: repeat with the same request id.");
+    flying_.reset();
+  }
+  if (!greeting->open) {
+    phase_ = Phase::closed;
+    why_ = "Redis was replaced or lost its data: the nodes are agreeing on what is held.";
+    return consider_opening(*greeting);
+  }
+  generation_ = greeting->generation;
+  if (greeting->found) {
+    base_bytes_ = greeting->base_bytes;
+    return follow(number_ == greeting->base_number ? "0-0" : last_, greeting->number);
+  }
+  if (number_ != 0) reset();
+  load(*greeting);
+}
+
+// The one that knows most opens, as soon as everybody who may know more has spoken.
+void Engine::consider_opening(const Greeting& greeting) {
+  const auto fresh = [&](const Greeting::Report& report) { return greeting.now_ms - report.at_ms < report_stale_ms; };
+  if (greeting.closed_for_ms < options_.quarantine.count()) {
+    const auto missing = [&](const Id128& node) {
+      const auto it = greeting.reports.find(node);
+      return it == greeting.reports.end() || !fresh(it->second);
+    };
+    for (const auto& [node, member] : members_) {
+      if (missing(node)) return;
+    }
+    for (const Id128& node : greeting.members) {
+      if (missing(node)) return;
+    }
+  }
+  Id128 best = options_.self;
+  std::pair<std::uint64_t, std::uint64_t> most{generation_, number_};
+  for (const auto& [node, report] : greeting.reports) {  // in the order of their ids: of equals the first
+    if (!fresh(report)) continue;
+    const std::pair knows{report.generation, report.number};
+    if (knows > most || (knows == most && node < best)) {
+      most = knows;
+      best = node;
+    }
+  }
+  if (best != options_.self) return;
+  open(greeting, number_ > greeting.number);
+}
+
+void Engine::open(const Greeting& greeting, bool with_image) {
+  opening_ = true;
+  Entry entry;
+  entry.kind = EntryKind::open;
+  entry.generation = greeting.generation;
+  if (options_.clock_of_caller) entry.clock_us = to_us(callers_clock_);
+  const auto finish = [this, greeting, data = write_entry(entry), epoch = epoch_](const std::string& base,
+                                                                                  std::size_t bytes) {
+    call(writer_, script_open, {key("meta"), key("log"), key("reports"), key("nodes")},
+         {digits(greeting.generation), options_.self.text(), data, base, digits(number_), last_, digits(bytes),
+          options_.random().text()},
+         [this, epoch](const Result<Reply>&) {
+           if (epoch != epoch_) return;
+           opening_ = false;
+           greet();  // whoever opened it: now it is seen from near
+         });
+  };
+  if (!with_image) return finish("", 0);
+  const std::string state = image();
+  const std::string base = key("base:" + digits(number_) + ":" + options_.random().text());
+  upload(state, base, [this, finish, base, size = state.size(), epoch = epoch_](bool done) {
+    if (epoch != epoch_) return;
+    if (!done) {
+      opening_ = false;
+      return;
+    }
+    finish(base, size);
+  });
+}
+
+void Engine::upload(const std::string& image, std::string base, std::function<void(bool)> done) {
+  auto failed = std::make_shared<bool>(false);
+  const auto sent = [alive = std::weak_ptr(alive_), failed](const Result<Reply>& reply) {
+    if (!alive.expired() && (!reply || reply->is_error())) *failed = true;
+  };
+  for (std::size_t at = 0; at < image.size(); at += piece_bytes)
+    writer_.send({"HSET", base, digits(at / piece_bytes), image.substr(at, piece_bytes)}, options_.timeout * 5, sent);
+  // An image that nobody puts under a log goes away by itself.
+  writer_.send({"EXPIRE", base, "600"}, options_.timeout * 5,
+               [alive = std::weak_ptr(alive_), failed, sent, done = std::move(done)](const Result<Reply>& reply) {
+                 sent(reply);
+                 if (!alive.expired()) done(!*failed);
+               });
+}
+
+// ------------------------------------------------------------------------------------------------- the image
+
+std::string Engine::image() const {
+  std::string bytes;
+  ByteWriter w(bytes);
+  w.u8(entry_format);
+  w.u64(options_.rules);
+  w.u64(number_);
+  w.text(last_);
+  w.varint(members_.size());
+  for (const auto& [id, member] : members_) {
+    w.id(id);
+    w.text(member.name);
+    w.i64(to_us(member.seen));
+  }
+  std::vector<const Partition*> born;
+  for (const auto& partition : partitions_) {
+    if (partition->born) born.push_back(partition.get());
+  }
+  w.varint(born.size());
+  for (const Partition* partition : born) {
+    w.text(partition->name);
+    std::string tree;
+    partition->tree->image(tree);
+    w.text(tree);
+  }
+  return bytes;
+}
+
+bool Engine::take_image(std::string_view bytes) {
+  ByteReader r(bytes);
+  if (r.u8() != entry_format) {
+    why_ = "The state in Redis is of a newer version than this node: upgrade it.";
+    return false;
+  }
+  if (r.u64() != options_.rules) {
+    why_ = "The other nodes decide by another catalog or other limits than this one: give all the same.";
+    return false;
+  }
+  number_ = r.u64();
+  last_ = r.text();
+  const std::uint64_t members = r.varint();
+  for (std::uint64_t i = 0; i < members && r.ok(); ++i) {
+    const Id128 id = r.id();
+    Member member;
+    member.name = r.text();
+    member.seen = wall_us(r.i64());
+    members_[id] = std::move(member);
+  }
+  const std::uint64_t trees = r.varint();
+  for (std::uint64_t i = 0; i < trees && r.ok(); ++i) {
+    Partition& partition = *partitions_[index_of(r.text())];
+    const std::string_view tree = r.text();
+    partition.tree = std::make_unique<LockTree>(options_.tree);
+    partition.tree->set_watching(watching_);
+    partition.born = true;
+    if (!r.ok() || !partition.tree->recover(tree) || !partition.tree->recovered(clock_of(last_), 0)) {
+      why_ = "The image of the state in Redis is damaged.";
+      return false;
+    }
+  }
+  return r.ok() && r.at_end();
+}
+
+void Engine::reset() {
+  ++counters_.resets;
+  number_ = 0;
+  last_ = "0-0";
+  log_bytes_ = 0;
+  members_.clear();
+  joined_ = false;
+  for (const auto& partition : partitions_) {
+    partition->tree = std::make_unique<LockTree>(options_.tree);
+    partition->tree->set_watching(watching_);
+    partition->born = false;
+  }
+  if (flying_) {
+    refuse(flying_->items, Code::unknown_outcome, "This node lost its place in the log: repeat the request.");
+    flying_.reset();
+  }
+  if (sink_ != nullptr) sink_->on_reset();
+}
+
+void Engine::load(const Greeting& greeting) {
+  phase_ = Phase::loading;
+  why_ = "The state is being read from Redis.";
+  base_bytes_ = greeting.base_bytes;
+  if (greeting.base.empty()) return follow("0-0", greeting.number);
+  load_piece(std::make_shared<std::string>(), greeting, 0);
+}
+
+void Engine::load_piece(std::shared_ptr<std::string> bytes, const Greeting& greeting, std::size_t at) {
+  Arguments pieces{"HMGET", greeting.base};
+  for (std::size_t i = at; i < at + pieces_a_time; ++i) pieces.push_back(digits(i));
+  reader_.send(std::move(pieces), options_.timeout * 5,
+               [this, alive = std::weak_ptr(alive_), bytes, greeting, at, epoch = epoch_](const Result<Reply>& reply) {
+                 if (alive.expired() || epoch != epoch_ || phase_ != Phase::loading) return;
+                 if (reply && !reply->is_error()) {
+                   for (const Reply& piece : reply->items) *bytes += piece.text;
+                   if (bytes->size() < greeting.base_bytes && !reply->items.empty() && !reply->items[0].is_null())
+                     return load_piece(bytes, greeting, at + pieces_a_time);
+                   if (bytes->size() == greeting.base_bytes && take_image(*bytes))
+                     return follow("0-0", greeting.number);
+                 }
+                 // Another image took its place meanwhile, or it is not for us: begin again.
+                 number_ = 0;
+                 last_ = "0-0";
+                 phase_ = Phase::greeting;
+               });
+}
+
+// Reads on from a place of the log, up to where it ended when this node asked.
+void Engine::follow(std::string read_from, std::uint64_t until) {
+  phase_ = Phase::following;
+  ++epoch_;
+  until_ = until;
+  read_from_ = std::move(read_from);
+  reading_ = false;
+  reader_.reconnect();  // a read of an earlier place may be on its way
+  if (number_ >= until_) go_live();
+}
+
+void Engine::go_live() {
+  phase_ = Phase::live;
+  entry_at_ = options_.monotonic();
+  own_entry_at_ = entry_at_;
+  writer_.send({"HSET", key("members"), options_.self.text(), options_.node}, options_.timeout,
+               [](const Result<Reply>&) {});
+  // The same batch again, under the same number: if it is there already it is not appended twice.
+  if (flying_) append();
+}
+
+// ------------------------------------------------------------------------------------------------- writing
+
+void Engine::append() {
+  if (!flying_) {
+    Batch batch;
+    batch.number = next_batch_++;
+    batch.began = gathering_since_;
+    batch.entry.kind = EntryKind::commands;
+    if (options_.clock_of_caller) batch.entry.clock_us = to_us(callers_clock_);
+    batch.items.swap(gathering_);
+    std::vector<std::size_t> section(partitions_.size(), SIZE_MAX);
+    for (const Item& item : batch.items) {
+      if (section[item.ns] == SIZE_MAX) {
+        section[item.ns] = batch.entry.sections.size();
+        batch.entry.sections.push_back({partitions_[item.ns]->name, 0, {}});
+      }
+      // A question is asked here alone, but at its place in the log.
+      if (is_query(item.command)) continue;
+      EntrySection& in = batch.entry.sections[section[item.ns]];
+      ++in.count;
+      write_command(in.commands, item.command);
+    }
+    flying_ = std::move(batch);
+    ++counters_.batches;
+  }
+  own_entry_at_ = options_.monotonic();
+  call(writer_, script_append, {key("meta"), key("log"), key("nodes")},
+       {digits(generation_), options_.self.text(), digits(flying_->number), write_entry(flying_->entry)},
+       [this, number = flying_->number, epoch = epoch_](const Result<Reply>& reply) {
+         if (!flying_ || flying_->number != number || epoch != epoch_) return;
+         if (reply && !reply->is_error()) {
+           flying_->appended = true;
+           return;
+         }
+         if (reply && reply->is_error("CLOSED")) {
+           phase_ = Phase::greeting;
+           why_ = "Redis was replaced: the nodes are agreeing on what is held.";
+           ++epoch_;
+         } else if (reply) {
+           why_ = "Redis refuses: " + reply->text;
+         } else if (reply.error().code != Code::unavailable) {
+           return;  // it may come yet: the reader will tell, or time
+         }
+         // It is surely not in the log: what it carried waits on, as long as its patience lasts.
+         std::vector<Item> again = std::move(flying_->items);
+         gathering_since_ = flying_->began;
+         flying_.reset();
+         again.insert(again.end(), std::make_move_iterator(gathering_.begin()),
+                      std::make_move_iterator(gathering_.end()));
+         gathering_ = std::move(again);
+         only_heartbeats_ = false;
+         if (gathering_.empty() && reply && reply->is_error("CLOSED")) joined_ = false;
+       });
+}
+
+void Engine::append_entry(const Entry& entry) {
+  flying_ = Batch{next_batch_++, {}, entry, options_.monotonic(), false};
+  append();
+}
+
+// ------------------------------------------------------------------------------------------------- reading
+
+void Engine::read_on() {
+  if (!reads() || reading_ || !reader_.is_up()) return;
+  reading_ = true;
+  reader_.send({"XREAD", "COUNT", "512", "BLOCK", digits(static_cast<std::uint64_t>(block.count())), "STREAMS",
+                key("log"), read_from_},
+               block + options_.timeout,
+               [this, alive = std::weak_ptr(alive_), epoch = epoch_](const Result<Reply>& reply) {
+                 if (alive.expired() || epoch != epoch_) return;
+                 reading_ = false;
+                 if (reads()) read(reply);
+               });
+}
+
+void Engine::read(const Result<Reply>& answer) {
+  if (!answer || answer->is_error()) {
+    if (answer) why_ = "Redis refuses: " + answer->text;
+    return;  // tick() or the next connection reads on
+  }
+  if (answer->is_null() || answer->items.empty() || answer->items[0].items.size() != 2) return read_on();
+  if (options_.wait_replicas == 0) return take(answer->items[0].items[1]);
+  reading_ = true;
+  confirm(std::make_shared<const Reply>(answer->items[0].items[1]));
+}
+
+// WAIT speaks of the writes of its own connection, so that one is made: then the replicas have all that was before it.
+void Engine::confirm(const std::shared_ptr<const Reply>& entries) {
+  writer_.send({"HSET", key("nodes"), "seen:" + options_.self.text(), digits(number_)}, options_.timeout,
+               [](const Result<Reply>&) {});
+  writer_.send(
+      {"WAIT", digits(options_.wait_replicas), digits(static_cast<std::uint64_t>(options_.timeout.count()) / 2)},
+      options_.timeout * 2, [this, alive = std::weak_ptr(alive_), entries, epoch = epoch_](const Result<Reply>& reply) {
+        if (alive.expired() || epoch != epoch_) return;
+        if (!reply || reply->kind != Reply::Kind::integer || reply->integer < options_.wait_replicas) {
+          why_ = "The replicas that must have each change do not have it.";
+          return confirm(entries);
+        }
+        reading_ = false;
+        if (reads()) take(*entries);
+      });
+}
+
+void Engine::take(const Reply& entries) {
+  bool good = true;
+  for (const Reply& entry : entries.items) {
+    good = take_entry(entry);
+    if (!good) break;
+  }
+  hand_out();
+  if (!good) {
+    // This node does not stand where it believed to: greet again, and be told so.
+    reset();
+    phase_ = Phase::greeting;
+    ++epoch_;
+    return greet();
+  }
+  if (phase_ == Phase::following && number_ >= until_) go_live();
+  read_on();
+  flush();
+}
+
+bool Engine::take_entry(const Reply& reply) {
+  if (reply.items.size() != 2 || reply.items[1].items.size() != 8) return false;
+  const std::string& id = reply.items[0].text;
+  const auto& fields = reply.items[1].items;  // n, o, b, d with their values
+  const std::uint64_t number = number_in(fields[1].text);
+  read_from_ = id;
+  if (number <= number_) return true;  // it is in the image
+  if (number != number_ + 1) return false;
+  const auto origin = id_of(fields[3].text);
+  const auto entry = read_entry(fields[7].text);
+  if (!origin || !entry) {
+    why_ = "The log has an entry that this version does not understand: upgrade this node.";
+    return false;
+  }
+  number_ = number;
+  last_ = id;
+  entry_at_ = options_.monotonic();
+  ++counters_.entries;
+  counters_.bytes += fields[7].text.size();
+  log_bytes_ += fields[7].text.size() + 64;
+  apply(*entry, *origin, number_in(fields[5].text), entry->clock_us != 0 ? wall_us(entry->clock_us) : clock_of(id));
+  return true;
+}
+
+void Engine::apply(const Entry& entry, const Id128& origin, std::uint64_t batch, Wall clock) {
+  if (const auto member = members_.find(origin); member != members_.end()) member->second.seen = clock;
+  const bool own = origin == options_.self && flying_ && flying_->number == batch;
+  switch (entry.kind) {
+    case EntryKind::commands: {
+      for (const EntrySection& section : entry.sections) {
+        const NamespaceIndex ns = index_of(section.ns);
+        partitions_[ns]->born = true;
+        if (section.count == 0) decide(ns, 0, Tick{}, clock);  // questions only, of another node: time passes here too
+        std::string_view rest = section.commands;
+        for (std::uint64_t i = 0; i < section.count && !own; ++i) {
+          const auto command = take_command(rest);
+          if (!command) break;
+          decide(ns, 0, *command, clock);
+        }
+      }
+      if (own) apply_own(clock);
+      return;
+    }
+    case EntryKind::join: members_[origin] = Member{entry.name, clock}; break;
+    case EntryKind::leave: members_.erase(origin); break;
+    case EntryKind::open:
+      for (const auto& partition : partitions_) {
+        if (partition->born && !partition->tree->reopen(clock, reopened_by)) HF_ASSERT(false);
+      }
+      break;
+    case EntryKind::tick: break;
+  }
+  for (std::size_t i = 0; i < partitions_.size() && !options_.clock_of_caller; ++i) {
+    if (partitions_[i]->born) decide(static_cast<NamespaceIndex>(i), 0, Tick{}, clock);
+  }
+  for (auto it = members_.begin(); it != members_.end();) {
+    if (clock - it->second.seen <= member_gone_after) {
+      ++it;
+      continue;
+    }
+    if (own) writer_.send({"HDEL", key("members"), it->first.text()}, options_.timeout, [](const Result<Reply>&) {});
+    if (it->first == options_.self) joined_ = false;
+    it = members_.erase(it);
+  }
+  if (own) flying_.reset();
+}
+
+void Engine::apply_own(Wall clock) {
+  const Batch batch = std::move(*flying_);
+  flying_.reset();
+  for (const Item& item : batch.items) decide(item.ns, item.ticket, item.command, clock);
+}
+
+void Engine::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock) {
+  events_.clear();
+  journal_.clear();
+  Outcome outcome = partitions_[ns]->tree->apply(command, clock, events_, journal_);
+  if (!journal_.empty() && options_.on_changes) options_.on_changes(ns, journal_, clock);
+  if (sink_ == nullptr) return;
+  for (Event& event : events_) sink_->on_event(ns, std::move(event));
+  if (ticket != 0) {
+    sink_->on_outcome(ticket, std::move(outcome));
+  } else if (const auto* resumed = std::get_if<SessionResumed>(&outcome)) {
+    sink_->on_taken_elsewhere(resumed->state.session);
+  }
+}
+
+void Engine::consider_image() {
+  if (imaging_ || rank() != 0 || members_.empty() || log_bytes_ < std::max(options_.log_bytes_max, base_bytes_)) return;
+  imaging_ = true;
+  const std::string state = image();
+  const std::string base = key("base:" + digits(number_) + ":" + options_.random().text());
+  ++counters_.images;
+  const auto finish = [this](std::size_t size) {
+    imaging_ = false;
+    if (size == 0) return;
+    base_bytes_ = size;
+    log_bytes_ = 0;
+  };
+  upload(state, base, [this, base, number = number_, last = last_, size = state.size(), finish](bool done) {
+    if (!done) return finish(0);
+    call(writer_, script_rebase, {key("meta"), key("log")},
+         {digits(generation_), base, digits(number), last, digits(size)}, [finish, size](const Result<Reply>& reply) {
+           finish(reply && reply->kind == Reply::Kind::integer && reply->integer == 1 ? size : 0);
+         });
+  });
+}
+
+}  // namespace hf::redis

@@ -1,0 +1,208 @@
+#pragma once
+
+// RedisEngine keeps one log in Redis and lets every node decide by it.
+//
+// A batch of commands is one entry of a stream, appended by one script call. Every node reads the stream and
+// applies each entry to its own LockTree. The tree is deterministic, the entry's id is the clock, so all nodes hold
+// the same locks, grant the same waiters and know the same conflicts at the same place of the log (state machine
+// replication: Lamport 1978, Schneider 1990). A node answers a command when it has met its own entry: what a client
+// is told is in the log, and everybody else will know it too. No rule is written twice.
+//
+//   hf:{NAME}:log      stream: n number (dense), o node, b its batch, d bytes (redis/log_entry.h)
+//   hf:{NAME}:meta     hash: generation, open, number, timeline, run and replication id, base…
+//   hf:{NAME}:nodes    hash: node -> its last batch, so that a repeat is not appended twice
+//   hf:{NAME}:reports  hash: while the log is closed, how far each node has come
+//   hf:{NAME}:members  hash: who has to be heard before a closed log is opened
+//   hf:{NAME}:base:…   hash: the newest image of the state in pieces; the log begins where it ends
+//
+// A gap in the numbers, or a place that the log does not know, means that this node's state is not this log's: it is
+// thrown away and made anew from the base (on_reset of the sink). Where Redis is another process than before, the log
+// is closed and the nodes report how far they have come; when all have, or after the quarantine, the one that knows
+// most opens it, with its own image if the log is behind. Tokens then go on from 2^32 above, leases start anew.
+//
+// Pure: the links do the talking. Not thread-safe: one loop owns it.
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/lock_tree.h"
+#include "redis/log_entry.h"
+#include "redis/port.h"
+#include "store/lock_engine.h"
+
+namespace hf::redis {
+
+struct EngineOptions {
+  std::string name = "holdfast";  // of the installation: part of every key
+  std::string node = "node";      // of this node, for people
+  Id128 self;                     // of this process: new with each start
+  LockTreeOptions tree;
+  std::uint64_t rules = 0;  // a digest of what the tree decides by: nodes of one installation must agree
+  Millis timeout{2000};     // of one command, and for how long a request waits for a Redis that is away
+  Millis quarantine{30'000};
+  Micros heartbeats_wait{50'000};        // for others, so that many share one entry
+  std::uint32_t wait_replicas = 0;       // how many replicas have an entry before it is answered
+  std::size_t log_bytes_max = 16 << 20;  // of entries on top of an image that is smaller
+  std::size_t batch_bytes_max = 8 << 20;
+  std::size_t namespaces_max = 100;
+  bool clock_of_caller = false;       // for tests: the clock given to submit() decides, and nothing ticks by itself
+  std::function<Micros()> monotonic;  // a clock that never goes back
+  std::function<Id128()> random;
+  // Judges each Redis that is met; a sentence refuses it.
+  std::function<std::string(const ServerInfo&)> on_server = [](const ServerInfo&) { return std::string(); };
+  // What an entry changed, as the journal of an embedded engine would have it; for the audit trail.
+  std::function<void(NamespaceIndex ns, std::string_view changes, Wall at)> on_changes;
+  std::function<void()> turn = [] {};  // something was handed out: the loop's turn has to end
+};
+
+class Engine final : public LockEngine {
+ public:
+  // Both links must follow the key `key_of(name)`; the reader's is for blocking reads alone. They outlive the engine.
+  Engine(EngineOptions options, Link& writer, Link& reader);
+  ~Engine() override;
+  static std::string key_of(std::string_view name) { return "hf:{" + std::string(name) + "}:log"; }
+
+  // REQUIRES: before the first tick().
+  void attach(LockEngineSink& sink) { sink_ = &sink; }
+
+  Result<NamespaceIndex> open_namespace(std::string_view name) override;
+  void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
+  void flush() override;
+  void set_watching(bool any) override;
+  bool ready(std::string& why) const override;
+
+  // To be called each 100 ms or more often.
+  void tick();
+  // Says goodbye to the other nodes. `done` is called when they can know it, or after the timeout.
+  void leave(std::function<void()> done);
+
+  bool busy() const noexcept { return !gathering_.empty() || flying_.has_value(); }
+  std::vector<std::string> namespace_names() const;
+  // The first broken invariant of any namespace, or empty. O(everything).
+  std::string check() const;
+
+  // Engine time of a namespace.
+  Instant time(NamespaceIndex ns) const { return partitions_[ns]->tree->now(); }
+
+  struct Counters {
+    std::uint64_t entries = 0, bytes = 0, batches = 0, commands = 0;
+    std::uint64_t resets = 0;  // how often the state was made anew
+    std::uint64_t images = 0;  // written
+    std::uint64_t generation = 0, number = 0, members = 0;
+  };
+  Counters counters() const noexcept;
+  // Appends the state of this node: what a new one begins with.
+  std::string image() const;
+
+ private:
+  enum class Phase : std::uint8_t { away, greeting, closed, loading, following, live };
+  struct Partition {
+    std::string name;
+    std::unique_ptr<LockTree> tree;
+    bool born = false;  // the log has named it
+  };
+  struct Item {
+    Ticket ticket = 0;
+    NamespaceIndex ns = 0;
+    Command command;
+  };
+  struct Batch {
+    std::uint64_t number = 0;
+    std::vector<Item> items;
+    Entry entry;
+    Micros began{0};
+    bool appended = false;
+  };
+  struct Member {
+    std::string name;
+    Wall seen{};
+  };
+  struct Greeting;
+
+  void call(Link& link, std::size_t script, std::vector<std::string> keys, std::vector<std::string> arguments,
+            Done done);
+  void call(Link& link, bool by_text, std::size_t script, const Arguments& rest, Done done);
+
+  void greet();
+  void greeted(const Result<Reply>& answer);
+  void consider_opening(const Greeting& greeting);
+  void open(const Greeting& greeting, bool with_image);
+  void upload(const std::string& image, std::string key, std::function<void(bool)> done);
+  void load(const Greeting& greeting);
+  void load_piece(std::shared_ptr<std::string> bytes, const Greeting& greeting, std::size_t at);
+  bool take_image(std::string_view bytes);
+  void reset();
+  void follow(std::string read_from, std::uint64_t until);
+  void go_live();
+  bool reads() const noexcept { return phase_ == Phase::following || phase_ == Phase::live; }
+
+  void read_on();
+  void read(const Result<Reply>& answer);
+  void confirm(const std::shared_ptr<const Reply>& entries);
+  void take(const Reply& entries);
+  bool take_entry(const Reply& reply);
+  void apply(const Entry& entry, const Id128& origin, std::uint64_t batch, Wall clock);
+  void apply_own(Wall clock);
+  void decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock);
+  void hand_out();
+  void consider_image();
+
+  void append();
+  void append_entry(const Entry& entry);
+  void refuse(std::vector<Item>& items, Code code, const char* why);
+  NamespaceIndex index_of(std::string_view name);
+  std::string key(std::string_view of) const;
+  std::size_t rank() const;
+
+  EngineOptions options_;
+  Link& writer_;
+  Link& reader_;
+  LockEngineSink* sink_ = nullptr;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+
+  Phase phase_ = Phase::away;
+  std::string why_ = "Redis has not been reached yet.";
+  ServerInfo server_;
+  std::uint64_t generation_ = 0;
+  std::uint64_t number_ = 0;       // of the last entry applied
+  std::string last_ = "0-0";       // its id
+  std::string read_from_ = "0-0";  // where the reader goes on
+  std::uint64_t until_ = 0;        // following: what has to be known before this node decides anything
+  bool reading_ = false;
+  bool greeting_ = false;
+  bool opening_ = false;
+  bool joined_ = false;
+  std::uint64_t epoch_ = 0;  // counts phases: what comes from an earlier one is stale
+  std::size_t log_bytes_ = 0;
+  std::size_t base_bytes_ = 0;
+  bool imaging_ = false;
+  std::map<Id128, Member> members_;
+
+  std::vector<std::unique_ptr<Partition>> partitions_;
+  bool watching_ = true;
+
+  std::vector<Item> gathering_;
+  std::size_t gathered_bytes_ = 0;
+  Micros gathering_since_{0};
+  bool only_heartbeats_ = true;
+  Wall callers_clock_{};
+  std::optional<Batch> flying_;
+  std::uint64_t next_batch_ = 1;
+
+  Micros entry_at_{0};      // when an entry was last met
+  Micros own_entry_at_{0};  // when this node last appended one
+  Micros greeted_at_{0};
+  std::function<void()> left_;
+
+  std::vector<Event> events_;
+  std::string journal_;
+  Counters counters_;
+};
+
+}  // namespace hf::redis

@@ -1,0 +1,69 @@
+#include <atomic>
+
+#include "server/engine_host.h"
+#include "store/embedded/embedded_engine.h"
+
+namespace hf {
+namespace {
+
+class EmbeddedHost final : public EngineHost {
+ public:
+  explicit EmbeddedHost(Loop& loop) : loop_(loop) {}
+
+  Result<void> open(EmbeddedOptions options) {
+    options.wake = [this] {
+      if (woken_.exchange(true)) return;  // one is on its way
+      loop_.post([this] {
+        woken_.store(false);
+        engine_->deliver();
+        loop_.at_turn_end();
+      });
+    };
+    auto engine = EmbeddedEngine::open(std::move(options), Loop::now().wall);
+    if (!engine) return tl::unexpected(engine.error());
+    engine_ = std::move(*engine);
+    return {};
+  }
+
+  LockEngine& port() override { return *engine_; }
+  void attach(LockEngineSink& sink) override { engine_->attach(sink); }
+  bool busy() const override { return engine_->busy(); }
+  std::vector<std::string> namespace_names() const override { return engine_->namespace_names(); }
+  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before,
+                          std::size_t limit) override {
+    return engine_->audit(ns, filter, before, limit);
+  }
+  void stop() override { engine_->stop(); }
+
+ private:
+  Loop& loop_;
+  std::atomic<bool> woken_{false};
+  std::unique_ptr<EmbeddedEngine> engine_;
+};
+
+}  // namespace
+
+LockTreeOptions tree_options(const Config& config, const Catalog& catalog) {
+  LockTreeOptions options;
+  options.limits = config.limits;
+  options.policy = [&catalog](std::string_view type) {
+    const catalog::LockPolicy& policy = catalog.policy(type);
+    return TypePolicy{policy.max_hold, policy.idle_takeover, policy.request_timeout};
+  };
+  return options;
+}
+
+Result<std::unique_ptr<EngineHost>> open_embedded_host(const Config& config, const Catalog& catalog, Loop& loop) {
+  EmbeddedOptions options;
+  options.directory = config.data;
+  options.journal.durability = config.durability == "relaxed" ? Durability::relaxed : Durability::full;
+  options.journal.audit_age_max = std::chrono::duration_cast<std::chrono::hours>(config.audit_age);
+  options.journal.audit_bytes_max = config.audit_bytes;
+  options.journal.disk_reserve_bytes = config.disk_reserve_bytes;
+  options.tree = tree_options(config, catalog);
+  auto host = std::make_unique<EmbeddedHost>(loop);
+  if (auto opened = host->open(std::move(options)); !opened) return tl::unexpected(opened.error());
+  return host;
+}
+
+}  // namespace hf

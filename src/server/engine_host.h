@@ -1,0 +1,48 @@
+#pragma once
+
+// EngineHost is an engine as a node runs it: the port, and what the port does not speak of: time, the audit trail, how
+// it ends. One for each kind of engine, opened from the configuration.
+//
+// Not thread-safe: the node's loop owns it.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "engine/lock_tree.h"
+#include "net/loop.h"
+#include "server/config.h"
+#include "store/embedded/journal.h"
+#include "store/lock_engine.h"
+
+namespace hf {
+
+class EngineHost {
+ public:
+  virtual ~EngineHost() = default;
+  virtual LockEngine& port() = 0;
+  // Where to deliver to. REQUIRES: before the first tick().
+  virtual void attach(LockEngineSink& sink) = 0;
+  // Each 100 ms.
+  virtual void tick() {}
+  // Whether anything that was submitted has not been answered.
+  virtual bool busy() const = 0;
+  virtual std::vector<std::string> namespace_names() const = 0;
+  // One page of the audit trail, newest first.
+  virtual Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before,
+                                  std::size_t limit) = 0;
+  // Takes leave of other nodes, while the loop still runs; `done` is called on it.
+  virtual void leave(std::function<void()> done) { done(); }
+  // After the loop: what was submitted is finished, files are closed.
+  virtual void stop() = 0;
+};
+
+// What every engine decides by: limits from the configuration, policies from the catalog, which must outlive it.
+LockTreeOptions tree_options(const Config& config, const Catalog& catalog);
+
+Result<std::unique_ptr<EngineHost>> open_embedded_host(const Config& config, const Catalog& catalog, Loop& loop);
+Result<std::unique_ptr<EngineHost>> open_redis_host(const Config& config, const Catalog& catalog, Loop& loop);
+
+}  // namespace hf

@@ -1,0 +1,202 @@
+#include <algorithm>
+
+#include "engine/change.h"
+#include "net/os_secrets.h"
+#include "net/redis_link.h"
+#include "observe/log.h"
+#include "redis/redis_engine.h"
+#include "server/engine_host.h"
+#include "server/startup.h"
+
+namespace hf {
+namespace {
+
+// The trail lies beside the data of a node that may share its directory with others on this machine.
+std::string trail_directory(const Config& config) {
+  std::string name = "trail-" + config.listen;
+  std::ranges::replace_if(
+      name, [](char c) { return (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '.' && c != '-'; }, '_');
+  return config.data + "/" + name;
+}
+
+// FNV-1a over what every node must decide by: the limits, and each type's policy.
+std::uint64_t digest_of_rules(const Config& config, const Catalog& catalog) {
+  std::uint64_t digest = 0xcbf2'9ce4'8422'2325;
+  const auto add = [&](std::string_view text) {
+    for (const char c : text) digest = (digest ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;
+    digest *= 0x100'0000'01b3;
+  };
+  for (const ConfigKey& key : config_keys(config)) {
+    if (key.section != "limits") continue;
+    add(key.name);
+    add(key.value);
+  }
+  for (const catalog::Type& type : catalog.content().types) {
+    const catalog::LockPolicy& policy = catalog.policy(type.name);
+    add(type.name);
+    for (const Millis value : {policy.max_hold, policy.idle_takeover, policy.request_timeout})
+      add(std::to_string(value.count()));
+  }
+  return digest;
+}
+
+class RedisHost final : public EngineHost {
+ public:
+  explicit RedisHost(Loop& loop) : loop_(loop) {}
+
+  Result<void> open(const Config& config, const Catalog& catalog) {
+    auto url = redis::parse_url(config.redis);
+    if (!url) return tl::unexpected(url.error());
+    if (auto made = open_trail(config); !made) return made;
+    redis::EngineOptions options;
+    options.name = config.redis_name;
+    options.node = config.node.empty() ? config.listen : config.node;
+    options.self = secrets_.next_id();
+    options.tree = tree_options(config, catalog);
+    options.rules = digest_of_rules(config, catalog);
+    options.timeout = config.redis_timeout;
+    options.quarantine = config.redis_quarantine;
+    options.wait_replicas = config.redis_wait_replicas;
+    options.monotonic = [] { return Loop::now().monotonic; };
+    options.random = [this] { return secrets_.next_id(); };
+    options.on_changes = [this](NamespaceIndex ns, std::string_view changes, Wall at) { note(ns, changes, at); };
+    options.turn = [this] {
+      write_trail();
+      loop_.at_turn_end();
+    };
+    options.on_server = [strict = config.redis_strict](const redis::ServerInfo& info) { return judge(info, strict); };
+    LinkOptions link;
+    link.key = redis::Engine::key_of(options.name);
+    link.name = "holdfast-write";
+    writer_ = RedisLink::open(loop_, *url, link);
+    link.name = "holdfast-read";
+    reader_ = RedisLink::open(loop_, *url, link);
+    engine_ = std::make_unique<redis::Engine>(std::move(options), *writer_, *reader_);
+    return {};
+  }
+
+  LockEngine& port() override { return *engine_; }
+  void attach(LockEngineSink& sink) override {
+    sink_ = &sink;
+    engine_->attach(sink);
+  }
+  void tick() override {
+    engine_->tick();
+    write_trail();
+    trail_->tend(Journal::Pace::idle, Loop::now().wall);
+    std::string why;
+    const bool ready = engine_->ready(why);
+    if (ready != ready_ || why != why_) {
+      if (ready) log(LogLevel::info, "redis_ready", {{"generation", engine_->counters().generation}});
+      if (!ready) log(LogLevel::warning, "redis_away", {{"why", why}});
+    }
+    ready_ = ready;
+    why_ = why;
+  }
+  bool busy() const override { return engine_->busy(); }
+  std::vector<std::string> namespace_names() const override { return engine_->namespace_names(); }
+  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before,
+                          std::size_t limit) override {
+    const auto in_trail = place_of(ns);
+    if (!in_trail) {
+      AuditPage nothing;
+      nothing.end = true;
+      return nothing;
+    }
+    return trail_->audit(*in_trail, filter, before, limit);
+  }
+  void leave(std::function<void()> done) override { engine_->leave(std::move(done)); }
+  void stop() override { write_trail(); }
+
+ private:
+  // What an operator must know about this Redis; with `strict`, why it is refused. Sentences; empty: nothing.
+  static std::string judge(const redis::ServerInfo& info, bool strict) {
+    std::string unsafe;
+    if (info.maxmemory_policy != "noeviction")
+      unsafe += "maxmemory-policy is " + info.maxmemory_policy + ": locks could be evicted, set noeviction. ";
+    if (!info.aof && !info.saves && info.replicas == 0)
+      unsafe += "It neither writes a file nor has a replica: a restart loses what no node remembers. ";
+    if (info.version.starts_with("5.") || info.version.starts_with("4.") || info.version.starts_with("6.0"))
+      unsafe += "Version " + info.version + " is too old: 6.2 or newer is needed. ";
+    if (unsafe.empty()) return {};
+    log(LogLevel::warning, "redis_unsafe", {{"address", info.address}, {"why", unsafe}});
+    return strict ? unsafe : std::string();
+  }
+
+  Result<void> open_trail(const Config& config) {
+    const std::string directory = trail_directory(config);
+    if (auto made = make_directory(directory); !made) return tl::unexpected(made.error());
+    JournalOptions options;
+    options.durability = Durability::relaxed;
+    options.audit_age_max = std::chrono::duration_cast<std::chrono::hours>(config.audit_age);
+    options.audit_bytes_max = config.audit_bytes;
+    options.disk_reserve_bytes = config.disk_reserve_bytes;
+    auto trail = Journal::open(directory, options);
+    if (!trail) return tl::unexpected(trail.error());
+    trail_ = std::move(*trail);
+    if (auto read = trail_->load([](NamespaceIndex, std::string_view) { return true; }); !read) return read;
+    for (const auto& known : trail_->namespaces()) trail_names_.push_back(known.name);
+    return {};
+  }
+
+  // Where the trail has the namespace: the two count in different orders.
+  std::optional<NamespaceIndex> place_of(NamespaceIndex ns) {
+    if (ns < places_.size() && places_[ns]) return places_[ns];
+    const auto names = engine_->namespace_names();
+    const auto it = std::ranges::find(trail_names_, names.at(ns));
+    if (it == trail_names_.end()) return std::nullopt;
+    places_.resize(std::max<std::size_t>(places_.size(), std::size_t{ns} + 1));
+    return places_[ns] = static_cast<NamespaceIndex>(it - trail_names_.begin());
+  }
+
+  void note(NamespaceIndex ns, std::string_view changes, Wall at) {
+    auto place = place_of(ns);
+    if (!place) {
+      place = static_cast<NamespaceIndex>(trail_names_.size());
+      new_names_.push_back(engine_->namespace_names().at(ns));
+      trail_names_.push_back(new_names_.back());
+    }
+    if (notes_.size() <= *place) notes_.resize(std::size_t{*place} + 1);
+    at_ = at;
+    while (const auto change = take_change(changes)) {
+      const Entity entity = change->header.entity;
+      if (entity == Entity::session || entity == Entity::grant || entity == Entity::wait)
+        append_note(notes_[*place], *change);
+    }
+  }
+
+  void write_trail() {
+    std::vector<JournalSection> sections;
+    for (std::size_t i = 0; i < notes_.size(); ++i) {
+      if (!notes_[i].empty()) sections.push_back({static_cast<NamespaceIndex>(i), notes_[i], 0});
+    }
+    if (sections.empty() && new_names_.empty()) return;
+    const auto written = trail_->commit({at_, new_names_, sections});
+    for (std::string& notes : notes_) notes.clear();
+    new_names_.clear();
+    if (!written && sink_ != nullptr) sink_->on_failed("The audit trail cannot be written: " + written.error().detail);
+  }
+
+  Loop& loop_;
+  OsSecrets secrets_;
+  LockEngineSink* sink_ = nullptr;
+  std::unique_ptr<RedisLink> writer_, reader_;
+  std::unique_ptr<Journal> trail_;
+  std::vector<std::string> trail_names_, new_names_;  // by their place in the trail
+  std::vector<std::string> notes_;
+  std::vector<std::optional<NamespaceIndex>> places_;
+  Wall at_{};
+  bool ready_ = false;
+  std::string why_;
+  std::unique_ptr<redis::Engine> engine_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<EngineHost>> open_redis_host(const Config& config, const Catalog& catalog, Loop& loop) {
+  auto host = std::make_unique<RedisHost>(loop);
+  if (auto opened = host->open(config, catalog); !opened) return tl::unexpected(opened.error());
+  return host;
+}
+
+}  // namespace hf

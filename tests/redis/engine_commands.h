@@ -1,0 +1,37 @@
+#pragma once
+
+// Short ways to say what the tests of the Redis engine ask for.
+
+#include "engine/commands.h"
+
+namespace hf::test {
+
+inline Caller caller(const std::string& user) { return Caller{user, user, false, false, {}, 0}; }
+inline SessionId session(std::uint64_t n) { return SessionId{{100, n}}; }
+inline LockId lock(std::uint64_t n) { return LockId{{200, n}}; }
+
+inline Command open_session(std::uint64_t n, const std::string& user, Millis lease = Millis(30'000)) {
+  return OpenSession{caller(user), session(n), Secret{{1, n}}, {}, lease, false};
+}
+inline Command resume_session(std::uint64_t n, const std::string& user) {
+  return ResumeSession{caller(user), session(n), Secret{{1, n}}, Secret{{1, n}}};
+}
+inline Command acquire(std::uint64_t n, const std::string& user, std::uint64_t id, const std::string& target,
+                       Millis wait = Millis(0)) {
+  Acquire command;
+  command.caller = caller(user);
+  command.session = session(n);
+  command.lock = lock(id);
+  command.targets = {*Target::parse(target)};
+  command.wait = wait;
+  return command;
+}
+inline Command release(std::uint64_t n, const std::string& user, std::uint64_t id) {
+  Release command;
+  command.caller = caller(user);
+  command.session = session(n);
+  command.lock = lock(id);
+  return command;
+}
+
+}  // namespace hf::test

@@ -1,0 +1,311 @@
+// What a Redis can do to its nodes: die, come back empty or old, fail over, stand still. If these fail, a lock that
+// somebody was told he has is given to another, or the nodes no longer agree on who has what.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/redis/engine_commands.h"
+#include "tests/redis/engine_nodes.h"
+#include "tests/redis/redis_process.h"
+
+namespace hf::test {
+namespace {
+
+constexpr Token generation_step = Token{1} << 32;
+
+class Nodes {
+ public:
+  explicit Nodes(const redis::Url& url) { base.url = url; }
+
+  EngineNode& add(std::uint64_t self) {
+    NodeOptions options = base;
+    options.self = self;
+    nodes.push_back(std::make_unique<EngineNode>(loop, options));
+    EXPECT_TRUE(all_live());
+    return *nodes.back();
+  }
+  bool all_live() {
+    return loop.until([&] { return std::ranges::all_of(nodes, [](const auto& node) { return node->live(); }); },
+                      Millis(60'000));
+  }
+  // All live, at one place of the log, in one state, which keeps the invariants.
+  void expect_agreement() {
+    ASSERT_TRUE(all_live());
+    std::vector<std::string> images;
+    ASSERT_TRUE(loop.until([&] {
+      images.clear();
+      for (const auto& node : nodes) images.push_back(node->engine().image());
+      return std::ranges::all_of(images, [&](const std::string& image) { return image == images[0]; });
+    })) << "the nodes do not agree";
+    EXPECT_EQ(nodes[0]->engine().check(), "");
+  }
+  std::uint64_t generation() { return nodes[0]->engine().counters().generation; }
+  bool new_generation_after(std::uint64_t before) {
+    return loop.until(
+        [&] {
+          return std::ranges::all_of(
+              nodes, [&](const auto& node) { return node->live() && node->engine().counters().generation > before; });
+        },
+        Millis(60'000));
+  }
+
+  TestLoop loop;
+  NodeOptions base;
+  std::vector<std::unique_ptr<EngineNode>> nodes;
+};
+
+Token token_of(const Outcome& outcome) {
+  const auto* granted = std::get_if<Granted>(&outcome);
+  return granted == nullptr ? 0 : granted->grant.token;
+}
+std::optional<Code> code_of(const Outcome& outcome) {
+  const auto* refused = std::get_if<Refusal>(&outcome);
+  return refused == nullptr ? std::nullopt : std::optional(refused->code);
+}
+
+// What every loss of data must leave: the lock of the first, refused to the second, and tokens that go on above.
+void expect_nothing_lost(Nodes& nodes, Token before) {
+  EngineNode& a = *nodes.nodes[0];
+  EngineNode& b = *nodes.nodes[1];
+  nodes.expect_agreement();
+  EXPECT_EQ(code_of(b.ask(acquire(2, "wang", 20, "SaleOrder:1"))), Code::locked);
+  ASSERT_TRUE(std::get<Released>(a.ask(release(1, "li", 1))).released);
+  EXPECT_GE(token_of(b.ask(acquire(2, "wang", 21, "SaleOrder:1"))), before + generation_step);
+  nodes.expect_agreement();
+}
+
+Token two_people_one_lock(Nodes& nodes) {
+  EngineNode& a = nodes.add(1);
+  EngineNode& b = nodes.add(2);
+  a.ask(open_session(1, "li"));
+  b.ask(open_session(2, "wang"));
+  return token_of(a.ask(acquire(1, "li", 1, "SaleOrder:1")));
+}
+
+TEST(EngineFault, a_flushed_redis_is_given_the_state_back_by_the_nodes) {
+  const RedisProcess redis;
+  Nodes nodes(redis.url());
+  const Token token = two_people_one_lock(nodes);
+  ASSERT_NE(token, 0U);
+  const std::uint64_t before = nodes.generation();
+  ASSERT_EQ(redis.command({"FLUSHALL"}).text, "OK");
+  ASSERT_TRUE(nodes.new_generation_after(before));
+  expect_nothing_lost(nodes, token);
+}
+
+TEST(EngineFault, a_redis_that_forgot_everything_in_a_restart_is_given_the_state_back) {
+  RedisProcess redis({.lines = {"save \"\""}});
+  Nodes nodes(redis.url());
+  const Token token = two_people_one_lock(nodes);
+  const std::uint64_t before = nodes.generation();
+  redis.kill();
+  ASSERT_TRUE(redis.start());
+  ASSERT_TRUE(nodes.new_generation_after(before));
+  expect_nothing_lost(nodes, token);
+}
+
+TEST(EngineFault, a_redis_restored_from_an_old_dump_is_given_what_it_lacks) {
+  RedisProcess redis({.lines = {"save \"\""}});
+  Nodes nodes(redis.url());
+  EngineNode& a = nodes.add(1);
+  EngineNode& b = nodes.add(2);
+  a.ask(open_session(1, "li"));
+  ASSERT_EQ(redis.command({"SAVE"}).text, "OK");
+  b.ask(open_session(2, "wang"));
+  const Token token = token_of(a.ask(acquire(1, "li", 1, "SaleOrder:1")));
+  const std::uint64_t before = nodes.generation();
+  redis.kill();
+  ASSERT_TRUE(redis.start());
+  ASSERT_TRUE(nodes.new_generation_after(before));
+  expect_nothing_lost(nodes, token);
+}
+
+TEST(EngineFault, scripts_that_redis_forgot_are_given_again_within_the_call) {
+  const RedisProcess redis;
+  Nodes nodes(redis.url());
+  two_people_one_lock(nodes);
+  ASSERT_EQ(redis.command({"SCRIPT", "FLUSH"}).text, "OK");
+  EXPECT_EQ(code_of(nodes.nodes[1]->ask(acquire(2, "wang", 2, "SaleOrder:1"))), Code::locked);
+}
+
+TEST(EngineFault, without_redis_requests_are_refused_in_time_and_served_again_by_themselves) {
+  RedisProcess redis({.appendonly = true});
+  Nodes nodes(redis.url());
+  two_people_one_lock(nodes);
+  EngineNode& b = *nodes.nodes[1];
+  redis.kill();
+  ASSERT_TRUE(nodes.loop.until([&] { return !b.live(); }));
+  const Micros asked = Loop::now().monotonic;
+  EXPECT_EQ(code_of(b.ask(acquire(2, "wang", 2, "SaleOrder:2"))), Code::unavailable);
+  EXPECT_LT(Loop::now().monotonic - asked, Millis(3'000));
+  ASSERT_TRUE(redis.start());
+  nodes.expect_agreement();
+  EXPECT_NE(token_of(b.ask(acquire(2, "wang", 3, "SaleOrder:2"))), 0U);
+  EXPECT_EQ(code_of(b.ask(acquire(2, "wang", 4, "SaleOrder:1"))), Code::locked);
+}
+
+TEST(EngineFault, a_redis_that_stands_still_leaves_no_request_without_an_answer_and_none_done_twice) {
+  const RedisProcess redis;
+  Nodes nodes(redis.url());
+  two_people_one_lock(nodes);
+  EngineNode& b = *nodes.nodes[1];
+  redis.pause();
+  const Outcome doubtful = b.ask(acquire(2, "wang", 2, "SaleOrder:2"));
+  EXPECT_THAT(code_of(doubtful), ::testing::AnyOf(Code::unknown_outcome, Code::unavailable));
+  redis.resume();
+  nodes.expect_agreement();
+  // Whatever became of it: the same lock once more is one hold, not two.
+  const Outcome again = b.ask(acquire(2, "wang", 3, "SaleOrder:2"));
+  ASSERT_NE(token_of(again), 0U);
+  EXPECT_LE(std::get<Granted>(again).grant.holds, 2U);
+  nodes.expect_agreement();
+}
+
+TEST(EngineFault, a_fresh_node_finds_what_a_dead_company_left_in_redis) {
+  const RedisProcess redis;
+  {
+    Nodes nodes(redis.url());
+    two_people_one_lock(nodes);
+  }
+  Nodes nodes(redis.url());
+  EngineNode& c = nodes.add(3);
+  EXPECT_EQ(code_of(c.ask(open_session(3, "zhao"))), std::nullopt);
+  EXPECT_EQ(code_of(c.ask(acquire(3, "zhao", 30, "SaleOrder:1"))), Code::locked);
+}
+
+TEST(EngineFault, nodes_that_come_and_go_under_load_agree) {
+  const RedisProcess redis;
+  Nodes nodes(redis.url());
+  nodes.base.log_bytes_max = 20'000;
+  two_people_one_lock(nodes);
+  std::uint64_t id = 1000;
+  for (std::uint64_t round = 0; round < 6; ++round) {
+    EngineNode& young = nodes.add(10 + round);
+    for (int i = 0; i < 40; ++i) {
+      const std::string target = "SaleOrder:" + std::to_string(i % 5 + 10);
+      const bool first = i % 2 == 0;
+      EngineNode& at = i % 3 == 0 ? young : *nodes.nodes[0];
+      at.post(acquire(first ? 1 : 2, first ? "li" : "wang", ++id, target, Millis(i % 4 == 0 ? 5000 : 0)));
+      if (i % 3 != 0) young.post(release(first ? 1 : 2, first ? "li" : "wang", id - 3));
+    }
+    nodes.expect_agreement();
+    nodes.nodes.pop_back();
+  }
+}
+
+TEST(EngineFault, a_node_that_stood_still_beyond_its_leases_learns_what_it_lost) {
+  const RedisProcess redis;
+  Nodes here(redis.url());
+  Nodes there(redis.url());  // on another loop, which the test can leave alone
+  EngineNode& a = here.add(1);
+  EngineNode& b = there.add(2);
+  const auto on_b = [&](const Command& command) {
+    const Ticket ticket = b.post(command);
+    EXPECT_TRUE(there.loop.until([&] { return b.told().outcome_of(ticket) != nullptr; }));
+    return *b.told().outcome_of(ticket);
+  };
+  on_b(open_session(2, "wang", Millis(10'000)));
+  const Token lost = token_of(on_b(acquire(2, "wang", 2, "SaleOrder:1")));
+  ASSERT_NE(lost, 0U);
+  a.ask(open_session(1, "li"));
+  const Ticket waiting = a.post(acquire(1, "li", 1, "SaleOrder:1", Millis(60'000)));
+  ASSERT_TRUE(here.loop.until([&] { return a.told().outcome_of(waiting) != nullptr; }));
+  // Nobody runs the loop of b. Its lease ends by the log, which a keeps going.
+  Token gained = 0;
+  ASSERT_TRUE(here.loop.until(
+      [&] {
+        for (const Event& event : a.told().events()) {
+          if (const auto* granted = std::get_if<LockGranted>(&event)) gained = granted->granted.grant.token;
+        }
+        return gained != 0;
+      },
+      Millis(30'000)));
+  EXPECT_GT(gained, lost);
+  const auto told_of_its_end = [&] {
+    for (const Event& event : b.told().events()) {
+      const auto* ended = std::get_if<SessionEnded>(&event);
+      if (ended != nullptr && ended->session == session(2)) return true;
+    }
+    return false;
+  };
+  EXPECT_FALSE(told_of_its_end());
+  EXPECT_TRUE(there.loop.until(told_of_its_end));
+  EXPECT_EQ(code_of(on_b(acquire(2, "wang", 3, "SaleOrder:2"))), Code::session_gone);
+}
+
+// A master dies under load and its replica may lack the last entries. Whoever was told that he has a lock has it still,
+// or his token is behind every token given for that bill since.
+TEST(EngineFault, a_failover_under_load_loses_no_lock_that_was_answered) {
+  const RedisSentinels redis(1);
+  ASSERT_TRUE(redis.is_ready());
+  Nodes nodes(redis.url());
+  nodes.base.timeout = Millis(1000);
+  EngineNode& a = nodes.add(1);
+  EngineNode& b = nodes.add(2);
+  a.ask(open_session(1, "li", Millis(120'000)));
+  b.ask(open_session(2, "wang", Millis(120'000)));
+  const std::uint64_t before = nodes.generation();
+  std::map<std::string, std::pair<std::uint64_t, Token>> answered;  // bill -> lock, token
+  std::map<Ticket, std::pair<std::string, std::uint64_t>> asked;
+  std::uint64_t id = 100;
+  for (int i = 0; i < 400; ++i) {
+    const std::string bill = "SaleOrder:" + std::to_string(i);
+    asked[a.post(acquire(1, "li", ++id, bill))] = {bill, id};
+    if (i == 300) redis.server(0).kill();
+    if (i % 10 == 0) (void)nodes.loop.until([&] { return false; }, Millis(2));
+  }
+  ASSERT_TRUE(nodes.loop.until(
+      [&] {
+        return std::ranges::all_of(asked, [&](const auto& one) { return a.told().outcome_of(one.first) != nullptr; });
+      },
+      Millis(30'000)));
+  for (const auto& [ticket, what] : asked) {
+    const Token token = token_of(*a.told().outcome_of(ticket));
+    if (token != 0) answered[what.first] = {what.second, token};
+  }
+  ASSERT_GE(answered.size(), 100U);
+  ASSERT_TRUE(nodes.new_generation_after(before)) << "nothing was opened after the failover";
+  nodes.expect_agreement();
+  std::uint64_t held = 0;
+  for (const auto& [bill, mine] : answered) {
+    const Outcome other = b.ask(acquire(2, "wang", ++id, bill));
+    held += code_of(other) == Code::locked ? 1 : 0;
+    if (token_of(other) != 0) {
+      EXPECT_GT(token_of(other), mine.second) << bill;
+    }
+  }
+  EXPECT_EQ(held, answered.size()) << "the node that was told lives: it brings its locks along";
+}
+
+TEST(EngineFault, with_wait_replicas_nothing_is_answered_that_the_replica_lacks) {
+  const RedisSentinels redis(1);
+  ASSERT_TRUE(redis.is_ready());
+  Nodes nodes(redis.url());
+  nodes.base.wait_replicas = 1;
+  nodes.base.timeout = Millis(1000);
+  const Token token = two_people_one_lock(nodes);
+  ASSERT_NE(token, 0U);
+  EngineNode& b = *nodes.nodes[1];
+  redis.server(1).pause();
+  EXPECT_EQ(code_of(b.ask(acquire(2, "wang", 2, "SaleOrder:2"))), Code::unknown_outcome);
+  redis.server(1).resume();
+  nodes.expect_agreement();
+  EXPECT_EQ(code_of(b.ask(acquire(2, "wang", 3, "SaleOrder:1"))), Code::locked);
+}
+
+TEST(EngineFault, a_cluster_is_one_log_like_any_other) {
+  const RedisCluster redis(3, RedisCluster::Replicas::one_each);
+  ASSERT_TRUE(redis.is_ready());
+  Nodes nodes(redis.url());
+  const Token token = two_people_one_lock(nodes);
+  ASSERT_NE(token, 0U);
+  RedisProcess* owner = redis.owner(redis::Engine::key_of(nodes.base.name));
+  ASSERT_NE(owner, nullptr);
+  const std::uint64_t before = nodes.generation();
+  owner->kill();
+  ASSERT_TRUE(nodes.new_generation_after(before));
+  expect_nothing_lost(nodes, token);
+}
+
+}  // namespace
+}  // namespace hf::test

@@ -1,0 +1,88 @@
+#pragma once
+
+// Nodes without sockets of their own: engines over real links to a real Redis, all on one loop, so that a test can
+// stop one, cut it off or start it anew between two commands.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/loop.h"
+#include "net/redis_link.h"
+#include "redis/redis_engine.h"
+#include "redis/url.h"
+
+namespace hf::test {
+
+// What came out of one node, in order.
+struct Told : LockEngineSink {
+  struct One {
+    Ticket ticket = 0;  // 0: an event
+    NamespaceIndex ns = 0;
+    Outcome outcome;
+    Event event;
+  };
+  std::vector<One> all;
+  int resets = 0;
+  std::vector<SessionId> taken;
+
+  void on_outcome(Ticket ticket, Outcome&& outcome) override { all.push_back({ticket, 0, std::move(outcome), {}}); }
+  void on_event(NamespaceIndex ns, Event event) override { all.push_back({0, ns, {}, std::move(event)}); }
+  void on_turn_end() override {}
+  void on_reset() override { ++resets; }
+  void on_taken_elsewhere(const SessionId& session) override { taken.push_back(session); }
+  void on_failed(std::string) override {}
+
+  const Outcome* outcome_of(Ticket ticket) const;
+  std::vector<Event> events() const;
+};
+
+// The loop of a test, and a wait for a condition on it.
+class TestLoop {
+ public:
+  Loop& loop() { return loop_; }
+  // Runs until `done` or for `patience` at most; whether it is done.
+  bool until(const std::function<bool()>& done, Millis patience = Millis(20'000));
+
+ private:
+  Loop loop_;
+};
+
+struct NodeOptions {
+  redis::Url url;
+  std::string name = "test";
+  std::uint64_t self = 1;  // small numbers first in rank
+  Millis timeout{2000};
+  Millis quarantine{30'000};
+  std::size_t log_bytes_max = 16 << 20;
+  std::uint32_t wait_replicas = 0;
+  bool clock_of_caller = false;
+  LockTreeOptions tree;
+};
+
+class EngineNode {
+ public:
+  EngineNode(TestLoop& loop, NodeOptions options);
+  ~EngineNode();
+
+  redis::Engine& engine() { return *engine_; }
+  Told& told() { return told_; }
+  bool live() const;
+  // Drops its connections and makes new ones.
+  void reconnect();
+  // Asks, and waits for the answer.
+  Outcome ask(Command command, NamespaceIndex ns = 0);
+  Ticket post(Command command, NamespaceIndex ns = 0, Wall clock = {});
+
+ private:
+  TestLoop& loop_;
+  NodeOptions options_;
+  Told told_;
+  std::unique_ptr<RedisLink> writer_, reader_;
+  std::unique_ptr<redis::Engine> engine_;
+  std::shared_ptr<bool> ticking_ = std::make_shared<bool>(true);
+  Ticket next_ticket_ = 1;
+};
+
+}  // namespace hf::test

@@ -1,0 +1,120 @@
+// Two real nodes beside a real Redis, and plain HTTP clients on either. If these fail, the story that holds on one
+// machine does not hold on two: a bill has two editors, or a node that dies takes its people's locks with it.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <future>
+
+#include "tests/redis/redis_process.h"
+#include "tests/server/people.h"
+#include "tests/server/server_process.h"
+
+namespace hf::test {
+namespace {
+
+class TwoNodes : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(redis.is_running());
+    start(a, data_a);
+    std::filesystem::copy_file(data_a.path() + "/dev.key", data_b.path() + "/dev.key");
+    start(b, data_b);
+  }
+  void start(std::unique_ptr<ServerProcess>& node, const TemporaryDirectory& data) {
+    node = std::make_unique<ServerProcess>(
+        data.path(), std::vector<std::string>{"--engine", "redis", "--redis", redis.url().text()});
+    ASSERT_NE(node->port(), 0) << node->log();
+    ASSERT_TRUE(eventually([&] { return ready(*node); })) << node->log();
+  }
+  static bool ready(const ServerProcess& node) { return Client(node.port()).request("GET", "/readyz").status == 200; }
+
+  RedisProcess redis{{.appendonly = true, .lines = {"appendfsync always"}}};
+  TemporaryDirectory data_a, data_b;
+  std::unique_ptr<ServerProcess> a, b;
+};
+
+TEST_F(TwoNodes, the_first_editor_owns_the_bill_whichever_node_the_second_asks) {
+  Person li(a->port(), "li"), wang(b->port(), "wang");
+  li.open_session(a->port());
+  wang.open_session(b->port());
+  const Answer granted = li.acquire(a->port(), "SaleOrder:1001", R"(,"label":"SO-1001")");
+  ASSERT_EQ(granted.status, 201) << granted.body;
+  const Answer refused = wang.acquire(b->port(), "SaleOrder:1001");
+  ASSERT_EQ(refused.status, 423) << refused.body;
+  EXPECT_EQ(text_at(refused.json(), "conflicts.0.holder.user"), "li");
+
+  const std::string lock = text_at(granted.json(), "lock");
+  const Answer asked = wang.call(b->port(), "POST", "/v1/locks/" + lock + "/requests",
+                                 R"({"session":")" + wang.session() + R"(","message":"customer on the phone"})");
+  ASSERT_EQ(asked.status, 201) << asked.body;
+  const Answer seen = li.call(a->port(), "GET", "/v1/requests");
+  EXPECT_NE(seen.body.find("customer on the phone"), std::string::npos) << seen.body;
+  ASSERT_EQ(li.call(a->port(), "POST", "/v1/requests/" + text_at(asked.json(), "request") + "/agree").status, 200);
+  const Answer now = wang.call(b->port(), "GET", "/v1/locks/" + text_at(asked.json(), "wait"));
+  ASSERT_EQ(now.status, 200) << now.body;
+  EXPECT_GT(std::stoll(text_at(now.json(), "token")), std::stoll(text_at(granted.json(), "token")));
+  const Answer trail = Person(a->port(), "boss", "admin").call(a->port(), "GET", "/v1/audit?target=SaleOrder:1001");
+  EXPECT_NE(trail.body.find("\"agree\""), std::string::npos) << trail.body;
+}
+
+TEST_F(TwoNodes, who_waits_on_one_node_is_granted_by_a_release_on_the_other) {
+  Person li(a->port(), "li"), wang(b->port(), "wang");
+  li.open_session(a->port());
+  wang.open_session(b->port());
+  const Answer granted = li.acquire(a->port(), "SaleOrder:1001");
+  auto waiting =
+      std::async(std::launch::async, [&] { return wang.acquire(b->port(), "SaleOrder:1001", R"(,"wait_ms":20000)"); });
+  ASSERT_TRUE(eventually([&] { return text_at(li.call(a->port(), "GET", "/v1/stats").json(), "waits") == "1"; }));
+  ASSERT_EQ(
+      li.call(a->port(), "DELETE", "/v1/locks/" + text_at(granted.json(), "lock") + "?session=" + li.session()).status,
+      200);
+  EXPECT_EQ(waiting.get().status, 201);
+}
+
+TEST_F(TwoNodes, a_killed_node_leaves_its_people_their_locks_on_the_other) {
+  Person li(a->port(), "li"), wang(b->port(), "wang");
+  li.open_session(a->port());
+  wang.open_session(b->port());
+  const Answer granted = li.acquire(a->port(), "SaleOrder:1001");
+  ASSERT_EQ(granted.status, 201);
+  Client on_a(a->port());
+  ASSERT_EQ(text_at(li.hello(on_a, true), "resumed"), "true");
+  a->kill();
+  Client on_b(b->port());
+  const auto welcome = li.hello(on_b, true);
+  ASSERT_EQ(text_at(welcome, "resumed"), "true") << boost::json::serialize(welcome);
+  EXPECT_EQ(text_at(welcome, "state.locks.0.lock"), text_at(granted.json(), "lock"));
+  EXPECT_EQ(wang.acquire(b->port(), "SaleOrder:1001").status, 423);
+  start(a, data_a);
+  EXPECT_EQ(wang.acquire(a->port(), "SaleOrder:1001").status, 423);
+}
+
+TEST_F(TwoNodes, a_window_taken_up_on_another_node_is_closed_where_it_was) {
+  Person li(a->port(), "li");
+  li.open_session(a->port());
+  Client on_a(a->port()), on_b(b->port());
+  ASSERT_EQ(text_at(li.hello(on_a, true), "resumed"), "true");
+  ASSERT_EQ(text_at(li.hello(on_b, true), "resumed"), "true");
+  const Received closed = on_a.receive();
+  EXPECT_EQ(closed.close_code, 4001) << closed.payload;
+}
+
+TEST_F(TwoNodes, without_redis_nothing_is_granted_and_all_is_there_when_it_is_back) {
+  Person li(a->port(), "li"), wang(b->port(), "wang");
+  li.open_session(a->port());
+  wang.open_session(b->port());
+  ASSERT_EQ(li.acquire(a->port(), "SaleOrder:1001").status, 201);
+  redis.kill();
+  const Answer away = wang.acquire(b->port(), "SaleOrder:2002");
+  EXPECT_TRUE(away.status == 503 || away.status == 504) << away.status << away.body;
+  EXPECT_TRUE(eventually([&] { return !ready(*a) && !ready(*b); }));
+  EXPECT_EQ(Client(a->port()).request("GET", "/healthz").status, 200);
+  ASSERT_TRUE(redis.start());
+  ASSERT_TRUE(eventually([&] { return ready(*a) && ready(*b); }, 40'000));
+  EXPECT_EQ(wang.acquire(b->port(), "SaleOrder:1001").status, 423);
+  EXPECT_EQ(wang.acquire(b->port(), "SaleOrder:2002").status, 201);
+}
+
+}  // namespace
+}  // namespace hf::test
