@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "commands.h"
+#include "server_program.h"
 
 namespace {
 
@@ -156,6 +157,13 @@ int main(int argc, char** argv) {
   add("stats", "Counters of the server", hf::cli::stats);
   add("demo", "Two people, one bill: the whole story in one terminal, with a crash of the server at the end",
       hf::cli::demo);
+  for (const auto& [name, help] : {std::pair{"backup", "Write all locks of a stopped server into a file"},
+                                   {"restore", "Put the locks of a file into an empty engine, the same or another"}}) {
+    CLI::App* command = app.add_subcommand(name, help)->fallthrough(false)->prefix_command();
+    command->set_help_flag();  // holdfastd has it
+    command->callback(
+        [&code, command] { code = hf::cli::become_server_program(command->get_name(), command->remaining()); });
+  }
 
   std::string shell;
   CLI::App* complete = app.add_subcommand("completion", "A completion script for bash or zsh");

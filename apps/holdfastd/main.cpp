@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "server/config.h"
+#include "server/moving.h"
 #include "server/node.h"
 #include "server/startup.h"
 
@@ -35,6 +37,7 @@ struct Flags {
       {"--data", "server.data", "Directory of the store (data)", {}},
       {"--engine", "engine.kind", "embedded or redis (embedded)", {}},
       {"--redis", "engine.redis", "URL of the Redis engine", {}},
+      {"--name", "engine.redis_name", "Name of the installation in Redis (holdfast)", {}},
       {"--catalog", "server.catalog", "Catalog of bill types (built in)", {}},
       {"--durability", "engine.durability", "full or relaxed (full)", {}},
   };
@@ -55,6 +58,47 @@ int tell(const hf::ConfigProblems& problems) {
   return static_cast<int>(hf::NodeExit::usage);
 }
 
+// The commands that move the state of a stopped installation; each has the flags above, too.
+struct Move {
+  CLI::App* backup = nullptr;
+  CLI::App* restore = nullptr;
+  std::string file;
+  bool old = false;
+
+  void add_to(CLI::App& app) {
+    backup = app.add_subcommand("backup", "Write all locks of a stopped installation into FILE, which is new");
+    restore = app.add_subcommand("restore", "Put the locks of FILE into an empty --data directory, or --redis");
+    for (CLI::App* command : {backup, restore}) {
+      command->fallthrough();
+      command->add_option("file", file, "The backup")->required();
+    }
+    restore->add_flag("--old", old,
+                      "The others went on since the backup: keep holds only, drop sessions, edit and temporary locks, "
+                      "waits and requests, and raise the tokens");
+    restore->footer("Without --old the source has to stay stopped: everything goes along. The audit trail does not.");
+    app.require_subcommand(0, 1);
+  }
+  bool is_wanted() const { return backup->parsed() || restore->parsed(); }
+  int run(const hf::Config& config) const {
+    if (backup->parsed()) return hf::run_backup(config, file);
+    return hf::run_restore(config, file, old ? hf::Restore::only_holds : hf::Restore::whole);
+  }
+};
+
+// The flag that names a place chooses the engine, too; tokens and listeners are a node's business.
+hf::ConfigProblems aim(hf::Config& config, const Flags& flags) {
+  const auto given = [&](std::string_view flag) {
+    return std::ranges::any_of(flags.options, [&](const auto& o) { return o.flag == flag && !o.given.empty(); });
+  };
+  if (given("--data") && given("--redis")) return {"Name one place: --data or --redis."};
+  if (given("--data")) config.engine = "embedded";
+  if (given("--redis")) config.engine = "redis";
+  hf::Config moved = config;
+  moved.listen = "127.0.0.1:0";
+  moved.dev = true;
+  return hf::check_config(moved);
+}
+
 int check(const hf::Config& config) {
   const auto catalog = hf::open_catalog(config);
   if (!catalog) return tell({catalog.error().detail});
@@ -71,13 +115,16 @@ int main(int argc, char** argv) {
   Flags flags;
   app.add_flag("--dev", flags.dev, "Give development tokens to this machine; listens to this machine only");
   for (OptionFlag& option : flags.options)
-    app.add_option(option.flag, option.given, option.help)->expected(1)->take_all();
+    app.add_option(option.flag, option.given, option.help)->expected(1)->take_all()->allow_extra_args(false);
   app.add_option("--namespace", flags.namespaces, "A namespace to serve; may be repeated (default)")
       ->expected(1)
-      ->take_all();
+      ->take_all()
+      ->allow_extra_args(false);
   app.add_option("--config", flags.config_file, "TOML file; deploy/holdfast.toml is its manual");
   app.add_flag("--check-config", flags.check, "Check the configuration, the catalog and the keys, then exit");
   app.set_version_flag("--version", std::string("holdfastd ") + HF_VERSION);
+  Move move;
+  move.add_to(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -102,8 +149,9 @@ int main(int argc, char** argv) {
   if (flags.dev) config.dev = true;
   if (!flags.namespaces.empty()) config.namespaces = flags.namespaces;
 
-  if (problems.empty()) problems = hf::check_config(config);
+  if (problems.empty()) problems = move.is_wanted() ? aim(config, flags) : hf::check_config(config);
   if (!problems.empty()) return tell(problems);
+  if (move.is_wanted()) return move.run(config);
   if (flags.check) return check(config);
   return static_cast<int>(hf::run_node(config));
 }

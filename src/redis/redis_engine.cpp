@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "base/assert.h"
-#include "engine/change_codec.h"
 #include "engine/command_codec.h"
 #include "redis/scripts.h"
 
@@ -431,65 +430,42 @@ void Engine::upload(const std::string& image, std::string base, std::function<vo
 // ------------------------------------------------------------------------------------------------- the image
 
 std::string Engine::image() const {
-  std::string bytes;
-  ByteWriter w(bytes);
-  w.u8(entry_format);
-  w.u64(options_.rules);
-  w.u64(number_);
-  w.text(last_);
-  w.varint(members_.size());
-  for (const auto& [id, member] : members_) {
-    w.id(id);
-    w.text(member.name);
-    w.i64(to_us(member.seen));
-  }
-  std::vector<const Partition*> born;
+  BaseImage image{.rules = options_.rules, .number = number_, .last = last_, .members = members_, .trees = {}};
   for (const auto& partition : partitions_) {
-    if (partition->born) born.push_back(partition.get());
+    if (!partition->born) continue;
+    image.trees.push_back({partition->name, {}});
+    partition->tree->image(image.trees.back().image);
   }
-  w.varint(born.size());
-  for (const Partition* partition : born) {
-    w.text(partition->name);
-    std::string tree;
-    partition->tree->image(tree);
-    w.text(tree);
-  }
-  return bytes;
+  return write_base_image(image);
 }
 
-bool Engine::take_image(std::string_view bytes) {
-  ByteReader r(bytes);
-  if (r.u8() != entry_format) {
-    why_ = "The state in Redis is of a newer version than this node: upgrade it.";
-    return false;
-  }
-  if (r.u64() != options_.rules) {
-    why_ = "The other nodes decide by another catalog or other limits than this one: give all the same.";
-    return false;
-  }
-  number_ = r.u64();
-  last_ = r.text();
-  const std::uint64_t members = r.varint();
-  for (std::uint64_t i = 0; i < members && r.ok(); ++i) {
-    const Id128 id = r.id();
-    Member member;
-    member.name = r.text();
-    member.seen = wall_us(r.i64());
-    members_[id] = std::move(member);
-  }
-  const std::uint64_t trees = r.varint();
-  for (std::uint64_t i = 0; i < trees && r.ok(); ++i) {
-    Partition& partition = *partitions_[index_of(r.text())];
-    const std::string_view tree = r.text();
+bool Engine::begin_with(const BaseImage& image) {
+  number_ = image.number;
+  last_ = image.last;
+  members_.insert(image.members.begin(), image.members.end());
+  for (const BaseImage::Tree& tree : image.trees) {
+    Partition& partition = *partitions_[index_of(tree.ns)];
     partition.tree = std::make_unique<LockTree>(options_.tree);
     partition.tree->set_watching(watching_);
     partition.born = true;
-    if (!r.ok() || !partition.tree->recover(tree) || !partition.tree->recovered(clock_of(last_), 0)) {
-      why_ = "The image of the state in Redis is damaged.";
-      return false;
-    }
+    if (!partition.tree->recover(tree.image) || !partition.tree->recovered(clock_of(last_), 0)) return false;
   }
-  return r.ok() && r.at_end();
+  return true;
+}
+
+bool Engine::take_image(std::string_view bytes) {
+  if (!is_base_image(bytes)) {
+    why_ = "The state in Redis is of a newer version than this node: upgrade it.";
+    return false;
+  }
+  const auto image = read_base_image(bytes);
+  if (image && image->rules != options_.rules) {
+    why_ = "The other nodes decide by another catalog or other limits than this one: give all the same.";
+    return false;
+  }
+  if (image && begin_with(*image)) return true;
+  why_ = "The image of the state in Redis is damaged.";
+  return false;
 }
 
 void Engine::reset() {

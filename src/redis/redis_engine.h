@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "engine/lock_tree.h"
+#include "redis/base_image.h"
 #include "redis/log_entry.h"
 #include "redis/port.h"
 #include "store/lock_engine.h"
@@ -99,6 +100,9 @@ class Engine final : public LockEngine {
   Counters counters() const noexcept;
   // Appends the state of this node: what a new one begins with.
   std::string image() const;
+  // Takes a state for this node's own: an empty log begins with it; one that is not empty is followed instead, which
+  // counters().resets tells. False if it is malformed. REQUIRES: nothing else was called.
+  bool begin_with(const BaseImage& image);
 
  private:
   enum class Phase : std::uint8_t { away, greeting, closed, loading, following, live };
@@ -119,10 +123,7 @@ class Engine final : public LockEngine {
     Micros began{0};
     bool appended = false;
   };
-  struct Member {
-    std::string name;
-    Wall seen{};
-  };
+  using Member = BaseImage::Member;
   struct Greeting;
 
   void call(Link& link, std::size_t script, std::vector<std::string> keys, std::vector<std::string> arguments,

@@ -13,6 +13,7 @@
 #include "catalog/catalog.h"
 #include "engine/lock_tree.h"
 #include "net/loop.h"
+#include "redis/redis_engine.h"
 #include "server/config.h"
 #include "store/embedded/journal.h"
 #include "store/lock_engine.h"
@@ -41,6 +42,8 @@ class EngineHost {
 
 // What every engine decides by: limits from the configuration, policies from the catalog, which must outlive it.
 LockTreeOptions tree_options(const Config& config, const Catalog& catalog);
+// The same for a node of the Redis engine, and how it talks to Redis: all but who it is (`self`, `random`).
+redis::EngineOptions redis_engine_options(const Config& config, const Catalog& catalog);
 
 Result<std::unique_ptr<EngineHost>> open_embedded_host(const Config& config, const Catalog& catalog, Loop& loop);
 Result<std::unique_ptr<EngineHost>> open_redis_host(const Config& config, const Catalog& catalog, Loop& loop);

@@ -11,6 +11,8 @@
 namespace hf {
 namespace {
 
+constexpr std::size_t notes_kept = 256 << 10;
+
 // The trail lies beside the data of a node that may share its directory with others on this machine.
 std::string trail_directory(const Config& config) {
   std::string name = "trail-" + config.listen;
@@ -48,20 +50,12 @@ class RedisHost final : public EngineHost {
     auto url = redis::parse_url(config.redis);
     if (!url) return tl::unexpected(url.error());
     if (auto made = open_trail(config); !made) return made;
-    redis::EngineOptions options;
-    options.name = config.redis_name;
-    options.node = config.node.empty() ? config.listen : config.node;
+    redis::EngineOptions options = redis_engine_options(config, catalog);
     options.self = secrets_.next_id();
-    options.tree = tree_options(config, catalog);
-    options.rules = digest_of_rules(config, catalog);
-    options.timeout = config.redis_timeout;
-    options.quarantine = config.redis_quarantine;
-    options.wait_replicas = config.redis_wait_replicas;
-    options.monotonic = [] { return Loop::now().monotonic; };
     options.random = [this] { return secrets_.next_id(); };
     options.on_changes = [this](NamespaceIndex ns, std::string_view changes, Wall at) { note(ns, changes, at); };
     options.turn = [this] {
-      write_trail();
+      if (noted_ >= notes_kept) write_trail();
       loop_.at_turn_end();
     };
     options.on_server = [strict = config.redis_strict](const redis::ServerInfo& info) { return judge(info, strict); };
@@ -97,6 +91,7 @@ class RedisHost final : public EngineHost {
   std::vector<std::string> namespace_names() const override { return engine_->namespace_names(); }
   Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before,
                           std::size_t limit) override {
+    write_trail();
     const auto in_trail = place_of(ns);
     if (!in_trail) {
       AuditPage nothing;
@@ -163,6 +158,7 @@ class RedisHost final : public EngineHost {
       if (entity == Entity::session || entity == Entity::grant || entity == Entity::wait)
         append_note(notes_[*place], *change);
     }
+    noted_ += changes.size();
   }
 
   void write_trail() {
@@ -173,6 +169,7 @@ class RedisHost final : public EngineHost {
     if (sections.empty() && new_names_.empty()) return;
     const auto written = trail_->commit({at_, new_names_, sections});
     for (std::string& notes : notes_) notes.clear();
+    noted_ = 0;
     new_names_.clear();
     if (!written && sink_ != nullptr) sink_->on_failed("The audit trail cannot be written: " + written.error().detail);
   }
@@ -184,6 +181,7 @@ class RedisHost final : public EngineHost {
   std::unique_ptr<Journal> trail_;
   std::vector<std::string> trail_names_, new_names_;  // by their place in the trail
   std::vector<std::string> notes_;
+  std::size_t noted_ = 0;  // bytes: written each tick, or when they are many
   std::vector<std::optional<NamespaceIndex>> places_;
   Wall at_{};
   bool ready_ = false;
@@ -192,6 +190,19 @@ class RedisHost final : public EngineHost {
 };
 
 }  // namespace
+
+redis::EngineOptions redis_engine_options(const Config& config, const Catalog& catalog) {
+  redis::EngineOptions options;
+  options.name = config.redis_name;
+  options.node = config.node.empty() ? config.listen : config.node;
+  options.tree = tree_options(config, catalog);
+  options.rules = digest_of_rules(config, catalog);
+  options.timeout = config.redis_timeout;
+  options.quarantine = config.redis_quarantine;
+  options.wait_replicas = config.redis_wait_replicas;
+  options.monotonic = [] { return Loop::now().monotonic; };
+  return options;
+}
 
 Result<std::unique_ptr<EngineHost>> open_redis_host(const Config& config, const Catalog& catalog, Loop& loop) {
   auto host = std::make_unique<RedisHost>(loop);

@@ -67,9 +67,10 @@ void Relay::strand() {
   stranding_ = true;
   cut();
 }
-void Relay::swallow() { swallowing_ = true; }
+void Relay::swallow() { swallowing_ = swallowing_answers_ = true; }
+void Relay::swallow_answers() { swallowing_answers_ = true; }
 void Relay::let_through() {
-  swallowing_ = false;
+  swallowing_ = swallowing_answers_ = false;
   cut();  // what was swallowed would be missing in the middle
 }
 
@@ -95,7 +96,7 @@ void Relay::run() {
     for (auto pair = pairs.begin(); pair != pairs.end(); at += 2) {
       bool open = !cutting;
       if (open && fds[at].revents != 0) open = pass(pair->client, pair->server, swallowing_);
-      if (open && fds[at + 1].revents != 0) open = pass(pair->server, pair->client, swallowing_);
+      if (open && fds[at + 1].revents != 0) open = pass(pair->server, pair->client, swallowing_answers_);
       if (!open && stranding) {
         ::close(pair->client);
         stranded.push_back(pair->server);

@@ -27,14 +27,18 @@ class Relay {
   void strand();
   // From now on nothing is passed on and new connections are left unanswered, until let_through().
   void swallow();
+  // The same for what the server says; what the client says still arrives.
+  void swallow_answers();
   void let_through();
+  std::uint16_t port() const noexcept { return port_; }
 
  private:
   void run();
   void wake();
 
   std::atomic<std::uint16_t> server_port_;
-  std::atomic<bool> swallowing_{false};
+  std::atomic<bool> swallowing_{false};  // what the client says
+  std::atomic<bool> swallowing_answers_{false};
   std::atomic<bool> cutting_{false};
   std::atomic<bool> stranding_{false};
   std::atomic<bool> stopping_{false};

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "redis/slots.h"
+#include "tests/client/relay.h"
 #include "tests/redis/engine_commands.h"
 #include "tests/redis/engine_nodes.h"
 #include "tests/redis/redis_process.h"
@@ -233,6 +235,34 @@ TEST(EngineFault, a_node_that_stood_still_beyond_its_leases_learns_what_it_lost)
   EXPECT_EQ(code_of(on_b(acquire(2, "wang", 3, "SaleOrder:2"))), Code::session_gone);
 }
 
+// A node whose wire to Redis is cut, both ways or only back to it, beside one whose wire is whole.
+void cut_off(void (Relay::*cut)()) {
+  const RedisProcess redis;
+  Relay wire(redis.port());
+  Nodes nodes(redis.url());
+  EngineNode& a = nodes.add(1);
+  nodes.base.url.hosts = {{"127.0.0.1", wire.port()}};
+  nodes.base.timeout = Millis(1000);
+  EngineNode& b = nodes.add(2);
+  a.ask(open_session(1, "li"));
+  b.ask(open_session(2, "wang"));
+  const Token before = token_of(b.ask(acquire(2, "wang", 20, "SaleOrder:1")));
+  ASSERT_NE(before, 0U);
+  (wire.*cut)();
+  const Outcome doubtful = b.ask(acquire(2, "wang", 21, "SaleOrder:2"));
+  EXPECT_THAT(code_of(doubtful), ::testing::AnyOf(Code::unknown_outcome, Code::unavailable));
+  // The others go on, and the bill of the one that is cut off is his still.
+  EXPECT_EQ(code_of(a.ask(acquire(1, "li", 10, "SaleOrder:1"))), Code::locked);
+  EXPECT_NE(token_of(a.ask(acquire(1, "li", 11, "SaleOrder:3"))), 0U);
+  wire.let_through();
+  nodes.expect_agreement();
+  EXPECT_EQ(code_of(b.ask(acquire(2, "wang", 22, "SaleOrder:3"))), Code::locked);
+  EXPECT_EQ(nodes.generation(), 1U) << "a cut wire is no new Redis";
+}
+
+TEST(EngineFault, a_node_cut_off_both_ways_hinders_nobody_and_catches_up) { cut_off(&Relay::swallow); }
+TEST(EngineFault, a_node_that_hears_no_answers_doubles_nothing_and_catches_up) { cut_off(&Relay::swallow_answers); }
+
 // A master dies under load and its replica may lack the last entries. Whoever was told that he has a lock has it still,
 // or his token is behind every token given for that bill since.
 TEST(EngineFault, a_failover_under_load_loses_no_lock_that_was_answered) {
@@ -305,6 +335,34 @@ TEST(EngineFault, a_cluster_is_one_log_like_any_other) {
   owner->kill();
   ASSERT_TRUE(nodes.new_generation_after(before));
   expect_nothing_lost(nodes, token);
+}
+
+TEST(EngineFault, the_slot_of_the_log_moves_to_another_master_while_locks_are_held) {
+  const RedisCluster redis(3);
+  ASSERT_TRUE(redis.is_ready());
+  Nodes nodes(redis.url());
+  nodes.base.timeout = Millis(5000);
+  const Token token = two_people_one_lock(nodes);
+  ASSERT_NE(token, 0U);
+  const std::string log = redis::Engine::key_of(nodes.base.name);
+  const std::uint16_t slot = redis::key_slot(log);
+  const RedisProcess* from = redis.owner(log);
+  const RedisProcess* to = redis.other(log);
+  ASSERT_TRUE(from != nullptr && to != nullptr);
+  ASSERT_TRUE(RedisCluster::begin_move(slot, *from, *to));
+  for (int i = 0; i < 100; ++i) {
+    const auto left = from->command({"CLUSTER", "GETKEYSINSLOT", std::to_string(slot), "1"});
+    if (left.items.empty()) break;
+    ASSERT_TRUE(RedisCluster::move_key(left.items[0].text, *from, *to));
+    (void)nodes.loop.until([] { return false; }, Millis(5));  // the nodes go on between two keys
+  }
+  ASSERT_TRUE(redis.finish_move(slot, *to));
+  nodes.expect_agreement();
+  EngineNode& a = *nodes.nodes[0];
+  EngineNode& b = *nodes.nodes[1];
+  EXPECT_EQ(code_of(b.ask(acquire(2, "wang", 30, "SaleOrder:1"))), Code::locked);
+  EXPECT_TRUE(std::get<Released>(a.ask(release(1, "li", 1))).released);
+  EXPECT_GT(token_of(b.ask(acquire(2, "wang", 31, "SaleOrder:1"))), token);
 }
 
 }  // namespace

@@ -85,6 +85,22 @@ TEST_F(EngineOnRedis, a_node_that_comes_later_knows_all_and_one_that_dies_leaves
   EXPECT_EQ(b->engine().check(), "");
 }
 
+TEST_F(EngineOnRedis, locks_that_come_and_go_leave_no_keys_and_a_short_log) {
+  base.log_bytes_max = 20'000;
+  auto a = node(1);
+  a->ask(open_session(1, "li"));
+  const auto keys = [&] { return server.command({"DBSIZE"}).integer; };
+  for (std::uint64_t i = 1; i <= 5000; ++i) {
+    a->post(acquire(1, "li", i, "SaleOrder:" + std::to_string(i)));
+    a->post(release(1, "li", i));
+    if (i % 500 != 0) continue;
+    a->ask(GetStats{});
+    EXPECT_LE(keys(), 7);  // log, meta, nodes, members, the image, and the next one while it is written
+  }
+  EXPECT_TRUE(loop.until([&] { return a->engine().counters().images > 0 && keys() <= 5; }));
+  EXPECT_LT(server.command({"XLEN", redis::Engine::key_of(base.name)}).integer, 5000);
+}
+
 TEST_F(EngineOnRedis, a_session_taken_up_elsewhere_is_told_to_the_node_it_left) {
   auto a = node(1);
   auto b = node(2);

@@ -1,0 +1,46 @@
+#pragma once
+
+// The state of a whole installation as bytes: what its log begins with (redis/redis_engine.h), and what is left of it
+// when all its nodes have stopped.
+//
+//   u8 format, u64 rules, u64 number and text id of the last entry in it, varint members: id, text name, i64 seen;
+//   varint namespaces: text name, text LockTree::image()
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+
+namespace hf::redis {
+
+struct BaseImage {
+  struct Member {
+    std::string name;
+    Wall seen{};
+    bool operator==(const Member&) const = default;
+  };
+  struct Tree {
+    std::string ns;
+    std::string image;
+    bool operator==(const Tree&) const = default;
+  };
+  std::uint64_t rules = 0;
+  std::uint64_t number = 0;
+  std::string last;
+  std::map<Id128, Member> members;
+  std::vector<Tree> trees;
+  bool operator==(const BaseImage&) const = default;
+};
+
+// Whether `bytes` begin as this version writes them; others are of a newer one.
+bool is_base_image(std::string_view bytes) noexcept;
+std::string write_base_image(const BaseImage& image);
+// Nothing if the bytes are malformed.
+std::optional<BaseImage> read_base_image(std::string_view bytes);
+
+}  // namespace hf::redis
