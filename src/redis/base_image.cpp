@@ -21,6 +21,7 @@ std::string write_base_image(const BaseImage& image) {
     w.id(id);
     w.text(member.name);
     w.i64(to_us(member.seen));
+    w.u64(member.rules);
   }
   w.varint(image.trees.size());
   for (const BaseImage::Tree& tree : image.trees) {
@@ -44,6 +45,7 @@ std::optional<BaseImage> read_base_image(std::string_view bytes) {
     BaseImage::Member member;
     member.name = r.text();
     member.seen = wall_us(r.i64());
+    member.rules = r.u64();
     image.members[id] = std::move(member);
   }
   const std::uint64_t trees = r.varint();

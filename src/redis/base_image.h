@@ -3,7 +3,7 @@
 // The state of a whole installation as bytes: what its log begins with (redis/redis_engine.h), and what is left of it
 // when all its nodes have stopped.
 //
-//   u8 format, u64 rules, u64 number and text id of the last entry in it, varint members: id, text name, i64 seen;
+//   u8 format, u64 rules, u64 number and text id of the last entry in it, varint members: id, text name, i64 seen, u64 rules;
 //   varint namespaces: text name, text LockTree::image()
 
 #include <cstdint>
@@ -22,6 +22,7 @@ struct BaseImage {
   struct Member {
     std::string name;
     Wall seen{};
+    std::uint64_t rules = 0;  // a digest of what it decides by
     bool operator==(const Member&) const = default;
   };
   struct Tree {

@@ -345,6 +345,7 @@ void Engine::greeted(const Result<Reply>& answer) {
     return consider_opening(*greeting);
   }
   generation_ = greeting->generation;
+  redis_now_ = wall_us(greeting->now_ms * 1000);
   if (greeting->found) {
     base_bytes_ = greeting->base_bytes;
     return follow(number_ == greeting->base_number ? "0-0" : last_, greeting->number);
@@ -459,10 +460,6 @@ bool Engine::take_image(std::string_view bytes) {
     return false;
   }
   const auto image = read_base_image(bytes);
-  if (image && image->rules != options_.rules) {
-    why_ = "The other nodes decide by another catalog or other limits than this one: give all the same.";
-    return false;
-  }
   if (image && begin_with(*image)) return true;
   why_ = "The image of the state in Redis is damaged.";
   return false;
@@ -527,6 +524,13 @@ void Engine::follow(std::string read_from, std::uint64_t until) {
 }
 
 void Engine::go_live() {
+  for (const auto& [id, member] : members_) {
+    if (id == options_.self || member.rules == options_.rules || redis_now_ - member.seen > member_gone_after) continue;
+    phase_ = Phase::greeting;
+    ++epoch_;
+    why_ = "Node " + member.name + " decides by another catalog or other limits than this one: give all nodes the same.";
+    return;
+  }
   phase_ = Phase::live;
   entry_at_ = options_.monotonic();
   own_entry_at_ = entry_at_;
@@ -701,7 +705,7 @@ void Engine::apply(const Entry& entry, const Id128& origin, std::uint64_t batch,
       if (own) apply_own(clock);
       return;
     }
-    case EntryKind::join: members_[origin] = Member{entry.name, clock}; break;
+    case EntryKind::join: members_[origin] = Member{entry.name, clock, entry.rules}; break;
     case EntryKind::leave: members_.erase(origin); break;
     case EntryKind::open:
       for (const auto& partition : partitions_) {

@@ -174,6 +174,7 @@ class Engine final : public LockEngine {
   std::uint64_t number_ = 0;       // of the last entry applied
   std::string last_ = "0-0";       // its id
   std::string read_from_ = "0-0";  // where the reader goes on
+  Wall redis_now_{};               // of the last greeting
   std::uint64_t until_ = 0;        // following: what has to be known before this node decides anything
   bool reading_ = false;
   bool greeting_ = false;

@@ -45,6 +45,7 @@ EngineNode::EngineNode(TestLoop& loop, NodeOptions options) : loop_(loop), optio
   engine.quarantine = options_.quarantine;
   engine.log_bytes_max = options_.log_bytes_max;
   engine.wait_replicas = options_.wait_replicas;
+  engine.rules = options_.rules;
   engine.clock_of_caller = options_.clock_of_caller;
   if (options_.clock_of_caller) engine.heartbeats_wait = Micros(0);
   engine.tree = options_.tree;

@@ -58,6 +58,7 @@ struct NodeOptions {
   std::size_t log_bytes_max = 16 << 20;
   std::uint32_t wait_replicas = 0;
   bool clock_of_caller = false;
+  std::uint64_t rules = 0;
   LockTreeOptions tree;
 };
 

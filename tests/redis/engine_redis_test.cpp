@@ -85,6 +85,27 @@ TEST_F(EngineOnRedis, a_node_that_comes_later_knows_all_and_one_that_dies_leaves
   EXPECT_EQ(b->engine().check(), "");
 }
 
+TEST_F(EngineOnRedis, a_node_with_other_rules_stays_away_until_the_others_are_gone) {
+  base.rules = 7;
+  auto a = node(1);
+  a->ask(open_session(1, "li"));
+  ASSERT_TRUE(loop.until([&] { return a->engine().counters().members == 1; }));
+  NodeOptions other = base;
+  other.self = 2;
+  other.rules = 8;
+  EngineNode b(loop, other);
+  std::string why;
+  ASSERT_TRUE(loop.until([&] {
+    why.clear();
+    return !b.engine().ready(why) && why.find("node-1") != std::string::npos;
+  })) << why;
+  EXPECT_NE(why.find("another catalog or other limits"), std::string::npos) << why;
+  bool left = false;
+  a->engine().leave([&] { left = true; });
+  ASSERT_TRUE(loop.until([&] { return left && b.live(); }));
+  EXPECT_TRUE(std::holds_alternative<Granted>(b.ask(acquire(1, "li", 1, "SaleOrder:1"))));
+}
+
 TEST_F(EngineOnRedis, locks_that_come_and_go_leave_no_keys_and_a_short_log) {
   base.log_bytes_max = 20'000;
   auto a = node(1);
