@@ -3,8 +3,8 @@
 // The state of a whole installation as bytes: what its log begins with (redis/redis_engine.h), and what is left of it
 // when all its nodes have stopped.
 //
-//   u8 format, u64 rules, u64 number and text id of the last entry in it, varint members: id, text name, i64 seen, u64 rules;
-//   varint namespaces: text name, text LockTree::image()
+//   u8 format, u64 rules, u64 number and text id of the last entry in it, varint members: id, text name, i64 seen, u64
+//   rules; varint namespaces: text name, text LockTree::image()
 
 #include <cstdint>
 #include <map>

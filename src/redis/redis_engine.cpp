@@ -528,7 +528,8 @@ void Engine::go_live() {
     if (id == options_.self || member.rules == options_.rules || redis_now_ - member.seen > member_gone_after) continue;
     phase_ = Phase::greeting;
     ++epoch_;
-    why_ = "Node " + member.name + " decides by another catalog or other limits than this one: give all nodes the same.";
+    why_ =
+        "Node " + member.name + " decides by another catalog or other limits than this one: give all nodes the same.";
     return;
   }
   phase_ = Phase::live;
