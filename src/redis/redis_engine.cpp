@@ -166,7 +166,15 @@ void Engine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall cl
 }
 
 void Engine::flush() {
-  if (phase_ != Phase::live || flying_ || gathering_.empty()) return;
+  if (phase_ != Phase::live || flying_) return;
+  if (!joined()) {  // before anything else, so that everybody waits for this node from its first command on
+    Entry entry;
+    entry.kind = EntryKind::join;
+    entry.name = options_.node;
+    entry.rules = options_.rules;
+    return append_entry(entry);
+  }
+  if (gathering_.empty()) return;
   if (only_heartbeats_ && options_.monotonic() - gathering_since_ < options_.heartbeats_wait) return;
   append();
 }
@@ -223,28 +231,16 @@ void Engine::tick() {
   }
   read_on();
   if (phase_ != Phase::live) return;
-  if (!flying_ && gathering_.empty()) {
-    Entry entry;
-    if (!joined_) {
-      entry.kind = EntryKind::join;
-      entry.name = options_.node;
-      entry.rules = options_.rules;
-      joined_ = true;
-      append_entry(entry);
-    } else if (options_.clock_of_caller) {
-      return;
-    } else if (now - entry_at_ >= tick_after + tick_apart * static_cast<int>(std::min<std::size_t>(rank(), 20)) ||
-               now - own_entry_at_ >= presence_every) {
-      append_entry(entry);
-    }
-  }
   flush();
+  const Micros patient = tick_after + tick_apart * static_cast<int>(std::min<std::size_t>(rank(), 20));
+  if (!flying_ && !options_.clock_of_caller && (now - entry_at_ >= patient || now - own_entry_at_ >= presence_every))
+    append_entry(Entry{});
   consider_image();
 }
 
 void Engine::leave(std::function<void()> done) {
   left_ = std::move(done);
-  if (phase_ != Phase::live || !joined_) {
+  if (phase_ != Phase::live || !joined()) {
     if (left_) std::exchange(left_, nullptr)();
     return;
   }
@@ -471,7 +467,6 @@ void Engine::reset() {
   last_ = "0-0";
   log_bytes_ = 0;
   members_.clear();
-  joined_ = false;
   for (const auto& partition : partitions_) {
     partition->tree = std::make_unique<LockTree>(options_.tree);
     partition->tree->set_watching(watching_);
@@ -571,10 +566,7 @@ void Engine::append() {
        {digits(generation_), options_.self.text(), digits(flying_->number), write_entry(flying_->entry)},
        [this, number = flying_->number, epoch = epoch_](const Result<Reply>& reply) {
          if (!flying_ || flying_->number != number || epoch != epoch_) return;
-         if (reply && !reply->is_error()) {
-           flying_->appended = true;
-           return;
-         }
+         if (reply && !reply->is_error()) return;  // the reader will meet it
          if (reply && reply->is_error("CLOSED")) {
            phase_ = Phase::greeting;
            why_ = "Redis was replaced: the nodes are agreeing on what is held.";
@@ -592,12 +584,11 @@ void Engine::append() {
                       std::make_move_iterator(gathering_.end()));
          gathering_ = std::move(again);
          only_heartbeats_ = false;
-         if (gathering_.empty() && reply && reply->is_error("CLOSED")) joined_ = false;
        });
 }
 
 void Engine::append_entry(const Entry& entry) {
-  flying_ = Batch{next_batch_++, {}, entry, options_.monotonic(), false};
+  flying_ = Batch{next_batch_++, {}, entry, options_.monotonic()};
   append();
 }
 
@@ -724,7 +715,6 @@ void Engine::apply(const Entry& entry, const Id128& origin, std::uint64_t batch,
       continue;
     }
     if (own) writer_.send({"HDEL", key("members"), it->first.text()}, options_.timeout, [](const Result<Reply>&) {});
-    if (it->first == options_.self) joined_ = false;
     it = members_.erase(it);
   }
   if (own) flying_.reset();
@@ -758,9 +748,8 @@ void Engine::consider_image() {
   ++counters_.images;
   const auto finish = [this](std::size_t size) {
     imaging_ = false;
-    if (size == 0) return;
-    base_bytes_ = size;
-    log_bytes_ = 0;
+    log_bytes_ = 0;  // after a failure too: the next try comes with as much log again
+    if (size != 0) base_bytes_ = size;
   };
   upload(state, base, [this, base, number = number_, last = last_, size = state.size(), finish](bool done) {
     if (!done) return finish(0);

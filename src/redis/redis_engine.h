@@ -121,7 +121,6 @@ class Engine final : public LockEngine {
     std::vector<Item> items;
     Entry entry;
     Micros began{0};
-    bool appended = false;
   };
   using Member = BaseImage::Member;
   struct Greeting;
@@ -160,6 +159,7 @@ class Engine final : public LockEngine {
   NamespaceIndex index_of(std::string_view name);
   std::string key(std::string_view of) const;
   std::size_t rank() const;
+  bool joined() const { return members_.contains(options_.self); }
 
   EngineOptions options_;
   Link& writer_;
@@ -179,7 +179,6 @@ class Engine final : public LockEngine {
   bool reading_ = false;
   bool greeting_ = false;
   bool opening_ = false;
-  bool joined_ = false;
   std::uint64_t epoch_ = 0;  // counts phases: what comes from an earlier one is stale
   std::size_t log_bytes_ = 0;
   std::size_t base_bytes_ = 0;

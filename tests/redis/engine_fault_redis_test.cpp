@@ -344,6 +344,7 @@ TEST(EngineFault, the_slot_of_the_log_moves_to_another_master_while_locks_are_he
   nodes.base.timeout = Millis(5000);
   const Token token = two_people_one_lock(nodes);
   ASSERT_NE(token, 0U);
+  const std::uint64_t before = nodes.generation();
   const std::string log = redis::Engine::key_of(nodes.base.name);
   const std::uint16_t slot = redis::key_slot(log);
   const RedisProcess* from = redis.owner(log);
@@ -357,6 +358,7 @@ TEST(EngineFault, the_slot_of_the_log_moves_to_another_master_while_locks_are_he
     (void)nodes.loop.until([] { return false; }, Millis(5));  // the nodes go on between two keys
   }
   ASSERT_TRUE(redis.finish_move(slot, *to));
+  ASSERT_TRUE(nodes.new_generation_after(before)) << "another master is another Redis";
   nodes.expect_agreement();
   EngineNode& a = *nodes.nodes[0];
   EngineNode& b = *nodes.nodes[1];
