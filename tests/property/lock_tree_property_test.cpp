@@ -15,16 +15,7 @@
 namespace hf::test {
 namespace {
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HF_SANITIZED
-#endif
-#endif
-#ifdef HF_SANITIZED
-constexpr std::uint64_t kSteps = 150'000;  // a sanitizer makes each step ten times as long
-#else
 constexpr std::uint64_t kSteps = 1'000'000;
-#endif
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
