@@ -17,7 +17,10 @@ void check_refusal(const Error& error) {
 void check_both_ways(const Result<ParsedMessage>& message, std::string_view text) {
   const auto other = parse_message(" " + std::string(text));
   HF_ASSERT(message.has_value() == other.has_value());
-  if (!message) return HF_ASSERT(message.error().code == other.error().code);
+  if (!message) {
+    HF_ASSERT(message.error().code == other.error().code);
+    return;
+  }
   HF_ASSERT(message->id == other->id && message->fields.has_value() == other->fields.has_value());
   HF_ASSERT(message->fields ? *message->fields == *other->fields
                             : message->fields.error().field == other->fields.error().field);
