@@ -37,8 +37,6 @@ std::uint64_t number_in(std::string_view text) {
 // The clock of an entry: the milliseconds in its id, which Redis never lets go back.
 Wall clock_of(std::string_view id) { return wall_us(static_cast<std::int64_t>(number_in(id)) * 1000); }
 
-std::optional<Id128> id_of(std::string_view text) { return Id128::parse(text); }
-
 std::string digits(std::uint64_t n) { return std::to_string(n); }
 
 }  // namespace
@@ -74,7 +72,7 @@ struct Engine::Greeting {
     g.found = item[10].integer == 1;
     const auto& reports = item[11].items;
     for (std::size_t i = 0; i + 1 < reports.size(); i += 2) {
-      const auto node = id_of(reports[i].text);
+      const auto node = Id128::parse(reports[i].text);
       if (!node) continue;
       Report report;
       std::string_view rest = reports[i + 1].text;
@@ -92,7 +90,7 @@ struct Engine::Greeting {
     }
     g.now_ms = item[12].integer;
     for (const Reply& member : item[13].items) {
-      if (const auto node = id_of(member.text)) g.members.push_back(*node);
+      if (const auto node = Id128::parse(member.text)) g.members.push_back(*node);
     }
     return g;
   }
@@ -131,14 +129,21 @@ Engine::~Engine() = default;
 
 std::string Engine::key(std::string_view of) const { return "hf:{" + options_.name + "}:" + std::string(of); }
 
+std::string Engine::new_base_key() const { return key("base:" + digits(number_) + ":" + options_.random().text()); }
+
+std::unique_ptr<LockTree> Engine::fresh_tree() const {
+  auto tree = std::make_unique<LockTree>(options_.tree);
+  tree->set_watching(watching_);
+  return tree;
+}
+
 NamespaceIndex Engine::index_of(std::string_view name) {
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
     if (partitions_[i]->name == name) return static_cast<NamespaceIndex>(i);
   }
   auto made = std::make_unique<Partition>();
   made->name = name;
-  made->tree = std::make_unique<LockTree>(options_.tree);
-  made->tree->set_watching(watching_);
+  made->tree = fresh_tree();
   partitions_.push_back(std::move(made));
   return static_cast<NamespaceIndex>(partitions_.size() - 1);
 }
@@ -221,14 +226,10 @@ void Engine::tick() {
   const Micros now = options_.monotonic();
   if ((phase_ == Phase::greeting || phase_ == Phase::closed) && now - greeted_at_ >= greet_again) greet();
   const Micros patience = options_.timeout;
-  if (flying_ && now - flying_->began > patience) {
-    refuse(flying_->items, Code::unknown_outcome, "Redis did not answer in time: repeat with the same request id.");
-    flying_.reset();
-  }
-  if (!gathering_.empty() && !flying_ && now - gathering_since_ > patience) {
-    refuse(gathering_, Code::unavailable, why_.c_str());
-    gathering_.clear();
-  }
+  if (flying_ && now - flying_->began > patience)
+    give_up("Redis did not answer in time: repeat with the same request id.");
+  if (!gathering_.empty() && !flying_ && now - gathering_since_ > patience)
+    refuse(std::exchange(gathering_, {}), Code::unavailable, why_.c_str());
   read_on();
   if (phase_ != Phase::live) return;
   flush();
@@ -256,10 +257,13 @@ void Engine::leave(std::function<void()> done) {
   why_ = "This node is leaving.";
 }
 
-void Engine::refuse(std::vector<Item>& items, Code code, const char* why) {
-  std::vector<Item> gone;
-  gone.swap(items);
-  for (const Item& item : gone) {
+void Engine::give_up(const char* why) {
+  const Batch batch = *std::exchange(flying_, std::nullopt);
+  refuse(batch.items, Code::unknown_outcome, why);
+}
+
+void Engine::refuse(const std::vector<Item>& items, Code code, const char* why) {
+  for (const Item& item : items) {
     // A question changes nothing: it may be asked again without doubt.
     const Code told = is_query(item.command) ? Code::unavailable : code;
     if (item.ticket != 0 && sink_ != nullptr) sink_->on_outcome(item.ticket, refusal(told, why));
@@ -331,10 +335,7 @@ void Engine::greeted(const Result<Reply>& answer) {
     why_ = "Redis answers what this version does not understand.";
     return;
   }
-  if (greeting->generation != generation_ && flying_) {
-    refuse(flying_->items, Code::unknown_outcome, "Redis was replaced: repeat with the same request id.");
-    flying_.reset();
-  }
+  if (greeting->generation != generation_ && flying_) give_up("Redis was replaced: repeat with the same request id.");
   if (!greeting->open) {
     phase_ = Phase::closed;
     why_ = "Redis was replaced or lost its data: the nodes are agreeing on what is held.";
@@ -398,7 +399,7 @@ void Engine::open(const Greeting& greeting, bool with_image) {
   };
   if (!with_image) return finish("", 0);
   const std::string state = image();
-  const std::string base = key("base:" + digits(number_) + ":" + options_.random().text());
+  const std::string base = new_base_key();
   upload(state, base, [this, finish, base, size = state.size(), epoch = epoch_](bool done) {
     if (epoch != epoch_) return;
     if (!done) {
@@ -442,8 +443,7 @@ bool Engine::begin_with(const BaseImage& image) {
   members_.insert(image.members.begin(), image.members.end());
   for (const BaseImage::Tree& tree : image.trees) {
     Partition& partition = *partitions_[index_of(tree.ns)];
-    partition.tree = std::make_unique<LockTree>(options_.tree);
-    partition.tree->set_watching(watching_);
+    partition.tree = fresh_tree();
     partition.born = true;
     if (!partition.tree->recover(tree.image) || !partition.tree->recovered(clock_of(last_), 0)) return false;
   }
@@ -468,14 +468,10 @@ void Engine::reset() {
   log_bytes_ = 0;
   members_.clear();
   for (const auto& partition : partitions_) {
-    partition->tree = std::make_unique<LockTree>(options_.tree);
-    partition->tree->set_watching(watching_);
+    partition->tree = fresh_tree();
     partition->born = false;
   }
-  if (flying_) {
-    refuse(flying_->items, Code::unknown_outcome, "This node lost its place in the log: repeat the request.");
-    flying_.reset();
-  }
+  if (flying_) give_up("This node lost its place in the log: repeat the request.");
   if (sink_ != nullptr) sink_->on_reset();
 }
 
@@ -662,7 +658,7 @@ bool Engine::take_entry(const Reply& reply) {
   read_from_ = id;
   if (number <= number_) return true;  // it is in the image
   if (number != number_ + 1) return false;
-  const auto origin = id_of(fields[3].text);
+  const auto origin = Id128::parse(fields[3].text);
   const auto entry = read_entry(fields[7].text);
   if (!origin || !entry) {
     why_ = "The log has an entry that this version does not understand: upgrade this node.";
@@ -744,7 +740,7 @@ void Engine::consider_image() {
   if (imaging_ || rank() != 0 || members_.empty() || log_bytes_ < std::max(options_.log_bytes_max, base_bytes_)) return;
   imaging_ = true;
   const std::string state = image();
-  const std::string base = key("base:" + digits(number_) + ":" + options_.random().text());
+  const std::string base = new_base_key();
   ++counters_.images;
   const auto finish = [this](std::size_t size) {
     imaging_ = false;

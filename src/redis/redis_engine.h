@@ -155,7 +155,11 @@ class Engine final : public LockEngine {
 
   void append();
   void append_entry(const Entry& entry);
-  void refuse(std::vector<Item>& items, Code code, const char* why);
+  // Answers what is under way as unknown_outcome, and forgets it. REQUIRES: something is.
+  void give_up(const char* why);
+  void refuse(const std::vector<Item>& items, Code code, const char* why);
+  std::string new_base_key() const;
+  std::unique_ptr<LockTree> fresh_tree() const;
   NamespaceIndex index_of(std::string_view name);
   std::string key(std::string_view of) const;
   std::size_t rank() const;
@@ -189,7 +193,6 @@ class Engine final : public LockEngine {
   bool watching_ = true;
 
   std::vector<Item> gathering_;
-  std::size_t gathered_bytes_ = 0;
   Micros gathering_since_{0};
   bool only_heartbeats_ = true;
   Wall callers_clock_{};
