@@ -300,7 +300,6 @@ void RedisLink::State::talk(Talk& talk, const HostPort& place) {
   events.written = guarded([&talk](State& self) {
     if (&talk == &self.main_) self.flush();
     if (&talk == &self.aside_) self.go_on();  // an answer may come before the news that all was written
-    if (&talk == &self.aside_) self.go_on();  // an answer may come before the news that all was written
   });
   talk.socket = std::make_unique<RedisSocket>(loop_, url_, place, std::move(events));
 }

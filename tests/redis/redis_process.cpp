@@ -278,9 +278,17 @@ void RedisProcess::kill() { end(SIGKILL, -1); }
 void RedisProcess::pause() const {
   if (pid_ <= 0) return;
   ::kill(pid_, SIGSTOP);
-  // The signal is on its way only: until the process has stopped it may answer.
-  siginfo_t stopped{};
-  ::waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT);
+  // The signal is on its way only: until every thread has stopped the process may answer.
+  const auto runs = [](const std::filesystem::directory_entry& task) {
+    std::ifstream file(task.path() / "stat");
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    const std::size_t name_end = text.rfind(')');  // pid (name) state …
+    return name_end != std::string::npos && name_end + 2 < text.size() && text[name_end + 2] != 'T';
+  };
+  const std::filesystem::directory_iterator tasks("/proc/" + std::to_string(pid_) + "/task");
+  for (const auto& task : tasks) {
+    while (runs(task)) ::poll(nullptr, 0, 1);
+  }
 }
 void RedisProcess::resume() const {
   if (pid_ > 0) ::kill(pid_, SIGCONT);
