@@ -386,17 +386,25 @@ void EmbeddedEngine::work() {
     if (handed_ == Handed::stop || std::chrono::steady_clock::now() < round_at) continue;
     round_at = std::chrono::steady_clock::now() + kRound;
     hold.unlock();
-    {
-      const std::lock_guard use(journal_mutex_);
-      [[maybe_unused]] const auto synced = journal_->sync();  // a failure stays: tend() tells it
-      watch_disk();
-    }
+    sync_round();
     hold.lock();
     tend_ = true;
   }
   hold.unlock();
   const std::lock_guard use(journal_mutex_);
   journal_->fold(options_.fold_at_stop);
+}
+
+// The loop goes on committing while the disk works. A failure stays: tend() tells it.
+void EmbeddedEngine::sync_round() {
+  std::unique_lock use(journal_mutex_);
+  if (const auto log = journal_->begin_sync()) {
+    use.unlock();
+    const bool ok = log->run();
+    use.lock();
+    [[maybe_unused]] const auto ended = journal_->end_sync(*log, ok);
+  }
+  watch_disk();
 }
 
 // Called and left with `hold` held, as tend() is.

@@ -115,6 +115,7 @@ class EmbeddedEngine final : public LockEngine {
   void settle(Turn& turn);
 
   void work();
+  void sync_round();
   void commit_handed(std::unique_lock<std::mutex>& hold);
   void tend(std::unique_lock<std::mutex>& hold, std::uint64_t& seen);
   void watch_disk();

@@ -110,6 +110,22 @@ void FaultyVfs::heal() {
   failing_write_ = failing_sync_ = 0;
 }
 
+void FaultyVfs::hold_syncs() {
+  const std::lock_guard hold(mutex_);
+  holds_syncs_ = true;
+}
+
+bool FaultyVfs::await_held_sync(std::chrono::milliseconds patience) {
+  std::unique_lock hold(mutex_);
+  return changed_.wait_for(hold, patience, [&] { return held_syncs_ > 0; });
+}
+
+void FaultyVfs::let_syncs_go() {
+  const std::lock_guard hold(mutex_);
+  holds_syncs_ = false;
+  changed_.notify_all();
+}
+
 std::uint64_t FaultyVfs::writes() {
   const std::lock_guard hold(mutex_);
   return writes_;
@@ -145,7 +161,11 @@ int FaultyVfs::on_write() {
 }
 
 int FaultyVfs::on_sync(const std::string& path) {
-  const std::lock_guard hold(mutex_);
+  std::unique_lock hold(mutex_);
+  ++held_syncs_;
+  changed_.notify_all();
+  changed_.wait(hold, [&] { return !holds_syncs_; });
+  --held_syncs_;
   ++syncs_;
   if (failing_sync_ != 0 && syncs_ >= failing_sync_) return sync_code_;
   if (remembers_ && !path.empty()) synced_[path] = content_of(path);

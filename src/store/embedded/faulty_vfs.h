@@ -10,6 +10,8 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -30,6 +32,11 @@ class FaultyVfs {
   void fail_write(std::uint64_t n, int code);
   void fail_sync(std::uint64_t n, int code);
   void heal();
+  // From now on a sync stands still until let_syncs_go(); await_held_sync() returns when one does, or, after
+  // `patience`, false.
+  void hold_syncs();
+  bool await_held_sync(std::chrono::milliseconds patience);
+  void let_syncs_go();
   std::uint64_t writes();
   std::uint64_t syncs();
   // Remember synced contents; off at first, for it costs a copy of the file for each sync.
@@ -46,6 +53,9 @@ class FaultyVfs {
 
  private:
   std::mutex mutex_;
+  std::condition_variable changed_;
+  bool holds_syncs_ = false;
+  int held_syncs_ = 0;
   sqlite3_vfs* base_;
   sqlite3_vfs vfs_{};
   std::string name_;

@@ -19,7 +19,7 @@
 namespace hf {
 namespace {
 
-constexpr std::uint64_t kFormat = 1;
+constexpr std::uint64_t kFormat = 2;
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::size_t kLoadChunkBytes = 256 << 10;
 constexpr int kBackupPages = 128;
@@ -383,13 +383,13 @@ bool Journal::read_salts() {
 }
 
 // Called after a commit or sync has succeeded and before anybody hears of it.
-bool Journal::claim_log(bool synced) {
+bool Journal::claim_log(std::uint64_t synced) {
   if (log_begun_) {
     claim_.synced = 0;
     if (!read_salts()) return false;
   }
   claim_.told = wal_pages_;
-  if (synced) claim_.synced = wal_pages_;
+  claim_.synced = std::max(claim_.synced, synced);
   return mark_.claim(claim_) == SQLITE_OK;
 }
 
@@ -447,7 +447,7 @@ Result<void> Journal::load_state(const std::vector<FoldRound::Row>& over, const 
     const auto state = open_state(key, all.blob(3));
     if (!state) return damaged("a row of the state is not what was written");
     ++rows;
-    sum += state->crc;
+    sum += state->checksum;
     while (sound && next != over.end() && next->first < key) sound = give_over();
     if (!sound) break;
     if (next != over.end() && next->first == key)
@@ -584,29 +584,47 @@ Result<void> Journal::commit(const JournalBatch& batch) {
   if (commit_.run() != SQLITE_DONE) return break_down("a commit");
   unsynced_ = true;
   if (sync_now) return sync();
-  if (!claim_log(false)) return break_down("marking a commit");
+  if (!claim_log(0)) return break_down("marking a commit");
+  return {};
+}
+
+Result<void> Journal::sync() {
+  const auto log = begin_sync();
+  if (log) return end_sync(*log, log->run());
+  if (!failed_.empty()) return refuse_failed();
+  return {};
+}
+
+std::optional<Journal::LogSync> Journal::begin_sync() {
+  if (!failed_.empty() || !unsynced_) return std::nullopt;
+  auto log = log_to_sync();
+  if (!log) break_down("finding the write-ahead log");
+  unsynced_ = false;  // what is committed from here on needs another one
+  return log;
+}
+
+Result<void> Journal::end_sync(const LogSync& sync, bool ok) {
+  if (!ok && failed_.empty())
+    failed_ = std::string("a sync failed: ") + std::strerror(sqlite3_system_errno(db_.handle()));
+  if (!failed_.empty()) return refuse_failed();
+  if (!claim_log(sync.pages)) return break_down("marking a sync");
   return {};
 }
 
 // The log is synced here and not by SQLite (synchronous=FULL), so that one setting serves both durabilities and a
 // sync without a commit is possible. It goes through SQLite's own file, so that a VFS sees it.
-Result<void> Journal::sync() {
-  if (!failed_.empty()) return refuse_failed();
-  if (!unsynced_) return {};
-  if (!sync_log()) {
-    failed_ = std::string("a sync failed: ") + std::strerror(sqlite3_system_errno(db_.handle()));
-    return refuse_failed();
-  }
-  if (!claim_log(true)) return break_down("marking a sync");
-  return {};
+bool Journal::LogSync::run() const noexcept { return log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK; }
+
+std::optional<Journal::LogSync> Journal::log_to_sync() {
+  sqlite3_file* log = nullptr;
+  const int rc = sqlite3_file_control(db_.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+  if (rc != SQLITE_OK || log == nullptr || log->pMethods == nullptr) return std::nullopt;
+  return LogSync{log, wal_pages_};
 }
 
 bool Journal::sync_log() {
-  sqlite3_file* log = nullptr;
-  const int rc = sqlite3_file_control(db_.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
-  if (rc != SQLITE_OK || log == nullptr || log->pMethods == nullptr ||
-      log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK)
-    return false;
+  const auto log = log_to_sync();
+  if (!log || !log->run()) return false;
   unsynced_ = false;
   return true;
 }
@@ -749,14 +767,14 @@ bool Journal::apply(const StateKey& key, const FoldEntry& entry) {
   if (was) {
     const auto old = open_state(key, get_state_.blob(0));
     if (!old) return false;
-    folded_.sum -= old->crc;
+    folded_.sum -= old->checksum;
     --folded_.rows;
   }
   get_state_.reset();
   if (entry.erase) return !was || bind_key(erase_state_).run() == SQLITE_DONE;
-  const std::uint32_t crc = state_crc(key, entry.body);
-  const std::string sealed = seal_state(entry.body, crc);
-  folded_.sum += crc;
+  const std::uint32_t checksum = state_checksum(key, entry.body);
+  const std::string sealed = seal_state(entry.body, checksum);
+  folded_.sum += checksum;
   ++folded_.rows;
   return bind_key(put_state_).bind_blob(4, sealed).run() == SQLITE_DONE;
 }

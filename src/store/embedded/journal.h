@@ -54,7 +54,7 @@ struct JournalOptions {
   std::uint64_t audit_bytes_max = 1ULL << 30;    // of rows kept after folding
   std::chrono::hours audit_age_max{30 * 24};
   std::uint64_t audit_scan_bytes_max = 4ULL << 20;  // read for one page of the audit trail
-  std::uint64_t wal_idle_bytes = 4ULL << 20;        // of write-ahead log, beyond which a gap is used to empty it
+  std::uint64_t wal_idle_bytes = 16ULL << 20;       // of write-ahead log, beyond which a gap is used to empty it
   std::uint64_t wal_busy_bytes = 32ULL << 20;       // beyond which it is emptied without waiting for a gap
   Micros slice{1500};                               // one piece of what can wait; at least one row or key
   Token token_reserve = 60'000'000;                 // how far the ceiling is kept ahead: µs of token
@@ -129,6 +129,17 @@ class Journal {
   bool needs_sync() const noexcept { return unsynced_; }
   Result<void> sync();
 
+  // The same in three steps, so that commits go on during the middle one, which may take the disk's time: begin, then
+  // LogSync::run() on any thread, then end. begin_sync() gives nothing if there is nothing to sync.
+  // REQUIRES: between begin and end nothing but commits.
+  struct LogSync {
+    sqlite3_file* log = nullptr;
+    std::uint64_t pages = 0;
+    bool run() const noexcept;
+  };
+  std::optional<LogSync> begin_sync();
+  Result<void> end_sync(const LogSync& sync, bool ok);
+
   // What can wait: emptying the write-ahead log, folding, dropping old rows, copying a backup. One call does
   // one slice of it, about two milliseconds (an emptying takes as long as it takes), and says whether there is more.
   // Pace::busy does only what cannot wait much longer. `now` is what ages are counted to.
@@ -195,10 +206,12 @@ class Journal {
   bool write_meta(std::string_view name, std::string_view bytes);
   std::optional<std::string> meta(std::string_view name);
   bool empty_wal();
+  std::optional<LogSync> log_to_sync();
   bool sync_log();
   bool set_mark();
   bool read_salts();
-  bool claim_log(bool synced);
+  // `synced`: how many pages of the log are known to be on the disk now; 0: not known.
+  bool claim_log(std::uint64_t synced);
   void fold_slice();
   bool gather_slice();
   bool write_slice();

@@ -1,6 +1,7 @@
 #include "store/embedded/journal_format.h"
 
-#include <zlib.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include <cstring>
 
@@ -9,7 +10,7 @@ namespace {
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-constexpr std::size_t kCrcBytes = 4;
+constexpr std::size_t kChecksumBytes = 4;
 
 template <class T>
 void append(std::string& out, T value) {
@@ -25,19 +26,20 @@ T read(const char* bytes) noexcept {
   return value;
 }
 
-std::uint32_t crc_of(std::uint32_t crc, std::string_view bytes) noexcept {
-  return static_cast<std::uint32_t>(::crc32_z(crc, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
+// `before` is the checksum of what goes before.
+std::uint32_t checksum_of(std::uint32_t before, std::string_view bytes) noexcept {
+  return static_cast<std::uint32_t>(XXH3_64bits_withSeed(bytes.data(), bytes.size(), before));
 }
 
 template <class T>
-std::uint32_t crc_of_value(std::uint32_t crc, T value) noexcept {
+std::uint32_t checksum_of_value(std::uint32_t before, T value) noexcept {
   char bytes[sizeof value];
   std::memcpy(bytes, &value, sizeof value);
-  return crc_of(crc, std::string_view(bytes, sizeof value));
+  return checksum_of(before, std::string_view(bytes, sizeof value));
 }
 
-std::uint32_t row_crc(std::string_view sections, std::uint64_t seq, std::int64_t at_us) noexcept {
-  return crc_of(crc_of_value(crc_of_value(0, seq), at_us), sections);
+std::uint32_t row_checksum(std::string_view sections, std::uint64_t seq, std::int64_t at_us) noexcept {
+  return checksum_of(checksum_of_value(checksum_of_value(0, seq), at_us), sections);
 }
 
 }  // namespace
@@ -55,7 +57,7 @@ std::optional<Id128> key_from_blob(std::string_view blob) noexcept {
                __builtin_bswap64(read<std::uint64_t>(blob.data() + 8))};
 }
 
-void begin_row(std::string& row) { row.assign(kCrcBytes, '\0'); }
+void begin_row(std::string& row) { row.assign(kChecksumBytes, '\0'); }
 
 void add_section(std::string& row, NamespaceIndex ns, std::string_view changes) {
   append(row, ns);
@@ -64,14 +66,14 @@ void add_section(std::string& row, NamespaceIndex ns, std::string_view changes) 
 }
 
 void seal_row(std::string& row, std::uint64_t seq, std::int64_t at_us) noexcept {
-  const std::uint32_t crc = row_crc(std::string_view(row).substr(kCrcBytes), seq, at_us);
-  std::memcpy(row.data(), &crc, sizeof crc);
+  const std::uint32_t checksum = row_checksum(std::string_view(row).substr(kChecksumBytes), seq, at_us);
+  std::memcpy(row.data(), &checksum, sizeof checksum);
 }
 
 std::optional<std::string_view> open_row(std::string_view row, std::uint64_t seq, std::int64_t at_us) noexcept {
-  if (row.size() < kCrcBytes) return std::nullopt;
-  const std::string_view sections = row.substr(kCrcBytes);
-  if (row_crc(sections, seq, at_us) != read<std::uint32_t>(row.data())) return std::nullopt;
+  if (row.size() < kChecksumBytes) return std::nullopt;
+  const std::string_view sections = row.substr(kChecksumBytes);
+  if (row_checksum(sections, seq, at_us) != read<std::uint32_t>(row.data())) return std::nullopt;
   return sections;
 }
 
@@ -87,27 +89,27 @@ std::optional<SectionView> take_section(std::string_view& sections) noexcept {
   return section;
 }
 
-std::uint32_t state_crc(const StateKey& key, std::string_view body) noexcept {
+std::uint32_t state_checksum(const StateKey& key, std::string_view body) noexcept {
   char head[2 + 1 + 16];
   std::memcpy(head, &key.ns, 2);
   head[2] = static_cast<char>(key.entity);
   std::memcpy(head + 3, &key.key.hi, 8);
   std::memcpy(head + 11, &key.key.lo, 8);
-  return crc_of(crc_of(0, std::string_view(head, sizeof head)), body);
+  return checksum_of(checksum_of(0, std::string_view(head, sizeof head)), body);
 }
 
-std::string seal_state(std::string_view body, std::uint32_t crc) {
+std::string seal_state(std::string_view body, std::uint32_t checksum) {
   std::string sealed;
-  sealed.reserve(kCrcBytes + body.size());
-  append(sealed, crc);
+  sealed.reserve(kChecksumBytes + body.size());
+  append(sealed, checksum);
   sealed.append(body);
   return sealed;
 }
 
 std::optional<StateView> open_state(const StateKey& key, std::string_view sealed) noexcept {
-  if (sealed.size() < kCrcBytes) return std::nullopt;
-  const StateView view{sealed.substr(kCrcBytes), read<std::uint32_t>(sealed.data())};
-  if (state_crc(key, view.body) != view.crc) return std::nullopt;
+  if (sealed.size() < kChecksumBytes) return std::nullopt;
+  const StateView view{sealed.substr(kChecksumBytes), read<std::uint32_t>(sealed.data())};
+  if (state_checksum(key, view.body) != view.checksum) return std::nullopt;
   return view;
 }
 
@@ -125,14 +127,15 @@ void append_put(std::string& out, const StateKey& key, std::string_view body) {
 
 std::string seal_meta(std::string_view name, std::string_view bytes) {
   std::string sealed(bytes);
-  append(sealed, crc_of(crc_of(0, name), bytes));
+  append(sealed, checksum_of(checksum_of(0, name), bytes));
   return sealed;
 }
 
 std::optional<std::string_view> open_meta(std::string_view name, std::string_view sealed) noexcept {
-  if (sealed.size() < kCrcBytes) return std::nullopt;
-  const std::string_view bytes = sealed.substr(0, sealed.size() - kCrcBytes);
-  if (crc_of(crc_of(0, name), bytes) != read<std::uint32_t>(sealed.data() + bytes.size())) return std::nullopt;
+  if (sealed.size() < kChecksumBytes) return std::nullopt;
+  const std::string_view bytes = sealed.substr(0, sealed.size() - kChecksumBytes);
+  if (checksum_of(checksum_of(0, name), bytes) != read<std::uint32_t>(sealed.data() + bytes.size()))
+    return std::nullopt;
   return bytes;
 }
 

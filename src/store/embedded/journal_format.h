@@ -2,13 +2,13 @@
 
 // How the journal's rows lie in SQLite, with a checksum in each, so that a flipped bit is seen when it is read.
 //
-//   journal.body  u32 crc, then for each namespace: u16 index, u32 length, changes (engine/change.h)
+//   journal.body  u32 checksum, then for each namespace: u16 index, u32 length, changes (engine/change.h)
 //   state.key     16 bytes, big-endian: SQLite's order of blobs is the order of StateKey
-//   state.body    u32 crc, then the change's body
-//   meta.value    bytes, then u32 crc
+//   state.body    u32 checksum, then the change's body
+//   meta.value    bytes, then u32 checksum
 //
-// A crc is zlib's crc32 over the row's other columns and what follows or goes before it. All other integers
-// are little-endian. Pure functions; any thread.
+// A checksum is the low half of XXH3 over the row's other columns and what follows or goes before it. All
+// other integers are little-endian. Pure functions; any thread.
 
 #include <array>
 #include <compare>
@@ -45,12 +45,12 @@ struct SectionView {
 // Takes the first section off `sections`; nothing if it is empty or malformed.
 std::optional<SectionView> take_section(std::string_view& sections) noexcept;
 
-std::uint32_t state_crc(const StateKey& key, std::string_view body) noexcept;
-// `body` with its crc before it.
-std::string seal_state(std::string_view body, std::uint32_t crc);
+std::uint32_t state_checksum(const StateKey& key, std::string_view body) noexcept;
+// `body` with its checksum before it.
+std::string seal_state(std::string_view body, std::uint32_t checksum);
 struct StateView {
   std::string_view body;
-  std::uint32_t crc = 0;
+  std::uint32_t checksum = 0;
 };
 std::optional<StateView> open_state(const StateKey& key, std::string_view sealed) noexcept;
 // Appends a put, flagged fresh, of a state row: what recovery reads.
@@ -64,7 +64,7 @@ struct FoldPoint {
   std::uint64_t folded_to = 0;   // journal rows up to here are in the state
   std::uint64_t folding_to = 0;  // >= folded_to; if greater, some keys of the rows up to here are in the state
   std::uint64_t rows = 0;        // of the state
-  std::uint64_t sum = 0;         // of their crcs, modulo 2^64
+  std::uint64_t sum = 0;         // of their checksums, modulo 2^64
   std::uint64_t kept_bytes = 0;  // of the journal rows up to folded_to that are still there
   bool operator==(const FoldPoint&) const = default;
 };

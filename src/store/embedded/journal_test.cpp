@@ -318,12 +318,12 @@ TEST(Journal, refuses_a_file_of_another_format) {
   {
     Database db;
     ASSERT_EQ(db.open(directory.file("holdfast.db"), SQLITE_OPEN_READWRITE, ""), SQLITE_OK);
-    const std::string value = seal_meta("format", bytes_of(std::uint64_t{2}));
+    const std::string value = seal_meta("format", bytes_of(std::uint64_t{1}));
     ASSERT_EQ(db.prepare("UPDATE meta SET value=? WHERE key='format'").bind_blob(1, value).run(), SQLITE_DONE);
   }
   const auto refused = Journal::open(directory.path());
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().detail.find("has format 2, this program reads format 1"), std::string::npos)
+  EXPECT_NE(refused.error().detail.find("has format 1, this program reads format 2"), std::string::npos)
       << refused.error().detail;
 }
 
