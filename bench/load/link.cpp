@@ -208,6 +208,7 @@ void Link::answer_ping(std::string_view text) {
   const std::size_t at = text.find(name);
   if (at == std::string_view::npos) die("a ping without n", text);
   const std::string_view rest = text.substr(at + name.size());
+  ++pings_;
   queue(R"({"op":"pong","n":)" + std::string(rest.substr(0, rest.find_first_not_of("0123456789"))) +
         R"(,"idle_ms":{}})");
 }

@@ -34,6 +34,7 @@ class Link {
 
   int descriptor() const { return socket_; }
   const std::string& session() const { return session_; }
+  std::uint64_t pings() const { return pings_; }  // answered so far
 
   // Frames and masks `text` behind what is queued.
   void queue(std::string_view text);
@@ -66,6 +67,7 @@ class Link {
   std::string in_;
   std::string out_;
   std::string session_;
+  std::uint64_t pings_ = 0;
 };
 
 }  // namespace hf::load

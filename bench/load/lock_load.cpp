@@ -1,6 +1,9 @@
 // lock_load: load on a holdfastd over WebSocket, in closed loops, from one thread; one line of JSON when done.
 //
-//   lock_load --port P --pids SERVER,… --mode MODE [--clients N] [--seconds S] [--peer NAME --scenario NAME --run N]
+//   lock_load --port P,… --pids SERVER,… --mode MODE [--clients N] [--seconds S] [--peer NAME --scenario NAME --run N]
+//
+// Several ports are nodes over one Redis: clients take them in turns. --redis PID,… is the Redis that works for them:
+// what it costs counts with the servers', and is told as cpu_s_redis too.
 //
 //   pairs    each of N clients keeps --inflight P pairs going: acquire a new bill, release it, again
 //   batch    the same with --keys K bills in one acquire
@@ -8,9 +11,13 @@
 //            from each of them
 //   lines    the same with those D lines named one by one
 //   contend  all N clients want one bill and wait for it; each holds it --hold-ms once a round; --rounds rounds.
-//            Percentiles are of the hand-off: from just before a release is sent until the next holder knows
+//            Percentiles are of the hand-off: from just before a release is sent until the next holder knows. Over
+//            several ports they line up one by one, so that each hand-off crosses from one node to the next; one that
+//            does not is not counted
 //   idle     opens N connections with a session each, answers pings for --settle seconds, tells what they weigh
 //   fill     takes --locks L locks, one bill each, over sessions of 10,000, and leaves them to their leases
+//   stay     N clients with --keys K locks each, one bill each, do nothing but answer their pings; what that costs in
+//            --seconds. They come within one period of pings, so that the pings are spread over it
 //
 // A pair's latency is from before the acquire is sent until the release is answered. request_id goes along as the
 // SDK sends it; --no-request-id leaves it out.
@@ -30,21 +37,22 @@
 namespace hf::load {
 namespace {
 
-constexpr int sessions_per_user = 20;
+constexpr std::size_t sessions_per_user = 20;
 constexpr int locks_per_session = 10'000;
 constexpr std::int64_t warm_up_ns = 300'000'000;
 constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::int64_t ping_period_ns = 10 * second_ns;  // the server's; an SDK renews its lease by them
 constexpr std::size_t samples_expected = 4'000'000;
 
 struct Options {
-  int port = 7420;
+  std::vector<int> ports;
   std::string mode, peer, scenario, run;
-  std::vector<int> pids;
+  std::vector<int> pids, redis_pids;
   int clients = 1;
   int in_flight = 1;
   int keys = 1;
   int details = 50;
-  int rounds = 5;
+  int rounds = 20;
   int locks = 1'000'000;
   double seconds = 4;
   double hold_ms = 5;
@@ -65,16 +73,33 @@ void append_number(std::string& to, std::uint64_t number) {
   to.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
-// The clients' links, one user for every 20.
+// Opens the clients' links, one user for every 20, on the ports in turns.
+class Opener {
+ public:
+  explicit Opener(const Options& options, std::uint64_t lease_ms = 0)
+      : options_(options), lease_ms_(lease_ms), tokens_(options.ports.size()) {}
+  std::unique_ptr<Link> open() {
+    const std::size_t at = opened_ % options_.ports.size();
+    if (opened_ % sessions_per_user < options_.ports.size()) {
+      const std::string user = "load-" + salt_ + std::to_string(opened_ / sessions_per_user);
+      tokens_[at] = editor_token(options_.ports[at], user);
+    }
+    ++opened_;
+    return std::make_unique<Link>(options_.ports[at], tokens_[at], lease_ms_);
+  }
+
+ private:
+  const Options& options_;
+  std::uint64_t lease_ms_;
+  std::string salt_ = random_text(6);
+  std::vector<std::string> tokens_;
+  std::size_t opened_ = 0;
+};
+
 std::vector<std::unique_ptr<Link>> open_links(const Options& options, int count, std::uint64_t lease_ms = 0) {
   std::vector<std::unique_ptr<Link>> links;
-  std::string token;
-  const std::string salt = random_text(6);
-  for (int i = 0; i < count; ++i) {
-    if (i % sessions_per_user == 0)
-      token = editor_token(options.port, "load-" + salt + std::to_string(i / sessions_per_user));
-    links.push_back(std::make_unique<Link>(options.port, token, lease_ms));
-  }
+  Opener opener(options, lease_ms);
+  for (int i = 0; i < count; ++i) links.push_back(opener.open());
   return links;
 }
 
@@ -94,19 +119,20 @@ class Poller {
   Poller& operator=(const Poller&) = delete;
 
   void add(const std::vector<std::unique_ptr<Link>>& links) {
-    for (std::size_t i = 0; i < links.size(); ++i) add(links[i]->descriptor(), i);
+    for (std::size_t i = 0; i < links.size(); ++i) add(*links[i], i);
   }
+  void add(const Link& link, std::size_t index) { add(link.descriptor(), index); }
   void set_alarm(std::int64_t at_ns) {
     itimerspec at{};
     at.it_value.tv_sec = at_ns / second_ns;
     at.it_value.tv_nsec = at_ns % second_ns;
     ::timerfd_settime(timer_, TFD_TIMER_ABSTIME, &at, nullptr);
   }
-  // Waits up to 100 ms.
+  // Waits up to `patience_ms`.
   template <class OnLink, class OnAlarm>
-  void turn(OnLink&& on_link, OnAlarm&& on_alarm) {
+  void turn(OnLink&& on_link, OnAlarm&& on_alarm, int patience_ms = 100) {
     epoll_event ready[256];
-    const int count = ::epoll_wait(poll_, ready, 256, 100);
+    const int count = ::epoll_wait(poll_, ready, 256, patience_ms);
     for (int i = 0; i < count; ++i) {
       if (ready[i].data.u64 != alarm_index) {
         on_link(static_cast<std::size_t>(ready[i].data.u64));
@@ -193,6 +219,8 @@ JsonLine begin_line(const Options& options, double clients, double ops, const Co
   line.number("p95_us", latency.percentile_us(95)).number("p99_us", latency.percentile_us(99));
   line.number("cpu_s_server", cost.server_cpu_s, 2).number("rss_mb_server", cost.server_rss_mb);
   line.number("cpu_s_client", cost.client_cpu_s, 2).number("cpu_s_other", cost.other_cpu_s, 2).text("run", options.run);
+  if (!options.redis_pids.empty())
+    line.number("cpu_s_redis", cost.redis_cpu_s, 2).number("rss_mb_redis", cost.redis_rss_mb);
   return line;
 }
 
@@ -252,7 +280,7 @@ class Pairs {
     pair_.clear();
     acquire_.clear();
     pairs_ = 0;
-    const CostMeter meter(options_.pids);
+    const CostMeter meter(options_.pids, options_.redis_pids);
     run_for(static_cast<std::int64_t>(options_.seconds * 1e9));
     JsonLine line = begin_line(options_, options_.clients, static_cast<double>(pairs_), meter.cost(), pair_);
     line.number("in_flight", options_.in_flight, 0).number("keys", targets_.targets(), 0);
@@ -375,11 +403,12 @@ class Contend {
     rounds_ms_.clear();
     waits_median_ms_.clear();
     waits_max_ms_.clear();
-    pushes_ = 0;
-    const CostMeter meter(options_.pids);
+    pushes_ = hand_offs_ = 0;
+    const CostMeter meter(options_.pids, options_.redis_pids);
     for (int i = 0; i < options_.rounds; ++i) run_round();
     const double ops = static_cast<double>(options_.rounds) * options_.clients;
     JsonLine line = begin_line(options_, options_.clients, ops, meter.cost(), hand_off_);
+    line.number("hand_offs", static_cast<double>(hand_offs_), 0);
     line.number("round_ms", median(rounds_ms_)).number("wait_median_ms", median(waits_median_ms_));
     line.number("wait_max_ms", median(waits_max_ms_)).number("hold_ms", options_.hold_ms);
     line.number("pushes", static_cast<double>(pushes_), 0).print();
@@ -392,9 +421,17 @@ class Contend {
     last_release_ = 0;
     left_ = links_.size();
     began_ = now_ns();
+    in_line_ = 0;
     for (std::size_t i = 0; i < links_.size(); ++i) {
       links_[i]->queue(writers_[i].acquire(++id_, bill, R"(,"wait_ms":60000)"));
       links_[i]->flush();
+      while (one_by_one_ && in_line_ <= i) {
+        poller_.turn([this](std::size_t index) { receive(index); }, [] {});
+      }
+    }
+    if (one_by_one_) {
+      began_ = now_ns();
+      hold(began_);
     }
     while (left_ > 0) {
       poller_.turn([this](std::size_t index) { receive(index); }, [this] { release(); });
@@ -415,9 +452,10 @@ class Contend {
       const Answer answer = read_answer(text);
       if (answer.id == release_ids_[index]) {
         --left_;
-      } else if (!answer.ok.starts_with(R"({"queued")")) {
-        granted(index, text_after(answer.ok, lock_name), now);
+        return;
       }
+      ++in_line_;
+      if (!answer.ok.starts_with(R"({"queued")")) granted(index, text_after(answer.ok, lock_name), now);
     });
     links_[index]->flush();
   }
@@ -425,12 +463,18 @@ class Contend {
   void granted(std::size_t index, std::string_view lock, std::int64_t now) {
     if (lock.empty()) die("granted without a lock");
     if (!lock_.empty()) die("two hold one bill");
-    if (last_release_ != 0) hand_off_.add(now - last_release_);
+    if (last_release_ != 0 && (!one_by_one_ || node_of(index) != node_of(holder_))) {
+      hand_off_.add(now - last_release_);
+      ++hand_offs_;
+    }
     waits_.add(now - began_);
     holder_ = index;
     lock_ = lock;
-    poller_.set_alarm(now + static_cast<std::int64_t>(options_.hold_ms * 1e6));
+    if (!one_by_one_ || in_line_ == links_.size()) hold(now);
   }
+
+  void hold(std::int64_t from) { poller_.set_alarm(from + static_cast<std::int64_t>(options_.hold_ms * 1e6)); }
+  std::size_t node_of(std::size_t index) const { return index % options_.ports.size(); }
 
   void release() {
     if (lock_.empty()) return;
@@ -443,19 +487,20 @@ class Contend {
   }
 
   const Options& options_;
+  const bool one_by_one_ = options_.ports.size() > 1;
   std::vector<std::unique_ptr<Link>> links_;
   Poller poller_;
   std::vector<RequestWriter> writers_;
   Samples hand_off_, waits_;
   std::vector<double> rounds_ms_, waits_median_ms_, waits_max_ms_;
   std::vector<std::uint64_t> release_ids_;  // of each link; its answer may come after the next holder's release
-  std::uint64_t id_ = 0, pushes_ = 0;
+  std::uint64_t id_ = 0, pushes_ = 0, hand_offs_ = 0;
   std::int64_t began_ = 0, last_release_ = 0;
-  std::size_t left_ = 0, holder_ = 0;
+  std::size_t left_ = 0, holder_ = 0, in_line_ = 0;
   std::string lock_;
 };
 
-// ---------------------------------------------------------------------------------------------- idle, fill
+// ---------------------------------------------------------------------------------------------- idle, fill, stay
 
 void run_idle(const Options& options) {
   const Use before = use_of(options.pids);
@@ -492,7 +537,7 @@ class Fill {
   explicit Fill(const Options& options)
       : options_(options),
         targets_(options),
-        meter_(options.pids),
+        meter_(options.pids, options.redis_pids),
         links_(open_links(options, (options.locks + locks_per_session - 1) / locks_per_session, lease_ms)) {
     poller_.add(links_);
     for (std::size_t i = 0; i < links_.size(); ++i) writers_.emplace_back(options.request_id);
@@ -544,20 +589,89 @@ class Fill {
   int granted_ = 0;
 };
 
+// Sessions that hold and do nothing else: what they cost is their heartbeats, one a session for all its locks.
+class Stay {
+ public:
+  explicit Stay(const Options& options) : options_(options), opener_(options) {}
+
+  void run() {
+    const auto clients = static_cast<std::size_t>(options_.clients);
+    const std::int64_t began = now_ns();
+    for (std::size_t i = 0; i < clients; ++i) {
+      const std::int64_t due = began + ping_period_ns * static_cast<std::int64_t>(i) / options_.clients;
+      do {
+        turn(now_ns() < due ? 1 : 0);
+      } while (now_ns() < due);
+      open();
+    }
+    while (granted_ < clients * static_cast<std::size_t>(options_.keys)) turn(100);
+    const double opening_s = static_cast<double>(now_ns() - began) / 1e9;
+    // Once round: the pings are as far apart as they were made to be.
+    stay(now_ns() + ping_period_ns);
+    const std::uint64_t before = pings();
+    const CostMeter meter(options_.pids, options_.redis_pids);
+    stay(now_ns() + static_cast<std::int64_t>(options_.seconds * 1e9));
+    const CostMeter::Cost cost = meter.cost();
+    Samples none;
+    JsonLine line = begin_line(options_, options_.clients, static_cast<double>(pings() - before), cost, none);
+    line.number("locks", static_cast<double>(granted_), 0).number("opening_s", opening_s).print();
+  }
+
+ private:
+  void open() {
+    links_.push_back(opener_.open());
+    Link& link = *links_.back();
+    RequestWriter writer(options_.request_id);
+    for (int k = 0; k < options_.keys; ++k)
+      link.queue(writer.acquire(static_cast<std::uint64_t>(k) + 1, bills_.next()));
+    link.flush();
+    poller_.add(link, links_.size() - 1);
+  }
+  void stay(std::int64_t until) {
+    while (now_ns() < until) turn(1);
+  }
+  void turn(int patience_ms) {
+    poller_.turn(
+        [this](std::size_t index) {
+          links_[index]->receive([this](std::string_view text) {
+            if (is_push(text)) die("a push to a session that only stays", text);
+            if (text_after(read_answer(text).ok, lock_name).empty()) die("granted without a lock", text);
+            ++granted_;
+          });
+          links_[index]->flush();
+        },
+        [] {}, patience_ms);
+  }
+  std::uint64_t pings() const {
+    std::uint64_t sum = 0;
+    for (const auto& link : links_) sum += link->pings();
+    return sum;
+  }
+
+  const Options& options_;
+  Opener opener_;
+  TargetWriter bills_{options_};
+  std::vector<std::unique_ptr<Link>> links_;
+  Poller poller_;
+  std::size_t granted_ = 0;
+};
+
 Options read_options(int count, char** values) {
   const Arguments given(count, values,
                         {"port", "mode", "clients", "inflight", "keys", "details", "seconds", "rounds", "hold-ms",
-                         "settle", "locks", "no-request-id", "pids", "peer", "scenario", "run"});
+                         "settle", "locks", "no-request-id", "pids", "redis", "peer", "scenario", "run"});
   Options options;
-  options.port = given.whole("port", options.port);
+  options.ports = given.whole_list("port");
+  if (options.ports.empty()) options.ports = {7420};
   options.mode = given.text("mode", "pairs");
   options.peer = given.text("peer", "holdfast");
   options.scenario = given.text("scenario");
   options.run = given.text("run", "1");
   options.pids = given.whole_list("pids");
+  options.redis_pids = given.whole_list("redis");
   options.clients = given.whole("clients", options.mode == "contend" ? 50 : options.mode == "idle" ? 5000 : 1);
   options.in_flight = given.whole("inflight", options.in_flight);
-  options.keys = given.whole("keys", 100);
+  options.keys = given.whole("keys", options.mode == "stay" ? 10 : 100);
   options.details = given.whole("details", options.details);
   options.rounds = given.whole("rounds", options.rounds);
   options.locks = given.whole("locks", options.locks);
@@ -568,6 +682,7 @@ Options read_options(int count, char** values) {
   if (options.clients < 1 || options.in_flight < 1 || options.keys < 1 || options.details < 1 || options.locks < 1)
     die("counts are 1 or more");
   if (options.in_flight > 64) die("a session may have 64 requests in flight");
+  if (options.mode == "stay" && options.keys > 64) die("a client that stays takes 64 locks or fewer");
   return options;
 }
 
@@ -587,8 +702,10 @@ int run(int count, char** values) {
     run_idle(options);
   } else if (mode == "fill") {
     Fill(options).run();
+  } else if (mode == "stay") {
+    Stay(options).run();
   } else {
-    die("there is no mode " + mode, "pairs, batch, bill, lines, contend, idle, fill");
+    die("there is no mode " + mode, "pairs, batch, bill, lines, contend, idle, fill, stay");
   }
   return 0;
 }

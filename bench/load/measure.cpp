@@ -99,9 +99,11 @@ double machine_busy_s() {
   return (std::accumulate(ticks.begin(), ticks.end(), 0.0) - ticks[idle] - ticks[io_wait]) / ticks_per_second();
 }
 
-CostMeter::CostMeter(std::vector<int> server_pids)
+CostMeter::CostMeter(std::vector<int> server_pids, std::vector<int> redis_pids)
     : pids_(std::move(server_pids)),
+      redis_pids_(std::move(redis_pids)),
       server_(use_of(pids_)),
+      redis_(use_of(redis_pids_)),
       client_(own_cpu_s()),
       machine_(machine_busy_s()),
       began_(now_ns()) {}
@@ -109,12 +111,15 @@ CostMeter::CostMeter(std::vector<int> server_pids)
 CostMeter::Cost CostMeter::cost() const {
   Cost cost{};
   cost.seconds = static_cast<double>(now_ns() - began_) / 1e9;
+  const Use redis = use_of(redis_pids_);
   const Use server = use_of(pids_);
-  cost.server_cpu_s = server.cpu_s - server_.cpu_s;
+  cost.redis_cpu_s = redis.cpu_s - redis_.cpu_s;
+  cost.redis_rss_mb = redis.rss_mb;
+  cost.server_cpu_s = server.cpu_s - server_.cpu_s + cost.redis_cpu_s;
   cost.client_cpu_s = own_cpu_s() - client_;
   cost.other_cpu_s = std::max(0.0, machine_busy_s() - machine_ - cost.server_cpu_s - cost.client_cpu_s);
-  cost.server_rss_mb = server.rss_mb;
-  cost.server_rss_mb_before = server_.rss_mb;
+  cost.server_rss_mb = server.rss_mb + redis.rss_mb;
+  cost.server_rss_mb_before = server_.rss_mb + redis_.rss_mb;
   return cost;
 }
 

@@ -45,18 +45,19 @@ double own_cpu_s();
 // Busy seconds of all CPUs of the machine. Without the server's and the client's it is other people's load.
 double machine_busy_s();
 
-// The costs between its making and cost().
+// The costs between its making and cost(). What the server side costs includes the Redis that works for it.
 class CostMeter {
  public:
-  explicit CostMeter(std::vector<int> server_pids);
+  explicit CostMeter(std::vector<int> server_pids, std::vector<int> redis_pids = {});
   struct Cost {
     double seconds, server_cpu_s, client_cpu_s, other_cpu_s, server_rss_mb, server_rss_mb_before;
+    double redis_cpu_s, redis_rss_mb;
   };
   Cost cost() const;
 
  private:
-  std::vector<int> pids_;
-  Use server_;
+  std::vector<int> pids_, redis_pids_;
+  Use server_, redis_;
   double client_, machine_;
   std::int64_t began_;
 };
