@@ -2,6 +2,7 @@
 #include "engine/lock_tree.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/lock_tree_state.h"
 
@@ -78,7 +79,11 @@ Outcome LockTree::State::in_session(const C& c, Outcome (State::*body)(const C&,
   return once(session, c, body);
 }
 
-Outcome LockTree::State::run(const OpenSession& c) { return once(no_index, c, &State::open_session); }
+Outcome LockTree::State::run(const OpenSession& c) {
+  Outcome outcome = once(no_index, c, &State::open_session);
+  if (const auto* opened = std::get_if<SessionOpened>(&outcome)) tell_secret(c, opened->session);
+  return outcome;
+}
 Outcome LockTree::State::run(const Acquire& c) {
   Outcome outcome = in_session(c, &State::acquire);
   auto* granted = std::get_if<Granted>(&outcome);
@@ -371,6 +376,17 @@ Outcome LockTree::State::open_session(const OpenSession& c, SessionIx) {
   schedule_session(index);
   put_session(index, Action::session_open, true);
   return SessionOpened{session.id, session.lease, clock.wall_of(session.lease_end), session.seq};
+}
+
+// A repeat that another node, or this one before a restart, was asked first brings another secret: its asker must be
+// able to resume with it. What he may have been told before stays valid, as with a resume.
+void LockTree::State::tell_secret(const OpenSession& c, SessionId opened) {
+  const auto found = session_by_id.find(opened);
+  if (found == session_by_id.end()) return;
+  SessionRec& session = sessions[found->second];
+  if (session.secret == c.secret || session.former == c.secret) return;
+  session.former = std::exchange(session.secret, c.secret);
+  put_session(found->second, Action::session_open, false);
 }
 
 Outcome LockTree::State::run(const ResumeSession& c) {

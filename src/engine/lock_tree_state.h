@@ -391,6 +391,7 @@ struct LockTree::State {
   void remember(SessionIx session, const Caller& caller, const Outcome& outcome, const LockId* lock);
   void prune_user_memories();
   Outcome open_session(const OpenSession& c, SessionIx);
+  void tell_secret(const OpenSession& c, SessionId opened);
   Outcome acquire(const Acquire& c, SessionIx session);
   Outcome release(const Release& c, SessionIx session);
   Outcome extend(const Extend& c, SessionIx session);

@@ -164,6 +164,7 @@ void Connection::receive_http(std::span<char> bytes) {
   }
   while (phase_ == Phase::http && exchange_ == 0 && !bytes.empty()) {
     if (!reader_) {
+      if (unsent() > unsent_read_max) break;  // who does not read is not answered more either: turn_end() goes on
       // A line end too many after a request is common and means nothing (RFC 9112 §2.2).
       if (bytes.front() == '\r' || bytes.front() == '\n') {
         bytes = bytes.subspan(1);
@@ -454,6 +455,8 @@ void Connection::turn_end() {
   }
   const bool all = writing_ ? false : flush();
   if (broken_) return end();
+  // With no request being read or answered, what is left in `in_` waited for the answers before it to go out.
+  if (all && phase_ == Phase::http && exchange_ == 0 && !reader_ && !in_.empty()) mark_dirty();
   if (all && phase_ == Phase::closing && !shut_) {
     shut_ = true;
     ::shutdown(socket_, SHUT_WR);

@@ -24,7 +24,7 @@ using test::Received;
 class Echo final : public ConnectionHandler {
  public:
   Transport* transport = nullptr;
-  std::atomic<int> open{0}, gone{0}, turns{0};
+  std::atomic<int> open{0}, gone{0}, turns{0}, large{0};
   std::vector<ExchangeId> held;  // "/hold": answered by "/free", the newest first
 
   void connected(ConnectionId, const WebSocketOpened&, Now) override { ++open; }
@@ -40,6 +40,10 @@ class Echo final : public ConnectionHandler {
   }
   void http(ExchangeId exchange, HttpRequest request, Now) override {
     if (request.path == "/hold") return held.push_back(exchange);
+    if (request.path == "/large") {
+      const std::string name = std::to_string(++large) + " ";
+      return transport->respond(exchange, HttpResponse{200, "text/plain", {}, name + std::string(100'000, 'x')});
+    }
     if (request.path == "/stream") {
       transport->begin_stream(exchange);
       transport->stream(exchange, "data: one\n\n");
@@ -365,6 +369,18 @@ TEST_F(GatewayTest, who_reads_too_slowly_is_closed_4003_and_costs_a_bounded_queu
   while (const Received message = client.receive()) code = message.close_code;
   EXPECT_EQ(code, 4003);
   EXPECT_TRUE(comes_true([this] { return echo_.open == 0; }));
+}
+
+TEST_F(GatewayTest, who_asks_on_and_reads_nothing_is_not_answered_on) {
+  serve();
+  Client client(port_);
+  constexpr int requests = 500;  // 50 MB of answers: more than the kernel takes
+  std::string all;
+  for (int i = 0; i < requests; ++i) all += "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+  ASSERT_TRUE(client.send(all));
+  ASSERT_TRUE(comes_true([&] { return gateway_->counts().bytes_in == all.size(); }));
+  EXPECT_LT(echo_.large, requests);
+  for (int i = 1; i <= requests; ++i) ASSERT_TRUE(client.read_answer().body.starts_with(std::to_string(i) + " "));
 }
 
 TEST_F(GatewayTest, a_header_that_never_ends_is_given_up) {

@@ -97,7 +97,8 @@ struct HttpReader::Parser {
 };
 
 HttpReader::HttpReader(const HttpLimits& limits) : parser_(std::make_unique<Parser>()), limits_(limits) {
-  parser_->parser.eager(true);
+  // The header is read before anything behind it: the trailers of a chunked body would be added to its fields.
+  parser_->parser.eager(false);
   parser_->parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
   parser_->parser.body_limit(limits.body_bytes_max);
 }
@@ -139,13 +140,19 @@ HttpReader::Step HttpReader::feed(std::string_view& bytes) {
     bytes.remove_prefix(used);
     if (error == http::error::need_more) break;
     if (error) return refuse(refusal_of(error));
-    if (used == 0) break;
+    if (parser.is_header_done() && !header_taken_) {
+      header_taken_ = true;
+      if (auto refused = refused_by_header()) return refuse(std::move(*refused));
+      if (auto refused = take_header()) return refuse(std::move(*refused));
+      parser.eager(true);
+    } else if (used == 0) {
+      break;
+    }
   }
-  if (parser.is_header_done() && !header_checked_) {
-    header_checked_ = true;
-    if (auto refused = refused_by_header()) return refuse(std::move(*refused));
+  if (parser.is_done()) {
+    incoming_.request.body = std::move(parser.get().body());
+    return Step::complete;
   }
-  if (parser.is_done()) return finish();
   if (parser.is_header_done() && !continue_said_) {
     const auto expect = parser.get().find(http::field::expect);
     if (expect != parser.get().end()) {
@@ -156,12 +163,16 @@ HttpReader::Step HttpReader::feed(std::string_view& bytes) {
   return Step::need_more;
 }
 
-HttpReader::Step HttpReader::finish() {
-  auto& message = parser_->parser.get();
+std::optional<HttpResponse> HttpReader::take_header() {
+  const auto& message = parser_->parser.get();
   if (message.version() != 11 && message.version() != 10)
-    return refuse(problem_response(505, Code::invalid, "This server speaks HTTP/1.1."));
-  if (message.version() == 11 && message.count(http::field::host) != 1) {
-    return refuse(problem_response(400, Code::invalid, "A request has one Host header."));
+    return problem_response(505, Code::invalid, "This server speaks HTTP/1.1.");
+  if (message.version() == 11 && message.count(http::field::host) != 1)
+    return problem_response(400, Code::invalid, "A request has one Host header.");
+  // Which of two counts is read differently by proxies: nobody gets to choose.
+  for (const std::string_view once : {"Authorization", "Origin", "Content-Type", "Idempotency-Key"}) {
+    if (message.count({once.data(), once.size()}) > 1)
+      return problem_response(400, Code::invalid, "A request has one " + std::string(once) + " header.");
   }
 
   HttpIncoming& in = incoming_;
@@ -174,10 +185,10 @@ HttpReader::Step HttpReader::finish() {
   const std::string_view target = origin_form(view(message.target()));
   const auto question = target.find('?');
   auto path = percent_decode(target.substr(0, question), false);
-  if (!path) return refuse(problem_response(400, Code::invalid, "The path has a broken %-escape."));
+  if (!path) return problem_response(400, Code::invalid, "The path has a broken %-escape.");
   in.request.path = std::move(*path);
   if (question != std::string_view::npos && !parse_query(target.substr(question + 1), in.request.query)) {
-    return refuse(problem_response(400, Code::invalid, "The query has a broken %-escape."));
+    return problem_response(400, Code::invalid, "The query has a broken %-escape.");
   }
 
   const auto header = [&](http::field name) { return std::string(view(message[name])); };
@@ -203,8 +214,7 @@ HttpReader::Step HttpReader::finish() {
       in.websocket_protocols += view(field->value());
     }
   }
-  in.request.body = std::move(message.body());
-  return Step::complete;
+  return std::nullopt;
 }
 
 HttpIncoming HttpReader::take() { return std::move(incoming_); }

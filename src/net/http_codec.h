@@ -62,14 +62,15 @@ class HttpReader {
  private:
   Step refuse(HttpResponse response);
   std::optional<HttpResponse> refused_by_header() const;
-  Step finish();
+  // All of a request but its body; what comes behind the body is no part of it (RFC 9110 §6.5.1).
+  std::optional<HttpResponse> take_header();
 
   struct Parser;
   std::unique_ptr<Parser> parser_;
   HttpLimits limits_;
   HttpIncoming incoming_;
   HttpResponse refusal_;
-  bool header_checked_ = false;
+  bool header_taken_ = false;
   bool continue_said_ = false;
 };
 

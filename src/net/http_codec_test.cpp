@@ -71,6 +71,33 @@ TEST(HttpReader, a_chunked_body_arrives_whole) {
   EXPECT_EQ(reader.take().request.body, "abcde");
 }
 
+TEST(HttpReader, a_trailer_never_becomes_a_header) {
+  const std::string bytes =
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nHost: b\r\nAuthorization: "
+      "Bearer x\r\nCookie: holdfast=x\r\nOrigin: http://a\r\nIdempotency-Key: k\r\nContent-Type: text/plain\r\n\r\n";
+  for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
+    HttpReader reader({});
+    ASSERT_EQ(feed_in_pieces(reader, bytes, piece), Step::complete) << piece;
+    const HttpIncoming in = reader.take();
+    EXPECT_EQ(in.request.host, "a");
+    EXPECT_EQ(in.request.authorization + in.request.cookie + in.request.origin, "");
+    EXPECT_EQ(in.request.idempotency_key + in.request.content_type, "");
+    EXPECT_EQ(in.request.body, "{}");
+  }
+}
+
+TEST(HttpReader, what_says_who_asks_or_what_is_said_once) {
+  for (const std::string name : {"Host", "Authorization", "Origin", "Content-Type", "Idempotency-Key"}) {
+    for (const int times : {1, 2}) {
+      HttpReader reader({});
+      std::string bytes = name == "Host" ? "GET / HTTP/1.1\r\n" : "GET / HTTP/1.1\r\nHost: a\r\n";
+      for (int i = 0; i < times; ++i) bytes += name + ": x\r\n";
+      bytes += "\r\n";
+      EXPECT_EQ(feed_in_pieces(reader, bytes, bytes.size()), times == 1 ? Step::complete : Step::refused) << name;
+    }
+  }
+}
+
 TEST(HttpReader, head_is_shown_as_get_and_remembered) {
   HttpReader reader({});
   std::string_view bytes = "HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -10,16 +10,18 @@ void Hub::State::on_event(NamespaceIndex ns, const Event& event) {
     NamespaceIndex ns;
     const Event& event;
     void operator()(const LockGranted& e) const {
+      hub.positions.erase(e.wait);
       hub.push(e.session, e.seq, event);
       hub.wait_granted(e);
     }
     void operator()(const LockWaiting& e) const {
-      hub.push(e.session, 0, event);
+      hub.positions.put(e);
       if (const auto wait = hub.waits.find(e.wait); wait != hub.waits.end()) {
         for (const ExchangeId id : wait->second) hub.exchanges.find(id)->second.position = e.position;
       }
     }
     void operator()(const WaitEnded& e) const {
+      hub.positions.erase(e.wait);
       hub.push(e.session, e.seq, event);
       hub.wait_ended(e);
     }
@@ -44,6 +46,12 @@ void Hub::State::push(SessionId session, std::uint64_t seq, const Event& event) 
   if (encode_event(scratch, event, view_of(Face::websocket, found->second.language, *found->second.who))) {
     transport.send(found->first, scratch);
   }
+}
+
+// A hand-over moves everybody who waits behind it: they are told with the tick, the newest position only, so that the
+// one who has the lock now is not kept waiting by the others' news.
+void Hub::State::tell_positions() {
+  for (const LockWaiting& moved : positions.take()) push(moved.session, 0, moved);
 }
 
 void Hub::State::session_ended(const SessionEnded& ended, const Event& event) {

@@ -12,10 +12,14 @@ using session::Page;
 
 namespace {
 
+constexpr Millis retry_soon{100};
 constexpr std::string_view problem_type = "application/problem+json";
 
+// RFC 9110 §8.3.1: the letters' case means nothing, nor do blanks before the parameters.
 bool is_json(std::string_view content_type) noexcept {
-  return content_type.empty() || content_type.substr(0, content_type.find(';')) == "application/json";
+  std::string_view type = content_type.substr(0, content_type.find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+  return content_type.empty() || session::equals_ignoring_case(type, "application/json");
 }
 
 HttpResponse problem(const Error& error, Language language) {
@@ -120,6 +124,11 @@ void Hub::State::http(ExchangeId id, HttpRequest& request) {
   std::string_view token;
   auto who = bearer_of(request, token);
   if (!who) return respond_error(id, who.error(), language);
+  if (!may_ask(**who)) {
+    Refusal refusal = session::refusal_of(Code::too_many, "You send too many requests a second.");
+    refusal.retry_after = retry_soon;
+    return respond_refusal(id, refusal, view_of(Face::http, language, **who));
+  }
   // A browser sends other content types across origins without asking; a bearer token it cannot send so.
   if (!request.body.empty() && request.authorization.empty() && !is_json(request.content_type)) {
     return respond_error(id, Error{Code::invalid, "Send the body as application/json.", "Content-Type"}, language);
@@ -150,6 +159,13 @@ void Hub::State::http(ExchangeId id, HttpRequest& request) {
   call.peer = id;
   call.who = std::move(*who);
   perform(call, *fields);
+}
+
+bool Hub::State::may_ask(const Bearer& who) {
+  const double rate = options.requests_per_second_max;
+  const auto [it, is_new] = allowances.try_emplace(fingerprint(who.user) + who.ns);
+  if (is_new) it->second = session::Allowance::full(rate, now.monotonic);
+  return it->second.take(rate, now.monotonic);
 }
 
 Result<Hub::State::BearerPtr> Hub::State::bearer_of(const HttpRequest& request, std::string_view& token) {

@@ -44,6 +44,26 @@ TEST_F(HubHttp, a_conflict_is_423_problem_json_in_the_readers_language) {
   EXPECT_EQ(text(refused, "conflicts.0.holder.user"), "li");
 }
 
+TEST_F(HubHttp, a_person_who_asks_too_fast_is_told_for_how_long_and_nobody_else_is) {
+  options.requests_per_second_max = 5;
+  start();
+  const std::string li = token("li");
+  for (int i = 0; i < 5; ++i) {
+    http("GET", "/v1/sessions", li);
+    EXPECT_EQ(status, 200);
+  }
+  EXPECT_EQ(text(http("GET", "/v1/sessions", token("li", {"lock.view"})), "code"), "too_many") << "whatever the token";
+  EXPECT_EQ(status, 429);
+  EXPECT_EQ(header("Retry-After"), "1");
+  http("GET", "/v1/sessions", token("wang"));
+  EXPECT_EQ(status, 200);
+  pass(Millis(200));
+  http("GET", "/v1/sessions", li);
+  EXPECT_EQ(status, 200);
+  http("GET", "/v1/sessions", li);
+  EXPECT_EQ(status, 429) << "a fifth of a second is one request";
+}
+
 TEST_F(HubHttp, sessions_are_opened_renewed_listed_and_ended) {
   start();
   const std::string li = token("li");
@@ -116,9 +136,11 @@ TEST_F(HubHttp, a_signed_in_browser_sends_json_or_nothing) {
   r.origin = "http://localhost:7420";
   r.content_type = "text/plain";  // what a form of any page can send
   EXPECT_EQ(text(http(r), "field"), "Content-Type");
-  r.content_type = "application/json; charset=utf-8";
-  http(r);
-  EXPECT_EQ(status, 201);
+  for (const char* json : {"application/json", "application/json; charset=utf-8", "Application/JSON ;charset=UTF-8"}) {
+    r.content_type = json;
+    http(r);
+    EXPECT_EQ(status, 201) << json;
+  }
   // A bearer token is nothing that a browser adds by itself: a script may leave its tool's default.
   r = request("POST", "/v1/sessions", token("li"), "{}");
   r.content_type = "application/x-www-form-urlencoded";

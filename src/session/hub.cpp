@@ -24,6 +24,9 @@ void Hub::State::tick() {
   if (failed.empty()) {
     for (NamespaceIndex ns = 0; ns < identities.namespaces(); ++ns) engine.submit(ns, 0, Tick{}, now.wall);
   }
+  tell_positions();
+  const double rate = options.requests_per_second_max;
+  boost::unordered::erase_if(allowances, [&](auto& one) { return one.second.is_full(rate, now.monotonic); });
   connections_due();
   exchanges_due();
   if (watching_on && watchers.nobody() && now.monotonic - watching_since > watching_kept)

@@ -112,7 +112,8 @@ struct HubOptions {
   Millis auth_before{60'000};          // auth.required goes out so long before the token expires
   Millis http_wait_max{60'000};        // then a waiting acquire is answered 202
   Millis login_code_valid{30'000};
-  std::uint32_t requests_per_second_max = 20'000;  // of one connection; a burst may take one second's worth
+  std::uint32_t requests_per_second_max = 20'000;  // of one WebSocket, or of one user by HTTP; a burst may
+                                                   // take one second's worth
 };
 
 class Hub final : public LockEngineSink {

@@ -20,6 +20,7 @@
 #include "session/connection.h"
 #include "session/hub.h"
 #include "session/identities.h"
+#include "session/positions.h"
 #include "session/tickets.h"
 #include "session/watchers.h"
 #include "wire/answers.h"
@@ -129,8 +130,6 @@ struct Hub::State {
   void auth(ConnectionId id, Connection& c, const MessageId& message, const AuthFields& f);
   void pong(ConnectionId id, Connection& c, const PongFields& f);
   void ping(ConnectionId id, Connection& c);
-  // True if the connection may ask once more now.
-  bool may_ask(Connection& c);
   bool expired(const Bearer& who) const;
   void forget_connection(ConnectionId id);
   void shut(ConnectionId id, std::uint16_t code, std::string_view reason);
@@ -153,6 +152,8 @@ struct Hub::State {
   void http_gone(ExchangeId id);
   // Who asks, and by which token: the Authorization header's, or the cookie's where its origin is our own.
   Result<BearerPtr> bearer_of(const HttpRequest& request, std::string_view& token);
+  // True if the person may ask once more now by HTTP, whatever the number of connections.
+  bool may_ask(const Bearer& who);
   void respond(ExchangeId id, int status, std::string body);
   void respond(ExchangeId id, HttpResponse response);
   void respond_refusal(ExchangeId id, const Refusal& refusal, const View& view);
@@ -242,6 +243,7 @@ struct Hub::State {
   // ---- events.cpp
   void on_event(NamespaceIndex ns, const Event& event);
   void push(SessionId session, std::uint64_t seq, const Event& event);
+  void tell_positions();
   void session_ended(const SessionEnded& ended, const Event& event);
   void wait_granted(const LockGranted& granted);
   void wait_ended(const WaitEnded& ended);
@@ -261,8 +263,10 @@ struct Hub::State {
   boost::unordered_flat_map<SessionId, Live, IdHash> sessions;
   boost::unordered_flat_map<ExchangeId, Exchange> exchanges;
   boost::unordered_flat_map<LockId, boost::container::small_vector<ExchangeId, 1>, IdHash> waits;
+  boost::unordered_flat_map<std::uint64_t, session::Allowance> allowances;  // of persons, by HTTP; those not full
   session::Tickets<Errand> errands;
   boost::unordered_flat_map<Ticket, Command> parked;
+  session::Positions positions;
   session::Watchers watchers;
   // Whether the engine makes events for watchers. It is let off only a while after the last one left: a watch
   // may be on its way.

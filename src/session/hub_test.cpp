@@ -344,6 +344,31 @@ TEST_F(HubSockets, a_connection_that_asks_too_fast_is_told_and_recovers) {
   EXPECT_EQ(text(ask(c, R"({"id":4,"op":"session.list"})"), "error.code"), "too_many");
 }
 
+TEST_F(HubSockets, a_place_in_a_queue_is_told_with_the_tick_the_newest_only_and_not_to_who_waits_no_more) {
+  start();
+  std::vector<ConnectionId> people;
+  for (const char* name : {"li", "wang", "zhao", "chen", "sun"}) {
+    people.push_back(greet(token(name)));
+    ask(people.back(), R"({"id":1,"op":"lock.acquire","targets":["SaleOrder:1"],"wait_ms":60000})");
+  }
+  const auto release = [&](ConnectionId person, const std::string& lock) {
+    ask(person, R"({"id":2,"op":"lock.release","lock":")" + lock + R"("})");
+  };
+  release(people[0], text(last(people[0]), "ok.lock"));
+  ASSERT_EQ(said(people[1], "lock.granted").size(), 1U);
+  release(people[1], text(said(people[1], "lock.granted")[0], "grant.lock"));
+  EXPECT_EQ(said(people[2], "lock.granted").size(), 1U);
+  for (const ConnectionId person : people) EXPECT_TRUE(said(person, "lock.waiting").empty()) << person;
+  pass(Millis(100));
+  EXPECT_TRUE(said(people[2], "lock.waiting").empty()) << "it holds the lock";
+  for (const std::size_t waits : {3U, 4U}) {
+    ASSERT_EQ(said(people[waits], "lock.waiting").size(), 1U);
+    EXPECT_EQ(text(said(people[waits], "lock.waiting")[0], "position"), std::to_string(waits - 2));
+  }
+  pass(Millis(100));
+  EXPECT_EQ(said(people[4], "lock.waiting").size(), 1U) << "told once";
+}
+
 TEST_F(HubSockets, malformed_fields_are_answered_with_the_id_and_the_field) {
   start();
   const ConnectionId c = greet(token("li"));
@@ -420,7 +445,9 @@ TEST_F(HubSockets, an_engine_that_is_not_ready_refuses_new_locks_and_nothing_els
   const auto lock = text(ask(c, R"({"id":1,"op":"lock.acquire","targets":["SaleOrder:1"]})"), "ok.lock");
   engine.not_ready = "disk nearly full";
   pass(Millis(100));
-  EXPECT_EQ(text(ask(c, R"({"id":2,"op":"lock.acquire","targets":["SaleOrder:2"]})"), "error.code"), "unavailable");
+  const auto refused = ask(c, R"({"id":2,"op":"lock.acquire","targets":["SaleOrder:2"]})");
+  EXPECT_EQ(text(refused, "error.code"), "unavailable");
+  EXPECT_EQ(text(refused, "error.detail"), "disk nearly full");
   EXPECT_EQ(text(ask(c, R"({"id":3,"op":"lock.release","lock":")" + lock + "\"}"), "ok.released"), "true");
 }
 

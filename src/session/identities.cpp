@@ -8,12 +8,6 @@ namespace {
 
 constexpr std::size_t right_sets_max = 1024;
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
-  });
-}
-
 }  // namespace
 
 Identities::Identities(const HubOptions& options, const Catalog& catalog, LockEngine& engine, SecretSource& secrets)
@@ -124,6 +118,12 @@ std::string_view cookie_value(std::string_view cookies, std::string_view name) n
     if (equal != std::string_view::npos && pair.substr(0, equal) == name) return pair.substr(equal + 1);
   }
   return {};
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+  });
 }
 
 bool is_same_origin(std::string_view origin, std::string_view host) noexcept {

@@ -76,6 +76,8 @@ class Identities {
 std::string_view bearer_token(std::string_view authorization) noexcept;
 // The value of a cookie in a Cookie header, or empty.
 std::string_view cookie_value(std::string_view cookies, std::string_view name) noexcept;
+// True if they differ in the case of ASCII letters at most.
+bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 // True if `origin` ("http://host:port") is the origin that `host` ("host:port") serves.
 bool is_same_origin(std::string_view origin, std::string_view host) noexcept;
 // True if `host` ("name" or "name:port") names this machine only: localhost, 127.0.0.0/8, [::1].

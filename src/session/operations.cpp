@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "session/hub_state.h"
 #include "wire/catalog_json.h"
@@ -23,12 +24,21 @@ Error forbidden(Right right, std::string_view type) {
   return Error{Code::forbidden, std::move(detail), {}};
 }
 
-// Nothing in it that a person could read; U+3000 is the Chinese space.
+// The spaces of Unicode that are no single byte, and what is drawn as nothing at all: zero widths, marks of direction,
+// soft hyphen, byte order mark. U+3000 is the Chinese space.
+constexpr std::array<std::string_view, 29> blanks = {
+    "\u00A0", "\u00AD", "\u115F", "\u1160", "\u1680", "\u180E", "\u2000", "\u2001", "\u2002", "\u2003",
+    "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200A", "\u200B", "\u200C", "\u200D",
+    "\u200E", "\u200F", "\u2028", "\u2029", "\u202F", "\u205F", "\u2060", "\u3000", "\uFEFF"};
+
+// Nothing in it that a person could read.
 bool is_blank(std::string_view text) {
   while (!text.empty()) {
-    const bool wide = text.starts_with("\xE3\x80\x80");
-    if (!wide && text.front() != ' ' && (text.front() < '\t' || text.front() > '\r')) return false;
-    text.remove_prefix(wide ? 3 : 1);
+    const auto* const blank = std::ranges::find_if(blanks, [&](std::string_view b) { return text.starts_with(b); });
+    const bool wide = blank != blanks.end();
+    const auto byte = static_cast<unsigned char>(text.front());
+    if (!wide && byte > ' ' && byte != 0x7F) return false;
+    text.remove_prefix(wide ? blank->size() : 1);
   }
   return true;
 }
@@ -100,7 +110,7 @@ std::optional<Error> Hub::State::refuses_new_work() const {
   if (draining) return Error{Code::draining, {}, {}};
   // Looked at each tick; an engine that was away is asked again at once.
   if (std::string why; !engine_ready && (!failed.empty() || !engine.ready(why)))
-    return Error{Code::unavailable, {}, {}};
+    return Error{Code::unavailable, std::move(why), {}};
   return std::nullopt;
 }
 

@@ -131,7 +131,7 @@ TEST_F(HubOperations, force_needs_a_reason_that_can_be_read) {
   start();
   const std::string order = acquire(greet(token("li")), "SaleOrder:1");
   const ConnectionId chief = greet(token("chief", {"lock.force"}));
-  for (const char* blank : {"", "  ", "\\t\\n", "\u3000 "}) {
+  for (const char* blank : {"", "  ", "\\t\\n", "\u3000 ", "\u00A0\u200B", "\uFEFF", "\\u0000\u2028"}) {
     EXPECT_EQ(code(chief, R"({"id":1,"op":"lock.force","lock":")" + order + R"(","reason":")" + blank + "\"}"),
               "invalid")
         << blank;

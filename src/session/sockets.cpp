@@ -24,8 +24,7 @@ void Hub::State::connected(ConnectionId id, const WebSocketOpened& opened) {
   c.language = language_of(opened.accept_language);
   c.heard = now.monotonic;
   c.hello_by = now.monotonic + options.hello_within;
-  c.allowance = options.requests_per_second_max;
-  c.allowance_at = now.monotonic;
+  c.allowance = session::Allowance::full(options.requests_per_second_max, now.monotonic);
   std::string_view token = bearer_token(opened.authorization);
   // A page of another origin can open a socket with our cookie; only its Origin header tells it apart.
   if (opened.authorization.empty() && session::is_same_origin(opened.origin, opened.host)) {
@@ -68,7 +67,7 @@ void Hub::State::message(ConnectionId id, std::string_view text) {
     pong(id, c, std::get<PongFields>(fields));
     return;
   }
-  if (!may_ask(c)) {
+  if (!c.allowance.take(options.requests_per_second_max, now.monotonic)) {
     Refusal refusal = session::refusal_of(Code::too_many, "Too many requests a second on this connection.");
     refusal.retry_after = retry_soon;
     View view;
@@ -246,19 +245,6 @@ void Hub::State::ping(ConnectionId id, Connection& c) {
   encode_ping(scratch, ping);
   transport.send(id, scratch);
   pings.push_back({now.monotonic + options.ping_every, id});
-}
-
-bool Hub::State::may_ask(Connection& c) {
-  const double rate = options.requests_per_second_max;
-  if (rate == 0) return true;
-  if (now.monotonic > c.allowance_at) {
-    const double seconds = static_cast<double>((now.monotonic - c.allowance_at).count()) / 1e6;
-    c.allowance = std::min(rate, c.allowance + seconds * rate);
-    c.allowance_at = now.monotonic;
-  }
-  if (c.allowance < 1) return false;
-  c.allowance -= 1;
-  return true;
 }
 
 bool Hub::State::expired(const Bearer& who) const { return who.expires_at && now.wall >= *who.expires_at + jwt_skew; }

@@ -166,8 +166,8 @@ void write_ask(JsonWriter& w, const AskInfo& ask, const View& view) {
   write_wait_members(w, ask.wait, hidden);
   personal(w, hidden, "message", ask.message);
   w.field("state", name_of(ask.state));
-  // Who answered is not told here: with names hidden the words are hidden from all but the asker, whom they are for.
-  personal(w, hidden, "answer_reason", ask.answer_reason);
+  // Whose words these are is not told here: never the asker's.
+  personal(w, view.hide_names, "answer_reason", ask.answer_reason);
   write_time(w, "answer_by", ask.answer_by);
   w.end_object();
 }

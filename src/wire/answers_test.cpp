@@ -151,6 +151,14 @@ TEST(Answers, with_names_hidden_nothing_that_tells_who_is_in_the_bytes_but_one_s
   out.clear();
   append_ask(out, ask, hidden);
   secretive(out);
+  AskInfo own;
+  own.wait.user = "wu";
+  own.message = "mine";
+  own.answer_reason = "secret plan";  // the holder's words
+  out.clear();
+  append_ask(out, own, hidden);
+  secretive(out);
+  EXPECT_NE(out.find(R"("message":"mine")"), std::string::npos) << out;
   LockLost lost;
   lost.session = SessionId{Id128{1, 1}};
   lost.by_user = "li";

@@ -259,6 +259,29 @@ TEST_P(LockContract, the_former_secret_is_valid_until_the_new_one_is_first_used)
   EXPECT_TRUE(refused(resume(first, 103), Code::session_gone));
 }
 
+TEST_P(LockContract, an_open_repeated_at_another_node_tells_a_secret_that_fits) {
+  OpenSession c;
+  c.caller = by("li");
+  c.caller.request_id = "o1";
+  const auto open_by = [&](std::uint64_t node) {  // each makes a session and a secret of its own
+    c.session = SessionId{Id128{1, node}};
+    c.secret = Secret{Id128{2, node}};
+    return std::get<SessionOpened>(run(c)).session;
+  };
+  const SessionId session = open_by(501);
+  EXPECT_EQ(open_by(502), session);
+  const auto resume = [&](std::uint64_t secret, std::uint64_t next) {
+    return run(ResumeSession{by("li"), session, Secret{Id128{2, secret}}, Secret{Id128{2, next}}});
+  };
+  EXPECT_TRUE(std::holds_alternative<SessionResumed>(resume(502, 502)));
+  EXPECT_EQ(open_by(503), session);
+  EXPECT_TRUE(std::holds_alternative<SessionResumed>(resume(502, 502))) << "the answer with 503 was lost";
+  EXPECT_EQ(open_by(504), session);
+  restart();
+  EXPECT_TRUE(std::holds_alternative<SessionResumed>(resume(504, 505)));
+  EXPECT_TRUE(refused(resume(501, 506), Code::session_gone));
+}
+
 // ---------------------------------------------------------------------------------------------------- waiting
 
 TEST_P(LockContract, release_expiry_and_force_hand_over_to_whose_turn_it_is) {

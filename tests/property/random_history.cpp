@@ -250,10 +250,9 @@ Command RandomHistory::some_command(const World& world) {
   std::erase_if(repeatable_, [&](const auto& sent) { return passed_ - sent.first > Millis(15'000); });
   if (!repeatable_.empty() && one_in(25)) {
     Command again = pick(repeatable_).second;
-    if (const auto* open = std::get_if<OpenSession>(&again);
-        open != nullptr &&
-        std::ranges::find(world.sessions, open->session, &World::Session::id) == world.sessions.end()) {
-      return Tick{};
+    if (auto* open = std::get_if<OpenSession>(&again); open != nullptr) {
+      if (std::ranges::find(world.sessions, open->session, &World::Session::id) == world.sessions.end()) return Tick{};
+      if (one_in(2)) open->secret = Secret{id(10, open->session.value.lo >> id_shift)};  // another node was asked first
     }
     if (one_in(5)) {
       std::visit(
@@ -275,7 +274,8 @@ Command RandomHistory::some_command(const World& world) {
   if (dice < 74) return Heartbeat{caller, session, Millis(one_in(2) ? random_.below(5'000) : random_.below(900'000))};
   if (dice < 76) return EndSession{caller, session};
   if (dice < 78)
-    return ResumeSession{caller, session, Secret{one_in(5) ? id(1, 1) : id(9, session.value.lo >> id_shift)},
+    return ResumeSession{caller, session,
+                         Secret{one_in(5) ? id(1, 1) : id(one_in(3) ? 10 : 9, session.value.lo >> id_shift)},
                          Secret{id(9, session.value.lo >> id_shift)}};
   if (dice < 81) {
     Extend c{caller, session, lock, Millis(one_in(20) ? 0 : 1 + random_.below(100'000))};

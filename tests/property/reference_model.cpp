@@ -724,6 +724,7 @@ Outcome ReferenceModel::apply(const Command& command, Wall clock, std::vector<Ev
   const RepeatKey key = repeat_key(command);
   if (key.caller != nullptr && session_answers(key)) {
     if (auto before = repeated(key)) {
+      if (const auto* open = std::get_if<OpenSession>(&command)) tell_secret(*open, *before);
       tell_positions();
       return *before;
     }
@@ -796,6 +797,14 @@ Outcome ReferenceModel::run(const OpenSession& c) {
                        ++created_,
                        c.service});
   return SessionOpened{c.session, c.lease, shown(now_ + c.lease), 0};
+}
+
+void ReferenceModel::tell_secret(const OpenSession& c, const Outcome& before) {
+  const auto* opened = std::get_if<SessionOpened>(&before);
+  Session* s = opened == nullptr ? nullptr : find_session(opened->session);
+  if (s == nullptr || c.secret == s->secret || c.secret == s->next_secret) return;
+  if (!s->next_secret.is_nil()) s->secret = s->next_secret;
+  s->next_secret = c.secret;
 }
 
 Outcome ReferenceModel::run(const ResumeSession& c) {

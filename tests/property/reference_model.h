@@ -197,6 +197,7 @@ class ReferenceModel {
 
   Outcome enqueue(Acquire request, Waiting waiting);
   Outcome run(const OpenSession& c);
+  void tell_secret(const OpenSession& c, const Outcome& before);
   Outcome run(const ResumeSession& c);
   Outcome run(const EndSession& c);
   Outcome run(const Heartbeat& c);

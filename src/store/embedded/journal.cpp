@@ -275,10 +275,13 @@ std::optional<std::string> Journal::meta(std::string_view name) {
 Result<void> Journal::read_meta() {
   get_meta_ = db_.prepare("SELECT value FROM meta WHERE key=?");
   if (!get_meta_) return unreadable();
-  const auto format = meta("format");
-  const auto version = format ? number_from(*format) : std::nullopt;
-  if (!version && sqlite3_errcode(db_.handle()) != SQLITE_OK) return unreadable();
-  if (!version) return damaged("it does not say its format");
+  // The number comes first in every format, whatever the checksum behind it is made by.
+  get_meta_.bind_text(1, "format");
+  const int found = get_meta_.step();
+  const auto version = found == SQLITE_ROW ? number_from(get_meta_.blob(0).substr(0, 8)) : std::nullopt;
+  get_meta_.reset();
+  if (found != SQLITE_ROW && found != SQLITE_DONE) return unreadable();
+  if (!version || (*version == kFormat && !meta("format"))) return damaged("it does not say its format");
   if (*version != kFormat)
     return fail(Code::unavailable, path() + " has format " + std::to_string(*version) + ", this program reads format " +
                                        std::to_string(kFormat) + ": start the version that wrote it");

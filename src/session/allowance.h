@@ -1,0 +1,39 @@
+#pragma once
+
+// Allowance is how many requests one asker may send at once: it grows by `rate` a second and holds a second's worth
+// (a token bucket: Turner 1986). A rate of 0 never refuses. A plain value; not thread-safe.
+
+#include <algorithm>
+
+#include "base/time.h"
+
+namespace hf::session {
+
+struct Allowance {
+  Micros at{0};  // when `left` was reckoned
+  double left = 0;
+
+  static Allowance full(double rate, Micros now) { return {now, rate}; }
+  // Takes one request, or says that there is none left.
+  bool take(double rate, Micros now) {
+    if (rate == 0) return true;
+    refill(rate, now);
+    if (left < 1) return false;
+    left -= 1;
+    return true;
+  }
+  // Whether it is as a fresh one would be.
+  bool is_full(double rate, Micros now) {
+    refill(rate, now);
+    return left >= rate;
+  }
+
+ private:
+  void refill(double rate, Micros now) {
+    if (now <= at) return;
+    left = std::min(rate, left + static_cast<double>((now - at).count()) / 1e6 * rate);
+    at = now;
+  }
+};
+
+}  // namespace hf::session
