@@ -13,7 +13,7 @@ std::string write_base_image(const BaseImage& image) {
   std::string bytes;
   ByteWriter w(bytes);
   w.u8(entry_format);
-  w.u64(image.rules);
+  w.u64(image.generation);
   w.u64(image.number);
   w.text(image.last);
   w.varint(image.members.size());
@@ -36,7 +36,7 @@ std::optional<BaseImage> read_base_image(std::string_view bytes) {
   ByteReader r(bytes);
   r.u8();
   BaseImage image;
-  image.rules = r.u64();
+  image.generation = r.u64();
   image.number = r.u64();
   image.last = r.text();
   const std::uint64_t members = r.varint();

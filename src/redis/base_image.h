@@ -3,8 +3,8 @@
 // The state of a whole installation as bytes: what its log begins with (redis/redis_engine.h), and what is left of it
 // when all its nodes have stopped.
 //
-//   u8 format, u64 rules, u64 number and text id of the last entry in it, varint members: id, text name, i64 seen, u64
-//   rules; varint namespaces: text name, text LockTree::image()
+//   u8 format, u64 generation, u64 number and text id of the last entry in it, varint members: id, text name, i64 seen,
+//   u64 rules; varint namespaces: text name, text LockTree::image()
 
 #include <cstdint>
 #include <map>
@@ -30,7 +30,7 @@ struct BaseImage {
     std::string image;
     bool operator==(const Tree&) const = default;
   };
-  std::uint64_t rules = 0;
+  std::uint64_t generation = 0;
   std::uint64_t number = 0;
   std::string last;
   std::map<Id128, Member> members;

@@ -27,9 +27,8 @@ using Done = std::function<void(Result<Reply>)>;
 
 // What Redis says of itself when a connection stands (INFO server, replication, persistence, memory).
 struct ServerInfo {
-  std::string run_id;          // changes with each start of the process
-  std::string replication_id;  // changes with each promotion
-  std::string version;         // "7.0.15"
+  std::string run_id;   // changes with each start of the process
+  std::string version;  // "7.0.15"
   std::string maxmemory_policy;
   std::string address;  // host:port, for people
   bool aof = false;

@@ -5,17 +5,19 @@
 
 #include "base/assert.h"
 #include "engine/command_codec.h"
-#include "redis/scripts.h"
 
 namespace hf::redis {
 namespace {
 
-constexpr Token reopened_by = Token{1} << 32;
+// Tokens are microseconds of engine time or above (decision 0001): an old master that goes on alone, cut off, does not
+// catch up with the new one for 19 hours.
+constexpr Token reopened_by = Token{1} << 36;
 constexpr Micros tick_after{100'000};        // without an entry, the first node appends one
 constexpr Micros tick_apart{25'000};         // the next in rank waits that much longer
 constexpr Micros presence_every{5'000'000};  // each node appends something that often
 constexpr Millis member_gone_after{20'000};
 constexpr Micros greet_again{200'000};
+constexpr Micros part_again{1'000'000};
 constexpr std::int64_t report_stale_ms = 3000;
 constexpr std::size_t piece_bytes = 1 << 20;
 constexpr std::size_t pieces_a_time = 16;
@@ -44,33 +46,30 @@ std::string digits(std::uint64_t n) { return std::to_string(n); }
 // What hello.lua answers.
 struct Engine::Greeting {
   struct Report {
-    std::uint64_t generation = 0, number = 0;
-    std::string last;
+    Place place;
     std::int64_t at_ms = 0;
   };
-  std::uint64_t generation = 0, number = 0, base_number = 0, base_bytes = 0;
+  std::uint64_t generation = 0, base_number = 0, base_bytes = 0;
+  Place place;  // the generation is that of the log's last opening
   bool open = false, found = false;
-  std::string last, timeline, base, base_last;
+  std::string base;
   std::int64_t closed_for_ms = 0, now_ms = 0;
   std::map<Id128, Report> reports;
   std::vector<Id128> members;
 
   static std::optional<Greeting> read(const Reply& reply) {
-    if (reply.kind != Reply::Kind::array || reply.items.size() != 14) return std::nullopt;
+    if (reply.kind != Reply::Kind::array || reply.items.size() != 12) return std::nullopt;
     const auto& item = reply.items;
     Greeting g;
     g.generation = static_cast<std::uint64_t>(item[0].integer);
     g.open = item[1].integer == 1;
-    g.number = static_cast<std::uint64_t>(item[2].integer);
-    g.last = item[3].text;
-    g.timeline = item[4].text;
-    g.base = item[5].text;
-    g.base_number = static_cast<std::uint64_t>(item[6].integer);
-    g.base_last = item[7].text;
-    g.base_bytes = static_cast<std::uint64_t>(item[8].integer);
-    g.closed_for_ms = item[9].integer;
-    g.found = item[10].integer == 1;
-    const auto& reports = item[11].items;
+    g.place = {static_cast<std::uint64_t>(item[3].integer), static_cast<std::uint64_t>(item[2].integer)};
+    g.base = item[4].text;
+    g.base_number = static_cast<std::uint64_t>(item[5].integer);
+    g.base_bytes = static_cast<std::uint64_t>(item[6].integer);
+    g.closed_for_ms = item[7].integer;
+    g.found = item[8].integer == 1;
+    const auto& reports = item[9].items;
     for (std::size_t i = 0; i + 1 < reports.size(); i += 2) {
       const auto node = Id128::parse(reports[i].text);
       if (!node) continue;
@@ -82,14 +81,13 @@ struct Engine::Greeting {
         rest.remove_prefix(std::min(end + 1, rest.size()));
         return taken;
       };
-      report.generation = number_in(word());
-      report.number = number_in(word());
-      report.last = word();
+      report.place.generation = number_in(word());
+      report.place.number = number_in(word());
       report.at_ms = static_cast<std::int64_t>(number_in(word()));
-      g.reports[*node] = std::move(report);
+      g.reports[*node] = report;
     }
-    g.now_ms = item[12].integer;
-    for (const Reply& member : item[13].items) {
+    g.now_ms = item[10].integer;
+    for (const Reply& member : item[11].items) {
       if (const auto node = Id128::parse(member.text)) g.members.push_back(*node);
     }
     return g;
@@ -119,7 +117,10 @@ Engine::Engine(EngineOptions options, Link& writer, Link& reader)
     phase_ = Phase::away;
     why_ = "Redis is away: " + why;
   }));
-  reader_.on_up(guarded([this](const ServerInfo&) { read_on(); }));
+  reader_.on_up(guarded([this](const ServerInfo& info) {
+    reader_on_ = info.run_id;
+    read_on();
+  }));
   reader_.on_down(guarded([](const std::string&) {}));
 }
 
@@ -129,7 +130,9 @@ Engine::~Engine() = default;
 
 std::string Engine::key(std::string_view of) const { return "hf:{" + options_.name + "}:" + std::string(of); }
 
-std::string Engine::new_base_key() const { return key("base:" + digits(number_) + ":" + options_.random().text()); }
+std::string Engine::new_base_key() const {
+  return key("base:" + digits(place_.number) + ":" + options_.random().text());
+}
 
 std::unique_ptr<LockTree> Engine::fresh_tree() const {
   auto tree = std::make_unique<LockTree>(options_.tree);
@@ -213,7 +216,7 @@ std::string Engine::check() const {
 Engine::Counters Engine::counters() const noexcept {
   Counters counters = counters_;
   counters.generation = generation_;
-  counters.number = number_;
+  counters.number = place_.number;
   counters.members = members_.size();
   return counters;
 }
@@ -230,6 +233,11 @@ void Engine::tick() {
     give_up("Redis did not answer in time: repeat with the same request id.");
   if (!gathering_.empty() && !flying_ && now - gathering_since_ > patience)
     refuse(std::exchange(gathering_, {}), Code::unavailable, why_.c_str());
+  if (reads() && writer_.is_up() && reader_.is_up() && !on_one_redis() && now - parted_at_ >= part_again) {
+    parted_at_ = now;
+    writer_.reconnect();
+    reader_.reconnect();
+  }
   read_on();
   if (phase_ != Phase::live) return;
   flush();
@@ -247,7 +255,7 @@ void Engine::leave(std::function<void()> done) {
   }
   Entry entry;
   entry.kind = EntryKind::leave;
-  call(writer_, script_append, {key("meta"), key("log"), key("nodes")},
+  call(script_append, {key("meta"), key("log"), key("nodes")},
        {digits(generation_), options_.self.text(), digits(next_batch_++), write_entry(entry)},
        [this](const Result<Reply>&) {
          if (left_) std::exchange(left_, nullptr)();
@@ -278,31 +286,17 @@ void Engine::hand_out() {
 
 // ------------------------------------------------------------------------------------------------- scripts
 
-void Engine::call(Link& link, std::size_t script, std::vector<std::string> keys, std::vector<std::string> arguments,
-                  Done done) {
+void Engine::call(ScriptName script, std::vector<std::string> keys, std::vector<std::string> arguments, Done done) {
   Arguments rest;
   rest.reserve(keys.size() + arguments.size() + 1);
   rest.push_back(digits(keys.size()));
   for (auto& k : keys) rest.push_back(std::move(k));
   for (auto& a : arguments) rest.push_back(std::move(a));
-  call(link, false, script, rest, std::move(done));
-}
-
-// By its digest; by its text if this Redis does not know it.
-void Engine::call(Link& link, bool by_text, std::size_t script, const Arguments& rest, Done done) {
-  const Script& s = script_of(script);
-  Arguments all;
-  all.reserve(rest.size() + 2);
-  all.emplace_back(by_text ? "EVAL" : "EVALSHA");
-  all.emplace_back(by_text ? s.text : s.digest);
-  all.insert(all.end(), rest.begin(), rest.end());
-  link.send(std::move(all), options_.timeout,
-            [this, alive = std::weak_ptr(alive_), &link, by_text, script, rest,
-             done = std::move(done)](const Result<Reply>& reply) {
-              if (alive.expired()) return;
-              if (!by_text && reply && reply->is_error("NOSCRIPT")) return call(link, true, script, rest, done);
-              done(reply);
-            });
+  call_script(
+      writer_, script, std::move(rest), [timeout = options_.timeout] { return timeout; },
+      [alive = std::weak_ptr(alive_), done = std::move(done)](const Result<Reply>& reply) {
+        if (!alive.expired()) done(reply);
+      });
 }
 
 // ------------------------------------------------------------------------------------------------- greeting
@@ -311,9 +305,8 @@ void Engine::greet() {
   if (greeting_ || opening_) return;
   greeting_ = true;
   greeted_at_ = options_.monotonic();
-  call(writer_, script_hello, {key("meta"), key("log"), key("reports"), key("members")},
-       {server_.run_id, server_.replication_id, options_.self.text(), digits(generation_), digits(number_), last_,
-        options_.random().text()},
+  call(script_hello, {key("meta"), key("log"), key("reports"), key("members")},
+       {options_.self.text(), digits(generation_), digits(place_.generation), digits(place_.number), last_},
        [this, epoch = epoch_](const Result<Reply>& answer) {
          greeting_ = false;
          if (epoch == epoch_) greeted(answer);
@@ -336,6 +329,7 @@ void Engine::greeted(const Result<Reply>& answer) {
     return;
   }
   if (greeting->generation != generation_ && flying_) give_up("Redis was replaced: repeat with the same request id.");
+  base_ = greeting->base;
   if (!greeting->open) {
     phase_ = Phase::closed;
     why_ = "Redis was replaced or lost its data: the nodes are agreeing on what is held.";
@@ -343,11 +337,17 @@ void Engine::greeted(const Result<Reply>& answer) {
   }
   generation_ = greeting->generation;
   redis_now_ = wall_us(greeting->now_ms * 1000);
+  if (aside_ && aside_->generation == generation_ && aside_->base == base_) {
+    phase_ = Phase::greeting;
+    why_ = aside_->why;
+    return;
+  }
+  aside_.reset();
   if (greeting->found) {
     base_bytes_ = greeting->base_bytes;
-    return follow(number_ == greeting->base_number ? "0-0" : last_, greeting->number);
+    return follow(place_.number == greeting->base_number ? "0-0" : last_, greeting->place.number);
   }
-  if (number_ != 0) reset();
+  if (place_.number != 0) reset();
   load(*greeting);
 }
 
@@ -367,17 +367,23 @@ void Engine::consider_opening(const Greeting& greeting) {
     }
   }
   Id128 best = options_.self;
-  std::pair<std::uint64_t, std::uint64_t> most{generation_, number_};
+  Place most = place_;
   for (const auto& [node, report] : greeting.reports) {  // in the order of their ids: of equals the first
     if (!fresh(report)) continue;
-    const std::pair knows{report.generation, report.number};
-    if (knows > most || (knows == most && node < best)) {
-      most = knows;
+    if (report.place > most || (report.place == most && node < best)) {
+      most = report.place;
       best = node;
     }
   }
   if (best != options_.self) return;
-  open(greeting, number_ > greeting.number);
+  open(greeting, knows_more_than(greeting));
+}
+
+// Of one generation: this node is ahead, or stands where the log took another turn. That can only be with entries that
+// were on their way to the old master and that nobody was answered, for a node reads no log that it has not asked for.
+bool Engine::knows_more_than(const Greeting& greeting) const {
+  if (place_.generation != greeting.place.generation) return place_.generation > greeting.place.generation;
+  return !greeting.found && place_.number >= greeting.base_number;
 }
 
 void Engine::open(const Greeting& greeting, bool with_image) {
@@ -388,9 +394,8 @@ void Engine::open(const Greeting& greeting, bool with_image) {
   if (options_.clock_of_caller) entry.clock_us = to_us(callers_clock_);
   const auto finish = [this, greeting, data = write_entry(entry), epoch = epoch_](const std::string& base,
                                                                                   std::size_t bytes) {
-    call(writer_, script_open, {key("meta"), key("log"), key("reports"), key("nodes")},
-         {digits(greeting.generation), options_.self.text(), data, base, digits(number_), last_, digits(bytes),
-          options_.random().text()},
+    call(script_open, {key("meta"), key("log"), key("reports"), key("nodes")},
+         {digits(greeting.generation), options_.self.text(), data, base, digits(place_.number), last_, digits(bytes)},
          [this, epoch](const Result<Reply>&) {
            if (epoch != epoch_) return;
            opening_ = false;
@@ -428,7 +433,8 @@ void Engine::upload(const std::string& image, std::string base, std::function<vo
 // ------------------------------------------------------------------------------------------------- the image
 
 std::string Engine::image() const {
-  BaseImage image{.rules = options_.rules, .number = number_, .last = last_, .members = members_, .trees = {}};
+  BaseImage image{
+      .generation = place_.generation, .number = place_.number, .last = last_, .members = members_, .trees = {}};
   for (const auto& partition : partitions_) {
     if (!partition->born) continue;
     image.trees.push_back({partition->name, {}});
@@ -438,8 +444,7 @@ std::string Engine::image() const {
 }
 
 bool Engine::begin_with(const BaseImage& image) {
-  number_ = image.number;
-  last_ = image.last;
+  stand({image.generation, image.number}, image.last);
   members_.insert(image.members.begin(), image.members.end());
   for (const BaseImage::Tree& tree : image.trees) {
     Partition& partition = *partitions_[index_of(tree.ns)];
@@ -450,21 +455,21 @@ bool Engine::begin_with(const BaseImage& image) {
   return true;
 }
 
-bool Engine::take_image(std::string_view bytes) {
-  if (!is_base_image(bytes)) {
-    why_ = "The state in Redis is of a newer version than this node: upgrade it.";
-    return false;
-  }
+std::string Engine::take_image(std::string_view bytes) {
+  if (!is_base_image(bytes)) return "The state in Redis is of a newer version than this node: upgrade it.";
   const auto image = read_base_image(bytes);
-  if (image && begin_with(*image)) return true;
-  why_ = "The image of the state in Redis is damaged.";
-  return false;
+  if (image && begin_with(*image)) return {};
+  return "The image of the state in Redis is damaged, or of a newer version than this node.";
+}
+
+void Engine::stand(const Place& place, std::string last) {
+  place_ = place;
+  last_ = std::move(last);
 }
 
 void Engine::reset() {
   ++counters_.resets;
-  number_ = 0;
-  last_ = "0-0";
+  stand({}, "0-0");
   log_bytes_ = 0;
   members_.clear();
   for (const auto& partition : partitions_) {
@@ -475,11 +480,21 @@ void Engine::reset() {
   if (sink_ != nullptr) sink_->on_reset();
 }
 
+// There is something in Redis that this version cannot read. It applies nothing behind it, and is not waited for.
+void Engine::step_aside(std::string why) {
+  reset();
+  aside_ = Aside{generation_, base_, std::move(why)};
+  phase_ = Phase::greeting;
+  ++epoch_;
+  why_ = aside_->why;
+  writer_.send({"HDEL", key("members"), options_.self.text()}, options_.timeout, [](const Result<Reply>&) {});
+}
+
 void Engine::load(const Greeting& greeting) {
   phase_ = Phase::loading;
   why_ = "The state is being read from Redis.";
   base_bytes_ = greeting.base_bytes;
-  if (greeting.base.empty()) return follow("0-0", greeting.number);
+  if (greeting.base.empty()) return follow("0-0", greeting.place.number);
   load_piece(std::make_shared<std::string>(), greeting, 0);
 }
 
@@ -493,12 +508,12 @@ void Engine::load_piece(std::shared_ptr<std::string> bytes, const Greeting& gree
                    for (const Reply& piece : reply->items) *bytes += piece.text;
                    if (bytes->size() < greeting.base_bytes && !reply->items.empty() && !reply->items[0].is_null())
                      return load_piece(bytes, greeting, at + pieces_a_time);
-                   if (bytes->size() == greeting.base_bytes && take_image(*bytes))
-                     return follow("0-0", greeting.number);
+                   if (bytes->size() == greeting.base_bytes) {
+                     if (std::string wrong = take_image(*bytes); !wrong.empty()) return step_aside(std::move(wrong));
+                     return follow("0-0", greeting.place.number);
+                   }
                  }
-                 // Another image took its place meanwhile, or it is not for us: begin again.
-                 number_ = 0;
-                 last_ = "0-0";
+                 // Another image took its place meanwhile: begin again.
                  phase_ = Phase::greeting;
                });
 }
@@ -511,7 +526,7 @@ void Engine::follow(std::string read_from, std::uint64_t until) {
   read_from_ = std::move(read_from);
   reading_ = false;
   reader_.reconnect();  // a read of an earlier place may be on its way
-  if (number_ >= until_) go_live();
+  if (place_.number >= until_) go_live();
 }
 
 void Engine::go_live() {
@@ -558,7 +573,7 @@ void Engine::append() {
     ++counters_.batches;
   }
   own_entry_at_ = options_.monotonic();
-  call(writer_, script_append, {key("meta"), key("log"), key("nodes")},
+  call(script_append, {key("meta"), key("log"), key("nodes")},
        {digits(generation_), options_.self.text(), digits(flying_->number), write_entry(flying_->entry)},
        [this, number = flying_->number, epoch = epoch_](const Result<Reply>& reply) {
          if (!flying_ || flying_->number != number || epoch != epoch_) return;
@@ -591,7 +606,7 @@ void Engine::append_entry(const Entry& entry) {
 // ------------------------------------------------------------------------------------------------- reading
 
 void Engine::read_on() {
-  if (!reads() || reading_ || !reader_.is_up()) return;
+  if (!reads() || reading_ || !reader_.is_up() || !on_one_redis()) return;
   reading_ = true;
   reader_.send({"XREAD", "COUNT", "512", "BLOCK", digits(static_cast<std::uint64_t>(block.count())), "STREAMS",
                 key("log"), read_from_},
@@ -599,7 +614,8 @@ void Engine::read_on() {
                [this, alive = std::weak_ptr(alive_), epoch = epoch_](const Result<Reply>& reply) {
                  if (alive.expired() || epoch != epoch_) return;
                  reading_ = false;
-                 if (reads()) read(reply);
+                 // What waited for a connection may have been sent on one to another Redis.
+                 if (reads() && on_one_redis()) read(reply);
                });
 }
 
@@ -616,7 +632,7 @@ void Engine::read(const Result<Reply>& answer) {
 
 // WAIT speaks of the writes of its own connection, so that one is made: then the replicas have all that was before it.
 void Engine::confirm(const std::shared_ptr<const Reply>& entries) {
-  writer_.send({"HSET", key("nodes"), "seen:" + options_.self.text(), digits(number_)}, options_.timeout,
+  writer_.send({"HSET", key("nodes"), "seen:" + options_.self.text(), digits(place_.number)}, options_.timeout,
                [](const Result<Reply>&) {});
   writer_.send(
       {"WAIT", digits(options_.wait_replicas), digits(static_cast<std::uint64_t>(options_.timeout.count()) / 2)},
@@ -632,63 +648,77 @@ void Engine::confirm(const std::shared_ptr<const Reply>& entries) {
 }
 
 void Engine::take(const Reply& entries) {
-  bool good = true;
+  Met met = Met::known;
   for (const Reply& entry : entries.items) {
-    good = take_entry(entry);
-    if (!good) break;
+    met = take_entry(entry);
+    if (met != Met::known) break;
   }
   hand_out();
-  if (!good) {
+  if (met == Met::unreadable)
+    return step_aside("The log has an entry that this version does not understand: upgrade this node.");
+  if (met != Met::known) {
     // This node does not stand where it believed to: greet again, and be told so.
-    reset();
+    if (met == Met::elsewhere) reset();
     phase_ = Phase::greeting;
     ++epoch_;
     return greet();
   }
-  if (phase_ == Phase::following && number_ >= until_) go_live();
+  if (phase_ == Phase::following && place_.number >= until_) go_live();
   read_on();
   flush();
 }
 
-bool Engine::take_entry(const Reply& reply) {
-  if (reply.items.size() != 2 || reply.items[1].items.size() != 8) return false;
+Engine::Met Engine::take_entry(const Reply& reply) {
+  if (reply.items.size() != 2 || reply.items[1].items.size() < 10) return Met::unreadable;
   const std::string& id = reply.items[0].text;
-  const auto& fields = reply.items[1].items;  // n, o, b, d with their values
-  const std::uint64_t number = number_in(fields[1].text);
-  read_from_ = id;
-  if (number <= number_) return true;  // it is in the image
-  if (number != number_ + 1) return false;
-  const auto origin = Id128::parse(fields[3].text);
-  const auto entry = read_entry(fields[7].text);
-  if (!origin || !entry) {
-    why_ = "The log has an entry that this version does not understand: upgrade this node.";
-    return false;
+  const auto& fields = reply.items[1].items;  // n, g, o, b, d with their values, and what later versions add
+  const Place place{number_in(fields[3].text), number_in(fields[1].text)};
+  if (place.number <= place_.number) {  // it is in the image
+    read_from_ = id;
+    return Met::known;
   }
-  number_ = number;
-  last_ = id;
+  if (place.number != place_.number + 1) return Met::elsewhere;
+  const auto origin = Id128::parse(fields[5].text);
+  const auto entry = read_entry(fields[9].text);
+  if (!origin || !entry) return Met::unreadable;
+  // Who lives while the log is opened did not see it close: whether its place is in that log, Redis has to say.
+  if (entry->kind == EntryKind::open && phase_ == Phase::live) return Met::opening;
+  if (entry->kind != EntryKind::open && place.generation != place_.generation) return Met::elsewhere;
+  const std::uint64_t batch = number_in(fields[7].text);
+  std::vector<Commands> commands;  // of others; all are read before one is applied
+  for (const EntrySection& section : entry->sections) {
+    Commands& in = commands.emplace_back();
+    if (is_own(*origin, batch)) continue;
+    std::string_view rest = section.commands;
+    while (!rest.empty()) {
+      auto command = take_command(rest);
+      if (!command) return Met::unreadable;
+      in.push_back(*std::move(command));
+    }
+    if (in.size() != section.count) return Met::unreadable;
+  }
+  read_from_ = id;
+  stand(place, id);
   entry_at_ = options_.monotonic();
   ++counters_.entries;
-  counters_.bytes += fields[7].text.size();
-  log_bytes_ += fields[7].text.size() + 64;
-  apply(*entry, *origin, number_in(fields[5].text), entry->clock_us != 0 ? wall_us(entry->clock_us) : clock_of(id));
-  return true;
+  counters_.bytes += fields[9].text.size();
+  log_bytes_ += fields[9].text.size() + 64;
+  apply(*entry, commands, *origin, batch, entry->clock_us != 0 ? wall_us(entry->clock_us) : clock_of(id));
+  return Met::known;
 }
 
-void Engine::apply(const Entry& entry, const Id128& origin, std::uint64_t batch, Wall clock) {
+void Engine::apply(const Entry& entry, const std::vector<Commands>& commands, const Id128& origin, std::uint64_t batch,
+                   Wall clock) {
   if (const auto member = members_.find(origin); member != members_.end()) member->second.seen = clock;
-  const bool own = origin == options_.self && flying_ && flying_->number == batch;
+  const bool own = is_own(origin, batch);
   switch (entry.kind) {
     case EntryKind::commands: {
-      for (const EntrySection& section : entry.sections) {
-        const NamespaceIndex ns = index_of(section.ns);
+      for (std::size_t i = 0; i < commands.size(); ++i) {
+        const NamespaceIndex ns = index_of(entry.sections[i].ns);
         partitions_[ns]->born = true;
-        if (section.count == 0) decide(ns, 0, Tick{}, clock);  // questions only, of another node: time passes here too
-        std::string_view rest = section.commands;
-        for (std::uint64_t i = 0; i < section.count && !own; ++i) {
-          const auto command = take_command(rest);
-          if (!command) break;
-          decide(ns, 0, *command, clock);
-        }
+        // Questions only: time passes on the nodes too that were not asked.
+        if (entry.sections[i].count == 0) decide(ns, 0, Tick{}, clock);
+        for (const Command& command : commands[i]) decide(ns, 0, command, clock);
       }
       if (own) apply_own(clock);
       return;
@@ -696,9 +726,11 @@ void Engine::apply(const Entry& entry, const Id128& origin, std::uint64_t batch,
     case EntryKind::join: members_[origin] = Member{entry.name, clock, entry.rules}; break;
     case EntryKind::leave: members_.erase(origin); break;
     case EntryKind::open:
+      // What differs with who opens: two sides of a cut that are both opened anew give no token twice.
       for (const auto& partition : partitions_) {
-        if (partition->born && !partition->tree->reopen(clock, reopened_by)) HF_ASSERT(false);
+        if (partition->born && !partition->tree->reopen(clock, reopened_by + (origin.lo >> 32))) HF_ASSERT(false);
       }
+      if (options_.on_decided) options_.on_decided({.generation = place_.generation, .number = place_.number});
       break;
     case EntryKind::tick: break;
   }
@@ -727,6 +759,8 @@ void Engine::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wa
   journal_.clear();
   Outcome outcome = partitions_[ns]->tree->apply(command, clock, events_, journal_);
   if (!journal_.empty() && options_.on_changes) options_.on_changes(ns, journal_, clock);
+  if (options_.on_decided)
+    options_.on_decided({place_.generation, place_.number, ns, clock, &command, &outcome, &events_});
   if (sink_ == nullptr) return;
   for (Event& event : events_) sink_->on_event(ns, std::move(event));
   if (ticket != 0) {
@@ -747,13 +781,15 @@ void Engine::consider_image() {
     log_bytes_ = 0;  // after a failure too: the next try comes with as much log again
     if (size != 0) base_bytes_ = size;
   };
-  upload(state, base, [this, base, number = number_, last = last_, size = state.size(), finish](bool done) {
-    if (!done) return finish(0);
-    call(writer_, script_rebase, {key("meta"), key("log")},
-         {digits(generation_), base, digits(number), last, digits(size)}, [finish, size](const Result<Reply>& reply) {
-           finish(reply && reply->kind == Reply::Kind::integer && reply->integer == 1 ? size : 0);
+  upload(state, base,
+         [this, base, number = place_.number, last = last_, size = state.size(), epoch = epoch_, finish](bool done) {
+           if (!done || epoch != epoch_) return finish(0);
+           call(script_rebase, {key("meta"), key("log")},
+                {digits(generation_), base, digits(number), last, digits(size)},
+                [finish, size](const Result<Reply>& reply) {
+                  finish(reply && reply->kind == Reply::Kind::integer && reply->integer == 1 ? size : 0);
+                });
          });
-  });
 }
 
 }  // namespace hf::redis

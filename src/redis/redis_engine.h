@@ -8,17 +8,17 @@
 // replication: Lamport 1978, Schneider 1990). A node answers a command when it has met its own entry: what a client
 // is told is in the log, and everybody else will know it too. No rule is written twice.
 //
-//   hf:{NAME}:log      stream: n number (dense), o node, b its batch, d bytes (redis/log_entry.h)
-//   hf:{NAME}:meta     hash: generation, open, number, timeline, run and replication id, base…
+//   hf:{NAME}:log      stream: n number (dense), g generation, o node, b its batch, d bytes (redis/log_entry.h)
+//   hf:{NAME}:meta     hash: generation, opened (the generation of the last opening), open, number, run, base…
 //   hf:{NAME}:nodes    hash: node -> its last batch, so that a repeat is not appended twice
 //   hf:{NAME}:reports  hash: while the log is closed, how far each node has come
 //   hf:{NAME}:members  hash: who has to be heard before a closed log is opened
 //   hf:{NAME}:base:…   hash: the newest image of the state in pieces; the log begins where it ends
 //
-// A gap in the numbers, or a place that the log does not know, means that this node's state is not this log's: it is
-// thrown away and made anew from the base (on_reset of the sink). Where Redis is another process than before, the log
-// is closed and the nodes report how far they have come; when all have, or after the quarantine, the one that knows
-// most opens it, with its own image if the log is behind. Tokens then go on from 2^32 above, leases start anew.
+// A gap in the numbers, another generation, or a place that the log does not know, means that this node's state is not
+// this log's: it is thrown away and made anew from the base (on_reset of the sink). Where Redis is another process than
+// before, the log is closed and the nodes report how far they have come; when all have, or after the quarantine, the
+// one that knows most opens it, with its own image if the log lacks something. Tokens then go on above, leases anew.
 //
 // Pure: the links do the talking. Not thread-safe: one loop owns it.
 
@@ -35,9 +35,20 @@
 #include "redis/base_image.h"
 #include "redis/log_entry.h"
 #include "redis/port.h"
+#include "redis/scripts.h"
 #include "store/lock_engine.h"
 
 namespace hf::redis {
+
+// What one command of the log came to; without a command, the log was opened anew. For tests that judge histories.
+struct Decided {
+  std::uint64_t generation = 0, number = 0;  // of the entry
+  NamespaceIndex ns = 0;
+  Wall clock{};
+  const Command* command = nullptr;
+  const Outcome* outcome = nullptr;
+  const std::vector<Event>* events = nullptr;
+};
 
 struct EngineOptions {
   std::string name = "holdfast";  // of the installation: part of every key
@@ -59,7 +70,8 @@ struct EngineOptions {
   std::function<std::string(const ServerInfo&)> on_server = [](const ServerInfo&) { return std::string(); };
   // What an entry changed, as the journal of an embedded engine would have it; for the audit trail.
   std::function<void(NamespaceIndex ns, std::string_view changes, Wall at)> on_changes;
-  std::function<void()> turn = [] {};  // something was handed out: the loop's turn has to end
+  std::function<void(const Decided&)> on_decided;  // whoever asked, on every node
+  std::function<void()> turn = [] {};              // something was handed out: the loop's turn has to end
 };
 
 class Engine final : public LockEngine {
@@ -125,29 +137,51 @@ class Engine final : public LockEngine {
   using Member = BaseImage::Member;
   struct Greeting;
 
-  void call(Link& link, std::size_t script, std::vector<std::string> keys, std::vector<std::string> arguments,
-            Done done);
-  void call(Link& link, bool by_text, std::size_t script, const Arguments& rest, Done done);
+  // How far the log or a node has come.
+  struct Place {
+    std::uint64_t generation = 0, number = 0;
+    auto operator<=>(const Place&) const = default;
+  };
+  // What this version cannot read; nothing is tried again until something else is there.
+  struct Aside {
+    std::uint64_t generation = 0;
+    std::string base;
+    std::string why;
+  };
+  enum class Met : std::uint8_t { known, opening, elsewhere, unreadable };
+  using Commands = std::vector<Command>;
+
+  void call(ScriptName script, std::vector<std::string> keys, std::vector<std::string> arguments, Done done);
 
   void greet();
   void greeted(const Result<Reply>& answer);
   void consider_opening(const Greeting& greeting);
+  bool knows_more_than(const Greeting& greeting) const;
   void open(const Greeting& greeting, bool with_image);
   void upload(const std::string& image, std::string key, std::function<void(bool)> done);
   void load(const Greeting& greeting);
   void load_piece(std::shared_ptr<std::string> bytes, const Greeting& greeting, std::size_t at);
-  bool take_image(std::string_view bytes);
+  // What is wrong with it, or empty.
+  std::string take_image(std::string_view bytes);
+  void step_aside(std::string why);
+  void stand(const Place& place, std::string last);
   void reset();
   void follow(std::string read_from, std::uint64_t until);
   void go_live();
   bool reads() const noexcept { return phase_ == Phase::following || phase_ == Phase::live; }
+  // Both links find the master by themselves, and for a while there may be two who believe to be it.
+  bool on_one_redis() const { return reader_on_ == server_.run_id; }
 
   void read_on();
   void read(const Result<Reply>& answer);
   void confirm(const std::shared_ptr<const Reply>& entries);
   void take(const Reply& entries);
-  bool take_entry(const Reply& reply);
-  void apply(const Entry& entry, const Id128& origin, std::uint64_t batch, Wall clock);
+  Met take_entry(const Reply& reply);
+  bool is_own(const Id128& origin, std::uint64_t batch) const {
+    return origin == options_.self && flying_ && flying_->number == batch;
+  }
+  void apply(const Entry& entry, const std::vector<Commands>& commands, const Id128& origin, std::uint64_t batch,
+             Wall clock);
   void apply_own(Wall clock);
   void decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock);
   void hand_out();
@@ -174,8 +208,9 @@ class Engine final : public LockEngine {
   Phase phase_ = Phase::away;
   std::string why_ = "Redis has not been reached yet.";
   ServerInfo server_;
-  std::uint64_t generation_ = 0;
-  std::uint64_t number_ = 0;       // of the last entry applied
+  std::string reader_on_;          // run id
+  std::uint64_t generation_ = 0;   // of the log when this node last asked
+  Place place_;                    // of the last entry applied
   std::string last_ = "0-0";       // its id
   std::string read_from_ = "0-0";  // where the reader goes on
   Wall redis_now_{};               // of the last greeting
@@ -185,8 +220,10 @@ class Engine final : public LockEngine {
   bool opening_ = false;
   std::uint64_t epoch_ = 0;  // counts phases: what comes from an earlier one is stale
   std::size_t log_bytes_ = 0;
+  std::string base_;  // key of the image under the log when this node last asked
   std::size_t base_bytes_ = 0;
   bool imaging_ = false;
+  std::optional<Aside> aside_;
   std::map<Id128, Member> members_;
 
   std::vector<std::unique_ptr<Partition>> partitions_;
@@ -202,6 +239,7 @@ class Engine final : public LockEngine {
   Micros entry_at_{0};      // when an entry was last met
   Micros own_entry_at_{0};  // when this node last appended one
   Micros greeted_at_{0};
+  Micros parted_at_{0};  // when both links were last made anew because they were not on one Redis
   std::function<void()> left_;
 
   std::vector<Event> events_;

@@ -32,4 +32,20 @@ const Script& script_of(std::size_t name) {
   return scripts.at(name);
 }
 
+void call_script(Link& link, ScriptName name, Arguments rest, std::function<Millis()> time_left, Done done) {
+  const Script& script = script_of(name);
+  Arguments all{"EVALSHA", script.digest};
+  all.reserve(rest.size() + 2);
+  all.insert(all.end(), rest.begin(), rest.end());
+  const Millis timeout = time_left();
+  link.send(std::move(all), timeout,
+            [&link, &script, rest = std::move(rest), time_left = std::move(time_left),
+             done = std::move(done)](const Result<Reply>& reply) {
+              if (!reply || !reply->is_error("NOSCRIPT")) return done(reply);
+              Arguments by_text{"EVAL", script.text};
+              by_text.insert(by_text.end(), rest.begin(), rest.end());
+              link.send(std::move(by_text), time_left(), done);
+            });
+}
+
 }  // namespace hf::redis

@@ -1,11 +1,15 @@
 #pragma once
 
-// The scripts that run inside Redis: src/redis/lua, built in. Each is called by its digest (SHA-1, as EVALSHA has it).
+// The scripts that run inside Redis: src/redis/lua, built in. Each is called by its digest (SHA-1, as EVALSHA has it),
+// so that the texts of two versions live side by side in one Redis.
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
+
+#include "redis/port.h"
 
 namespace hf::redis {
 
@@ -29,5 +33,9 @@ struct Script {
 extern const std::array<std::string_view, script_count> lua_texts;
 
 const Script& script_of(std::size_t name);
+
+// Calls a script with `rest`: how many keys, the keys, the arguments. By its digest; by its text if this Redis does not
+// know it, yet or any more. `time_left` is asked at each of the two for what it may take.
+void call_script(Link& link, ScriptName name, Arguments rest, std::function<Millis()> time_left, Done done);
 
 }  // namespace hf::redis

@@ -25,7 +25,6 @@ Standing parse_info(std::string_view text) {
     const std::string_view name = line.substr(0, colon);
     const std::string_view value = line.substr(colon + 1);
     if (name == "run_id") out.info.run_id = value;
-    if (name == "master_replid") out.info.replication_id = value;
     if (name == "redis_version") out.info.version = value;
     if (name == "maxmemory_policy") out.info.maxmemory_policy = value;
     if (name == "aof_enabled") out.info.aof = value == "1";

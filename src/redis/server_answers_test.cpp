@@ -19,7 +19,6 @@ TEST(ServerAnswers, info_says_who_the_server_is) {
   EXPECT_TRUE(standing.cluster);
   EXPECT_EQ(standing.info.version, "7.0.15");
   EXPECT_EQ(standing.info.run_id, "abc");
-  EXPECT_EQ(standing.info.replication_id, "def");
   EXPECT_EQ(standing.info.maxmemory_policy, "noeviction");
   EXPECT_TRUE(standing.info.aof);
   EXPECT_EQ(standing.info.replicas, 2U);

@@ -7,6 +7,7 @@
 #include "redis/redis_engine.h"
 #include "server/engine_host.h"
 #include "server/startup.h"
+#include "wire/jwt.h"
 
 namespace hf {
 namespace {
@@ -21,13 +22,10 @@ std::string trail_directory(const Config& config) {
   return config.data + "/" + name;
 }
 
-// FNV-1a over what every node must decide by: the limits, and each type's policy.
+// Of what every node must decide by: the limits, and each type's policy.
 std::uint64_t digest_of_rules(const Config& config, const Catalog& catalog) {
-  std::uint64_t digest = 0xcbf2'9ce4'8422'2325;
-  const auto add = [&](std::string_view text) {
-    for (const char c : text) digest = (digest ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;
-    digest *= 0x100'0000'01b3;
-  };
+  std::string rules;
+  const auto add = [&](std::string_view text) { rules.append(text).push_back('\0'); };
   for (const ConfigKey& key : config_keys(config)) {
     if (key.section != "limits") continue;
     add(key.name);
@@ -39,7 +37,7 @@ std::uint64_t digest_of_rules(const Config& config, const Catalog& catalog) {
     for (const Millis value : {policy.max_hold, policy.idle_takeover, policy.request_timeout})
       add(std::to_string(value.count()));
   }
-  return digest;
+  return fingerprint(rules);
 }
 
 class RedisHost final : public EngineHost {

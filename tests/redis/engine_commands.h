@@ -2,6 +2,8 @@
 
 // Short ways to say what the tests of the Redis engine ask for.
 
+#include <optional>
+
 #include "engine/commands.h"
 
 namespace hf::test {
@@ -32,6 +34,17 @@ inline Command release(std::uint64_t n, const std::string& user, std::uint64_t i
   command.session = session(n);
   command.lock = lock(id);
   return command;
+}
+
+// Zero: nothing was granted.
+inline Token token_of(const Outcome& outcome) {
+  const auto* granted = std::get_if<Granted>(&outcome);
+  return granted == nullptr ? 0 : granted->grant.token;
+}
+// Of a refusal; nothing: it is none.
+inline std::optional<Code> code_of(const Outcome& outcome) {
+  const auto* refused = std::get_if<Refusal>(&outcome);
+  return refused == nullptr ? std::nullopt : std::optional(refused->code);
 }
 
 }  // namespace hf::test

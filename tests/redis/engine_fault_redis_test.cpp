@@ -1,9 +1,11 @@
 // What a Redis can do to its nodes: die, come back empty or old, fail over, stand still. If these fail, a lock that
-// somebody was told he has is given to another, or the nodes no longer agree on who has what.
+// somebody was told he has is given to another, or the nodes no longer agree on who has what. What all nodes did is
+// judged when each test ends (tests/redis/shared_history.h).
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "redis/slots.h"
 #include "tests/client/relay.h"
 #include "tests/redis/engine_commands.h"
@@ -14,56 +16,6 @@ namespace hf::test {
 namespace {
 
 constexpr Token generation_step = Token{1} << 32;
-
-class Nodes {
- public:
-  explicit Nodes(const redis::Url& url) { base.url = url; }
-
-  EngineNode& add(std::uint64_t self) {
-    NodeOptions options = base;
-    options.self = self;
-    nodes.push_back(std::make_unique<EngineNode>(loop, options));
-    EXPECT_TRUE(all_live());
-    return *nodes.back();
-  }
-  bool all_live() {
-    return loop.until([&] { return std::ranges::all_of(nodes, [](const auto& node) { return node->live(); }); },
-                      Millis(60'000));
-  }
-  // All live, at one place of the log, in one state, which keeps the invariants.
-  void expect_agreement() {
-    ASSERT_TRUE(all_live());
-    std::vector<std::string> images;
-    ASSERT_TRUE(loop.until([&] {
-      images.clear();
-      for (const auto& node : nodes) images.push_back(node->engine().image());
-      return std::ranges::all_of(images, [&](const std::string& image) { return image == images[0]; });
-    })) << "the nodes do not agree";
-    EXPECT_EQ(nodes[0]->engine().check(), "");
-  }
-  std::uint64_t generation() { return nodes[0]->engine().counters().generation; }
-  bool new_generation_after(std::uint64_t before) {
-    return loop.until(
-        [&] {
-          return std::ranges::all_of(
-              nodes, [&](const auto& node) { return node->live() && node->engine().counters().generation > before; });
-        },
-        Millis(60'000));
-  }
-
-  TestLoop loop;
-  NodeOptions base;
-  std::vector<std::unique_ptr<EngineNode>> nodes;
-};
-
-Token token_of(const Outcome& outcome) {
-  const auto* granted = std::get_if<Granted>(&outcome);
-  return granted == nullptr ? 0 : granted->grant.token;
-}
-std::optional<Code> code_of(const Outcome& outcome) {
-  const auto* refused = std::get_if<Refusal>(&outcome);
-  return refused == nullptr ? std::nullopt : std::optional(refused->code);
-}
 
 // What every loss of data must leave: the lock of the first, refused to the second, and tokens that go on above.
 void expect_nothing_lost(Nodes& nodes, Token before) {
@@ -122,6 +74,24 @@ TEST(EngineFault, a_redis_restored_from_an_old_dump_is_given_what_it_lacks) {
   expect_nothing_lost(nodes, token);
 }
 
+// Redis takes a new replication id when its first replica comes. Nodes that connected before and after must not close
+// the log on each other.
+TEST(EngineFault, a_first_replica_that_comes_late_keeps_nobody_from_work) {
+  const RedisProcess redis;
+  const RedisProcess replica;
+  Nodes nodes(redis.url());
+  two_people_one_lock(nodes);
+  const std::string id = redis.info("master_replid");
+  ASSERT_EQ(replica.command({"REPLICAOF", "127.0.0.1", std::to_string(redis.port())}).text, "OK");
+  ASSERT_TRUE(eventually([&] { return replica.info("master_link_status") == "up"; }));
+  ASSERT_NE(redis.info("master_replid"), id);
+  nodes.nodes[0]->reconnect();
+  ASSERT_TRUE(nodes.new_generation_after(1));
+  nodes.expect_agreement();
+  EXPECT_EQ(nodes.generation(), 2U);
+  EXPECT_EQ(code_of(nodes.nodes[1]->ask(acquire(2, "wang", 2, "SaleOrder:1"))), Code::locked);
+}
+
 TEST(EngineFault, scripts_that_redis_forgot_are_given_again_within_the_call) {
   const RedisProcess redis;
   Nodes nodes(redis.url());
@@ -175,24 +145,55 @@ TEST(EngineFault, a_fresh_node_finds_what_a_dead_company_left_in_redis) {
   EXPECT_EQ(code_of(c.ask(acquire(3, "zhao", 30, "SaleOrder:1"))), Code::locked);
 }
 
-TEST(EngineFault, nodes_that_come_and_go_under_load_agree) {
+// Two people who want the same few bills, over whichever node; some wait, some give back, some share.
+class Load {
+ public:
+  explicit Load(Nodes& nodes) : nodes_(nodes) {}
+
+  void more(int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::uint64_t who = 1 + random_.below(2);
+      const std::string user = who == 1 ? "li" : "wang";
+      EngineNode& at = *nodes_.nodes[random_.below(nodes_.nodes.size())];
+      if (random_.below(3) == 0 && id_ > first_id) {
+        at.post(release(who, user, id_ - random_.below(std::min<std::uint64_t>(id_ - first_id, 12))));
+        continue;
+      }
+      Acquire wanted = std::get<Acquire>(acquire(who, user, ++id_, "Offer:" + std::to_string(random_.below(5))));
+      if (random_.below(4) == 0) wanted.wait = Millis(1000);
+      if (random_.below(4) == 0) wanted.mode = Mode::shared;
+      at.post(wanted);
+    }
+  }
+
+ private:
+  static constexpr std::uint64_t first_id = 1'000'000;
+  Nodes& nodes_;
+  Random random_{7};
+  std::uint64_t id_ = first_id;
+};
+
+TEST(EngineFault, nodes_that_come_go_and_die_under_load_agree) {
   const RedisProcess redis;
   Nodes nodes(redis.url());
-  nodes.base.log_bytes_max = 20'000;
+  nodes.base.log_bytes_max = 5000;
   two_people_one_lock(nodes);
-  std::uint64_t id = 1000;
-  for (std::uint64_t round = 0; round < 6; ++round) {
-    EngineNode& young = nodes.add(10 + round);
-    for (int i = 0; i < 40; ++i) {
-      const std::string target = "SaleOrder:" + std::to_string(i % 5 + 10);
-      const bool first = i % 2 == 0;
-      EngineNode& at = i % 3 == 0 ? young : *nodes.nodes[0];
-      at.post(acquire(first ? 1 : 2, first ? "li" : "wang", ++id, target, Millis(i % 4 == 0 ? 5000 : 0)));
-      if (i % 3 != 0) young.post(release(first ? 1 : 2, first ? "li" : "wang", id - 3));
+  Load load(nodes);
+  for (std::uint64_t round = 0; round < 12; ++round) {
+    load.more(40);
+    nodes.add(10 + round);
+    load.more(60);
+    if (round % 3 == 2) {  // the oldest goes, the youngest dies with all that it was asked
+      EngineNode& writes = *nodes.nodes[0];
+      EXPECT_TRUE(nodes.loop.until([&] { return writes.engine().counters().images > 0; })) << "it is the first";
+      load.more(60);
+      EXPECT_TRUE(writes.leave());
+      nodes.nodes.erase(nodes.nodes.begin());
+      nodes.nodes.pop_back();
     }
-    nodes.expect_agreement();
-    nodes.nodes.pop_back();
+    if (round % 2 == 1) nodes.expect_agreement();
   }
+  nodes.expect_agreement();
 }
 
 TEST(EngineFault, a_node_that_stood_still_beyond_its_leases_learns_what_it_lost) {
@@ -278,7 +279,9 @@ TEST(EngineFault, a_failover_under_load_loses_no_lock_that_was_answered) {
   std::map<std::string, std::pair<std::uint64_t, Token>> answered;  // bill -> lock, token
   std::map<Ticket, std::pair<std::string, std::uint64_t>> asked;
   std::uint64_t id = 100;
+  Load others(nodes);
   for (int i = 0; i < 400; ++i) {
+    others.more(1);
     const std::string bill = "SaleOrder:" + std::to_string(i);
     asked[a.post(acquire(1, "li", ++id, bill))] = {bill, id};
     if (i == 300) redis.server(0).kill();

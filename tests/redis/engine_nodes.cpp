@@ -1,5 +1,8 @@
 #include "tests/redis/engine_nodes.h"
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 
 #include "net/os_secrets.h"
@@ -49,6 +52,11 @@ EngineNode::EngineNode(TestLoop& loop, NodeOptions options) : loop_(loop), optio
   engine.clock_of_caller = options_.clock_of_caller;
   if (options_.clock_of_caller) engine.heartbeats_wait = Micros(0);
   engine.tree = options_.tree;
+  if (options_.history != nullptr) {
+    const std::size_t node = options_.history->add_node();
+    engine.on_decided = [history = options_.history, node](const redis::Decided& d) { history->decided(node, d); };
+    told_.when_reset = [history = options_.history, node] { history->reset(node); };
+  }
   engine.monotonic = [] { return Loop::now().monotonic; };
   engine.random = [secrets = std::make_shared<OsSecrets>()] { return secrets->next_id(); };
   engine_ = std::make_unique<redis::Engine>(std::move(engine), *writer_, *reader_);
@@ -64,6 +72,12 @@ EngineNode::~EngineNode() { ticking_.reset(); }
 bool EngineNode::live() const {
   std::string why;
   return engine_->ready(why);
+}
+
+bool EngineNode::leave() {
+  bool left = false;
+  engine_->leave([&left] { left = true; });
+  return loop_.until([&left] { return left; });
 }
 
 void EngineNode::reconnect() {
@@ -82,6 +96,49 @@ Outcome EngineNode::ask(Command command, NamespaceIndex ns) {
   const Ticket ticket = post(std::move(command), ns);
   if (!loop_.until([&] { return told_.outcome_of(ticket) != nullptr; })) return Refusal{.code = Code::unknown_outcome};
   return *told_.outcome_of(ticket);
+}
+
+Nodes::Nodes(const redis::Url& url) {
+  base.url = url;
+  base.history = &history;
+}
+
+Nodes::~Nodes() {
+  EXPECT_EQ(history.verdict(), "");
+  nodes.clear();
+}
+
+EngineNode& Nodes::add(std::uint64_t self) {
+  NodeOptions options = base;
+  options.self = self;
+  nodes.push_back(std::make_unique<EngineNode>(loop, options));
+  EXPECT_TRUE(all_live());
+  return *nodes.back();
+}
+
+bool Nodes::all_live() {
+  return loop.until([&] { return std::ranges::all_of(nodes, [](const auto& node) { return node->live(); }); },
+                    Millis(60'000));
+}
+
+void Nodes::expect_agreement() {
+  ASSERT_TRUE(all_live());
+  std::vector<std::string> images;
+  ASSERT_TRUE(loop.until([&] {
+    images.clear();
+    for (const auto& node : nodes) images.push_back(node->engine().image());
+    return std::ranges::all_of(images, [&](const std::string& image) { return image == images[0]; });
+  })) << "the nodes do not agree";
+  EXPECT_EQ(nodes[0]->engine().check(), "");
+}
+
+bool Nodes::new_generation_after(std::uint64_t before) {
+  return loop.until(
+      [&] {
+        return std::ranges::all_of(
+            nodes, [&](const auto& node) { return node->live() && node->engine().counters().generation > before; });
+      },
+      Millis(60'000));
 }
 
 }  // namespace hf::test

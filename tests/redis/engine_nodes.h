@@ -1,6 +1,6 @@
 #pragma once
 
-// Nodes without sockets of their own: engines over real links to a real Redis, all on one loop, so that a test can
+// Nodes without a server round them: engines over real links to a real Redis, all on one loop, so that a test can
 // stop one, cut it off or start it anew between two commands.
 
 #include <functional>
@@ -12,6 +12,7 @@
 #include "net/redis_link.h"
 #include "redis/redis_engine.h"
 #include "redis/url.h"
+#include "tests/redis/shared_history.h"
 
 namespace hf::test {
 
@@ -25,12 +26,16 @@ struct Told : LockEngineSink {
   };
   std::vector<One> all;
   int resets = 0;
+  std::function<void()> when_reset = [] {};
   std::vector<SessionId> taken;
 
   void on_outcome(Ticket ticket, Outcome&& outcome) override { all.push_back({ticket, 0, std::move(outcome), {}}); }
   void on_event(NamespaceIndex ns, Event event) override { all.push_back({0, ns, {}, std::move(event)}); }
   void on_turn_end() override {}
-  void on_reset() override { ++resets; }
+  void on_reset() override {
+    ++resets;
+    when_reset();
+  }
   void on_taken_elsewhere(const SessionId& session) override { taken.push_back(session); }
   void on_failed(std::string) override {}
 
@@ -60,6 +65,7 @@ struct NodeOptions {
   bool clock_of_caller = false;
   std::uint64_t rules = 0;
   LockTreeOptions tree;
+  SharedHistory* history = nullptr;  // which takes down what the node decides, and outlives it
 };
 
 class EngineNode {
@@ -70,6 +76,8 @@ class EngineNode {
   redis::Engine& engine() { return *engine_; }
   Told& told() { return told_; }
   bool live() const;
+  // Says goodbye and waits until it is said.
+  bool leave();
   // Drops its connections and makes new ones.
   void reconnect();
   // Asks, and waits for the answer.
@@ -84,6 +92,28 @@ class EngineNode {
   std::unique_ptr<redis::Engine> engine_;
   std::shared_ptr<bool> ticking_ = std::make_shared<bool>(true);
   Ticket next_ticket_ = 1;
+};
+
+// Nodes that live by one log, on one loop; when they go, what they did is judged.
+class Nodes {
+ public:
+  explicit Nodes(const redis::Url& url);
+  ~Nodes();
+  Nodes(const Nodes&) = delete;
+  Nodes& operator=(const Nodes&) = delete;
+
+  // One more, once all live.
+  EngineNode& add(std::uint64_t self);
+  bool all_live();
+  // All live, at one place of the log, in one state, which keeps the invariants.
+  void expect_agreement();
+  std::uint64_t generation() { return nodes[0]->engine().counters().generation; }
+  bool new_generation_after(std::uint64_t before);
+
+  TestLoop loop;
+  NodeOptions base;  // of those that come next
+  SharedHistory history;
+  std::vector<std::unique_ptr<EngineNode>> nodes;
 };
 
 }  // namespace hf::test

@@ -34,7 +34,6 @@ TEST(RedisLink, a_command_is_answered_and_the_owner_knows_by_whom) {
   EXPECT_EQ(link.ups(), 1U);
   const redis::ServerInfo info = link.last_up();
   EXPECT_EQ(info.run_id, redis.info("run_id"));
-  EXPECT_EQ(info.replication_id, redis.info("master_replid"));
   EXPECT_EQ(info.version, redis.info("redis_version"));
   EXPECT_EQ(info.maxmemory_policy, "volatile-lru");
   EXPECT_EQ(info.address, "127.0.0.1:" + std::to_string(redis.port()));

@@ -173,16 +173,6 @@ bool eventually(const std::function<bool()>& condition, int patience_ms) {
   return true;
 }
 
-RedisDirectory::RedisDirectory() {
-  std::string name = std::filesystem::temp_directory_path().string() + "/holdfast-redis-XXXXXX";
-  path_ = ::mkdtemp(name.data()) != nullptr ? name : std::string("/nonexistent");
-}
-
-RedisDirectory::~RedisDirectory() {
-  std::error_code ignored;  // what cannot be removed is left to the system
-  std::filesystem::remove_all(path_, ignored);
-}
-
 TestCertificates::TestCertificates() {
   const auto openssl = [this](const std::vector<std::string>& more) {
     std::vector<std::string> all = {"openssl", "req",   "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",

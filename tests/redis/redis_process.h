@@ -23,21 +23,9 @@
 
 #include "redis/port.h"
 #include "redis/url.h"
+#include "tests/server/server_process.h"
 
 namespace hf::test {
-
-// A new directory under the system's temporary one, removed with all in it.
-class RedisDirectory {
- public:
-  RedisDirectory();
-  ~RedisDirectory();
-  RedisDirectory(const RedisDirectory&) = delete;
-  RedisDirectory& operator=(const RedisDirectory&) = delete;
-  const std::string& path() const noexcept { return path_; }
-
- private:
-  std::string path_;
-};
 
 // An authority, and a certificate signed by it for 127.0.0.1 and localhost, made when it is constructed.
 class TestCertificates {
@@ -48,7 +36,7 @@ class TestCertificates {
   std::string key() const { return directory_.path() + "/server.key"; }
 
  private:
-  RedisDirectory directory_;
+  TemporaryDirectory directory_;
 };
 
 struct RedisOptions {
@@ -104,7 +92,7 @@ class RedisProcess {
   void end(int signal, int patience_ms);
 
   RedisOptions options_;
-  RedisDirectory directory_;
+  TemporaryDirectory directory_;
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;
   std::uint16_t tls_port_ = 0;

@@ -111,34 +111,28 @@ class RedisDistributedLock final : public DistributedLock {
     return reply->integer == 1;
   }
 
-  // A script by its digest; by its text if this Redis does not know it (yet, or any more).
   Result<Reply> run(hf::redis::ScriptName name, Arguments rest) {
-    const auto end = std::chrono::steady_clock::now() + timeout_;
-    const hf::redis::Script& script = hf::redis::script_of(name);
-    Arguments all{"EVALSHA", script.digest};
-    all.insert(all.end(), rest.begin(), rest.end());
-    auto reply = ask(all, timeout_);
-    if (reply || !reply.error().detail.starts_with("Redis refuses: NOSCRIPT")) return reply;
-    const auto left = std::chrono::duration_cast<Millis>(end - std::chrono::steady_clock::now());
-    all[0] = "EVAL";
-    all[1] = script.text;
-    return ask(std::move(all), std::max(left, Millis(1)));
+    const auto time_left = [end = std::chrono::steady_clock::now() + timeout_] {
+      return std::max(std::chrono::duration_cast<Millis>(end - std::chrono::steady_clock::now()), Millis(1));
+    };
+    return answer_to([&](hf::redis::Done done) {
+      hf::redis::call_script(*link_, name, std::move(rest), time_left, std::move(done));
+    });
   }
 
   // A question changes nothing: without its answer surely nothing was done.
   Result<Reply> look(Arguments arguments) {
-    auto reply = ask(std::move(arguments), timeout_);
+    auto reply = answer_to([&](hf::redis::Done done) { link_->send(std::move(arguments), timeout_, std::move(done)); });
     if (!reply && reply.error().code == Code::unknown_outcome) return failure(Code::unavailable, reply.error().detail);
     return reply;
   }
 
-  // Blocks until Redis has answered, at most `timeout`. An error of Redis is one of ours.
-  Result<Reply> ask(Arguments arguments, Millis timeout) {
+  // Asks on the loop and blocks until Redis has answered, or the time for it is over. An error of Redis is one of ours.
+  Result<Reply> answer_to(const std::function<void(hf::redis::Done done)>& question) {
     const auto answer = std::make_shared<std::promise<hf::Result<Reply>>>();
     auto answered = answer->get_future();
-    loop_.post([this, answer, timeout, arguments = std::move(arguments)] {
-      link_->send(arguments, timeout, [answer](hf::Result<Reply> reply) { answer->set_value(std::move(reply)); });
-    });
+    loop_.post(
+        [&question, answer] { question([answer](hf::Result<Reply> reply) { answer->set_value(std::move(reply)); }); });
     hf::Result<Reply> reply = answered.get();
     if (!reply) return tl::unexpected(hf::client::to_public(reply.error()));
     if (reply->is_error()) return failure(Code::unavailable, "Redis refuses: " + reply->text);

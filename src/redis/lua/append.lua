@@ -12,5 +12,5 @@ local last = redis.call('HGET', nodes, node)
 if last and tonumber(last) >= batch then return tonumber(known[3]) end
 local number = redis.call('HINCRBY', meta, 'number', 1)
 redis.call('HSET', nodes, node, batch)
-redis.call('XADD', log, '*', 'n', number, 'o', node, 'b', batch, 'd', data)
+redis.call('XADD', log, '*', 'n', number, 'g', generation, 'o', node, 'b', batch, 'd', data)
 return number

@@ -2,26 +2,30 @@
 -- that I know? Where Redis is another process than the one that the log was open in (a restart, a failover), or has
 -- forgotten everything, the log is closed under the next generation, and the nodes report how far they have come.
 local meta, log, reports, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local run, replication, node = ARGV[1], ARGV[2], ARGV[3]
-local my_generation, my_number, my_last, fresh_timeline = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local node, known_generation = ARGV[1], tonumber(ARGV[2])
+local my_generation, my_number, my_last = ARGV[3], tonumber(ARGV[4]), ARGV[5] -- of the last entry that I have applied
 
+-- Asked here, not by the node when it connected: the replication id also changes when a first replica comes, and nodes
+-- that remember different ones would close the log on each other for ever.
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local known = redis.call('HMGET', meta, 'generation', 'run', 'replication', 'timeline')
+local known = redis.call('HMGET', meta, 'generation', 'run', 'replication')
 local generation = tonumber(known[1]) or 0
 local forgotten = not known[1]
 -- A node from a later generation than ours has seen a log that this Redis has lost.
-if forgotten or known[2] ~= run or known[3] ~= replication or my_generation > generation then
-  generation = math.max(generation, my_generation) + 1
+if forgotten or known[2] ~= run or known[3] ~= replication or known_generation > generation then
+  generation = math.max(generation, known_generation) + 1
   redis.call('DEL', reports)
   redis.call('HSET', meta, 'generation', generation, 'open', 0, 'run', run, 'replication', replication, 'closed', now)
   redis.call('HSETNX', meta, 'number', 0)
-  redis.call('HSETNX', meta, 'timeline', fresh_timeline)
 end
 
-local now_known = redis.call('HMGET', meta, 'open', 'number', 'timeline', 'base', 'base_number', 'base_last', 'base_bytes', 'closed')
+local now_known = redis.call('HMGET', meta, 'open', 'number', 'opened', 'base', 'base_number', 'base_last', 'base_bytes',
+  'closed')
 local open = now_known[1] == '1'
-if not open then redis.call('HSET', reports, node, my_generation .. ' ' .. my_number .. ' ' .. my_last .. ' ' .. now) end
+if not open then redis.call('HSET', reports, node, my_generation .. ' ' .. my_number .. ' ' .. now) end
 
 -- Is where I stand a place in this log?
 local found = 0
@@ -29,11 +33,9 @@ local base_number = tonumber(now_known[5]) or 0
 if my_number == base_number and my_last == (now_known[6] or '0-0') then
   found = 1
 elseif my_number > 0 then
-  local entry = redis.call('XRANGE', log, my_last, my_last)
-  if entry[1] and entry[1][2][2] == tostring(my_number) then found = 1 end
+  local entry = redis.call('XRANGE', log, my_last, my_last)[1]
+  if entry and entry[2][2] == tostring(my_number) and entry[2][4] == my_generation then found = 1 end
 end
-local tail = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
-local last = tail[1] and tail[1][1] or now_known[6] or '0-0'
-return {generation, open and 1 or 0, tonumber(now_known[2]), last, now_known[3], now_known[4] or '', base_number,
-  now_known[6] or '0-0', tonumber(now_known[7]) or 0, now - (tonumber(now_known[8]) or now), found, redis.call('HGETALL', reports), now,
+return {generation, open and 1 or 0, tonumber(now_known[2]), tonumber(now_known[3]) or 0, now_known[4] or '',
+  base_number, tonumber(now_known[7]) or 0, now - (tonumber(now_known[8]) or now), found, redis.call('HGETALL', reports), now,
   redis.call('HKEYS', members)}

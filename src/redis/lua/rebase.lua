@@ -7,7 +7,8 @@ if known[1] ~= generation or known[2] ~= '1' or number <= (tonumber(known[4]) or
   redis.call('UNLINK', base)
   return 0
 end
-redis.call('PERSIST', base)
+-- What lives without an end, or not at all, was not written here to its end.
+if redis.call('PERSIST', base) == 0 then return 0 end
 if known[3] and known[3] ~= '' then redis.call('UNLINK', known[3]) end
 redis.call('HSET', meta, 'base', base, 'base_number', number, 'base_last', last, 'base_bytes', bytes)
 redis.call('XTRIM', log, 'MINID', last)
