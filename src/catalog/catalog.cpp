@@ -92,6 +92,15 @@ const catalog::Action* Catalog::find_action(std::string_view name) const noexcep
   return find_indexed(content_.actions, actions_, name);
 }
 
+const catalog::Action* Catalog::find_action_called(std::string_view name) const noexcept {
+  if (const catalog::Action* const found = find_action(name)) return found;
+  const auto called = [name](const catalog::Action& each) {
+    return each.zh == name || std::find(each.aliases.begin(), each.aliases.end(), name) != each.aliases.end();
+  };
+  const auto at = std::find_if(content_.actions.begin(), content_.actions.end(), called);
+  return at == content_.actions.end() ? nullptr : &*at;
+}
+
 const catalog::Conversion* Catalog::find_conversion(std::string_view name) const noexcept {
   return find_indexed(content_.conversions, conversions_, name);
 }
@@ -174,6 +183,16 @@ Catalog::Expanded Catalog::expand(std::span<const std::string> roles, std::span<
     if (scopes[type]) made.tree.push_back({type, *scopes[type]});
   }
   return made;
+}
+
+bool Catalog::closes(const catalog::Type& type, const FieldSource& fields) const {
+  return std::any_of(type.status.begin(), type.status.end(), [&](Index index) {
+    const catalog::StatusModel& model = content_.models[index];
+    const std::optional<FieldValue> value = fields.field(model.name);
+    if (!value || value->index() != 0) return false;
+    const std::int64_t number = std::get<0>(*value);
+    return number >= 0 && number <= INT32_MAX && model.closes(static_cast<int>(number));
+  });
 }
 
 bool Catalog::is_reviewer(const RightSet& rights, std::string_view type) const noexcept {

@@ -31,6 +31,8 @@ namespace catalog {
 
 using Index = std::uint32_t;  // into one of the catalog's lists
 
+inline constexpr std::size_t groups_per_type_max = 32;  // the groups a bill is in are the bits of a word
+
 // ---- tables
 
 enum class ColumnKind : std::uint8_t { id, integer, boolean, money, decimal, text, time, date, bytes };
@@ -319,6 +321,8 @@ class Catalog {
   const catalog::Type* find_type(std::string_view name) const noexcept;
   const catalog::Type* find_type(int code) const noexcept;
   const catalog::Action* find_action(std::string_view name) const noexcept;
+  // By name, Chinese name or alias: as a status event calls it. O(actions).
+  const catalog::Action* find_action_called(std::string_view name) const noexcept;
   const catalog::Conversion* find_conversion(std::string_view name) const noexcept;
   const catalog::Role* find_role(std::string_view name) const noexcept;
   // Null if there is none. O(list).
@@ -356,6 +360,9 @@ class Catalog {
     std::vector<Seen> tree;  // sorted by type; with the widest scope that any role gives
   };
   Expanded expand(std::span<const std::string> roles, std::span<const std::string> rights) const;
+
+  // True if a state of `type` whose columns `fields` has is closed: some status column has a closing value.
+  bool closes(const catalog::Type& type, const FieldSource& fields) const;
 
   // Who reviews a type: whose rights contain action.<right of "approve"> on it.
   bool is_reviewer(const RightSet& rights, std::string_view type) const noexcept;

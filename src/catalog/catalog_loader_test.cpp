@@ -326,6 +326,20 @@ TEST(CatalogLoader, a_condition_about_what_the_type_has_not_is_refused) {
             problem_at("[\"drafts\"]", "condition 'PayStatus=1': type Order has no status PayStatus"));
 }
 
+TEST(CatalogLoader, a_type_with_more_groups_than_a_word_has_bits_is_refused) {
+  std::string groups, names;
+  for (std::size_t i = 0; i < catalog::groups_per_type_max; ++i) {
+    const std::string name = "g" + std::to_string(i);
+    groups += "[[group]]\nname = \"" + name + "\"\nzh = \"z\"\nen = \"e\"\nwhen = \"DataStatus=1\"\n";
+    names += (i == 0 ? "\"" : ", \"") + name + "\"";
+  }
+  std::string text = with("groups = [\"drafts\"]", "groups = [" + names + "]");
+  text.replace(text.find("[[type]]"), 0, groups);
+  EXPECT_EQ(problems(text), "");
+  text.replace(text.find("groups = [\"g0\""), 10, "groups = [\"drafts\", ");
+  EXPECT_NE(problems(text).find("groups are more than 32"), std::string::npos) << problems(text);
+}
+
 TEST(CatalogLoader, a_part_whose_table_lacks_the_prefix_is_refused) {
   std::string text = with("table = \"tb_OrderDetail\"", "table = \"OrderDetail\"");
   text.replace(text.find("[table.tb_OrderDetail]"), 22, "[table.OrderDetail]");

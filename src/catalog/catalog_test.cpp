@@ -405,5 +405,22 @@ TEST(Catalog, a_copy_of_a_catalog_is_whole) {
   EXPECT_EQ(copy.index_of(*copy.find_type("SaleOut")), erp().index_of(type("SaleOut")));
 }
 
+TEST(Catalog, an_action_is_found_by_each_of_its_names) {
+  EXPECT_EQ(erp().find_action_called("reject"), &action("reject"));
+  EXPECT_EQ(erp().find_action_called("驳回"), &action("reject"));
+  EXPECT_EQ(erp().find_action_called("反执行"), &action("reopen"));
+  EXPECT_EQ(erp().find_action_called(""), nullptr);
+  EXPECT_EQ(erp().find_action_called("whatever"), nullptr);
+}
+
+TEST(Catalog, a_state_closes_a_bill_by_its_models_closing_values) {
+  const Type& order = type("SaleOrder");
+  EXPECT_TRUE(erp().closes(order, State({{"DataStatus", 8}})));
+  EXPECT_TRUE(erp().closes(order, State({{"DataStatus", 16}})));
+  EXPECT_FALSE(erp().closes(order, State({{"DataStatus", 4}, {"ApprovalStatus", 8}})));
+  EXPECT_FALSE(erp().closes(order, State({})));
+  EXPECT_FALSE(erp().closes(order, State({{"DataStatus", (std::int64_t{1} << 32) + 8}})));
+}
+
 }  // namespace
 }  // namespace hf

@@ -67,7 +67,7 @@ std::optional<ChangeView> take_change(std::string_view& bytes) noexcept {
   view.header.entity = static_cast<Entity>(r.u8());
   view.header.flags = r.u8();
   view.header.key = r.id();
-  if (view.header.entity < Entity::meta || view.header.entity > Entity::image) return std::nullopt;
+  if (view.header.entity < Entity::meta || view.header.entity > Entity::status_staged) return std::nullopt;
   view.whole = bytes.substr(0, 4 + std::size_t{length});
   view.body = view.whole.substr(kHeaderBytes);
   bytes.remove_prefix(view.whole.size());

@@ -31,6 +31,15 @@ enum class Entity : std::uint8_t {
   version = 7,  // a bill's version told by a release
   note = 8,     // audit only: never folded
   image = 9,    // what the others leave out of a tree's exact state; in images only (LockTree::image)
+  // The status board's; the lock tree passes over them, and the board over the lock tree's.
+  status_meta = 10,    // engine time, epoch, place in the log; one key (nil)
+  status_bill = 11,    // one state of a bill; key: its offset
+  status_run = 12,     // key: its offset
+  status_batch = 13,   // an answer kept for repeats; key: its number
+  status_notice = 14,  // key: its number
+  status_reader = 15,  // which notices to classes a person has read; key: of the user
+  status_resync = 16,  // an open one; key: its id
+  status_staged = 17,  // a state of it; key: the resync's number and the place
 };
 
 // Whether folding keeps it in the state. How grants ended is asked for ten minutes only and told with every one of

@@ -324,6 +324,7 @@ bool LockTree::recover(std::string_view changes) {
       case Entity::version: map = &p.versions; break;
       case Entity::note: break;
       case Entity::image: p.image = change->body; break;
+      default: break;  // the status board's
     }
     if (map == nullptr) continue;
     if ((change->header.flags & change_erase) != 0) {

@@ -177,6 +177,9 @@ void Builder::read_status(Section& section, Type& type) {
       }
     }
   }
+  if (type.groups.size() > groups_per_type_max) {
+    section.problem("groups", "are more than " + std::to_string(groups_per_type_max));
+  }
   const std::vector<Index> without = find_all(made_.actions, section.texts("without"), "action");
   const auto in = [](const std::vector<Index>& list, Index index) {
     return std::find(list.begin(), list.end(), index) != list.end();

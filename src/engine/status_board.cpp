@@ -1,0 +1,322 @@
+// Commands: publishing, repeats, epochs, and what time takes away.
+#include "engine/status_board.h"
+
+#include <algorithm>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "engine/status_board_state.h"
+#include "engine/status_command_codec.h"
+#include "model/target.h"
+
+namespace hf {
+namespace {
+
+// What decides which groups a state is in, as text.
+std::string group_rules(const Catalog& catalog) {
+  const auto& content = catalog.content();
+  std::string text;
+  const auto put = [&text](std::string_view part) { text.append(part).append(1, '\n'); };
+  for (const auto& type : content.types) {
+    put(type.name);
+    for (const auto group : type.groups) {
+      put(content.groups[group].name);
+      put(content.groups[group].when.text());
+    }
+    for (const auto model : type.status) {
+      put(content.models[model].name);
+      for (const int value : content.models[model].closing) put(std::to_string(value));
+    }
+  }
+  return text;
+}
+
+Refusal invalid(std::string field, std::string detail) {
+  return Refusal{.code = Code::invalid, .detail = std::move(detail), .field = std::move(field)};
+}
+
+bool is_key(const Catalog& catalog, std::string_view type, std::string_view id, std::string& field) {
+  field = !is_target_segment(type) || !catalog.accepts_type(type) ? "type" : "id";
+  return field == "id" && is_target_segment(id);
+}
+
+std::string key_of(std::string_view type, std::string_view id) { return std::string(type).append(1, ':').append(id); }
+
+}  // namespace
+
+StatusBoard::State::State(StatusBoardOptions o)
+    : options(std::move(o)), by_key(0, RecHash{this}, RecEqual{this}), groups(catalog().content().types.size()) {
+  const std::string rules = group_rules(catalog());
+  catalog_key = XXH64(rules.data(), rules.size(), 0);
+  keep_closed = std::chrono::hours(24) * catalog().content().board_keep_days;
+  for (std::size_t i = 0; i < groups.size(); ++i) groups[i].resize(catalog().content().types[i].groups.size());
+}
+
+StatusBoard::StatusBoard(StatusBoardOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+StatusBoard::~StatusBoard() = default;
+StatusBoard::StatusBoard(StatusBoard&&) noexcept = default;
+StatusBoard& StatusBoard::operator=(StatusBoard&&) noexcept = default;
+
+const EpochId& StatusBoard::epoch() const noexcept { return state_->epoch; }
+Offset StatusBoard::last_offset() const noexcept { return state_->last; }
+Offset StatusBoard::floor() const noexcept { return state_->floor; }
+Instant StatusBoard::now() const noexcept { return state_->now(); }
+
+BoardStats StatusBoard::stats() const {
+  BoardStats stats = state_->stats;
+  stats.bills = state_->bills.live();
+  stats.log_entries = state_->log.size();
+  stats.log_bytes = state_->log_bytes;
+  stats.notices = state_->notices.size();
+  stats.closing = state_->closed.size();
+  return stats;
+}
+
+void StatusBoard::seal(std::string& journal) {
+  state_->journal = &journal;
+  state_->put_meta(false);
+}
+
+StatusOutcome StatusBoard::apply(const StatusCommand& command, Wall clock, std::vector<BoardEvent>& events,
+                                 std::string& journal) {
+  State& s = *state_;
+  if (EngineClock::is_absurd(clock)) {
+    return Refusal{.code = Code::unavailable,
+                   .detail = "The server's clock is outside the years 2024 to 2100: set it."};
+  }
+  s.events = &events;
+  s.journal = &journal;
+  // A question leaves the board as it is, also what is due: one node may answer it alone.
+  if (is_query(command)) return std::visit([&](const auto& c) { return s.run(c); }, command);
+  const std::size_t journal_begin = journal.size();
+  s.clock.advance(clock, s.options.clock_step_max);  // the lock tree raises the alarms
+  s.sweep();
+  StatusOutcome outcome = std::visit([&](const auto& c) { return s.run(c); }, command);
+  // Time alone is recorded now and then, so that what ages does so across restarts too.
+  if (journal.size() != journal_begin || s.now() - s.meta_written >= std::chrono::minutes(1)) s.put_meta(false);
+  return outcome;
+}
+
+// ---------------------------------------------------------------------------------------------- epochs
+
+StatusOutcome StatusBoard::State::run(const BeginEpoch& c) {
+  if (c.epoch.is_nil() || c.epoch == epoch) return invalid("epoch", "An epoch needs an id of its own.");
+  reset(c.epoch, c.why);
+  return Done{};
+}
+
+void StatusBoard::State::reset(const EpochId& next, std::string why) {
+  epoch = next;
+  put_meta(false);
+  events->emplace_back(BoardReset{epoch, std::move(why)});
+}
+
+// ---------------------------------------------------------------------------------------------- publishing
+
+StatusOutcome StatusBoard::State::run(const Publish& c) {
+  if (epoch.is_nil()) return Refusal{.code = Code::unavailable, .detail = "The log has no epoch yet."};
+  if (c.events.size() > limits().events_per_batch_max) {
+    return Refusal{.code = Code::too_large,
+                   .detail = "At most " + std::to_string(limits().events_per_batch_max) + " events a batch.",
+                   .field = "events"};
+  }
+  if (c.caller.request_id.size() > batch_id_bytes_max) return invalid("batch_id", "It is too long.");
+  for (std::size_t i = 0; i < c.events.size(); ++i) {
+    const std::string where = "events[" + std::to_string(i) + "].";
+    auto refusal = std::visit([&](const auto& event) { return refuse(event, where); }, c.events[i]);
+    if (refusal) return std::move(*refusal);
+  }
+  std::string batch;
+  if (!c.caller.request_id.empty()) {
+    batch.append(c.caller.user).append(1, '\0').append(c.caller.request_id);
+    if (const BatchRec* const known = find_batch(batch)) {
+      if (known->fingerprint != c.caller.fingerprint) {
+        return Refusal{.code = Code::request_id_reused, .field = "batch_id"};
+      }
+      return known->answer;
+    }
+  }
+  Published answer{epoch, {}};
+  answer.results.reserve(c.events.size());
+  for (const LogEvent& event : c.events) {
+    const auto* const status = std::get_if<StatusEvent>(&event);
+    answer.results.push_back(status != nullptr ? log_status(*status, c.caller) : log_run(std::get<RunEvent>(event)));
+  }
+  if (!batch.empty()) remember(std::move(batch), c.caller.fingerprint, answer);
+  return answer;
+}
+
+std::optional<Refusal> StatusBoard::State::refuse(const StatusEvent& event, const std::string& where) const {
+  std::string field;
+  if (!is_key(catalog(), event.type, event.id, field)) {
+    return invalid(where + field, "No such type of bill, or no id.");
+  }
+  if (event.version && *event.version > version_max) return invalid(where + "version", "At most 2^53-1.");
+  if (event.state.size() > status_fields_max) {
+    return invalid(where + "state", "At most " + std::to_string(status_fields_max) + " fields.");
+  }
+  Bill::Texts texts;
+  std::string keep;
+  if (!bill_texts(event, texts, keep)) {
+    return Refusal{.code = Code::too_large,
+                   .detail = "An event has at most " + std::to_string(status_event_bytes_max) + " bytes.",
+                   .field = where.substr(0, where.size() - 1)};
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> StatusBoard::State::refuse(const RunEvent& event, const std::string& where) const {
+  std::string field;
+  if (!is_key(catalog(), event.type, event.id, field)) {
+    return invalid(where + field, "No such type of bill, or no id.");
+  }
+  if (event.step.size() + event.action.size() + event.error.size() + event.actor.user.size() + event.actor.name.size() >
+      status_event_bytes_max) {
+    return Refusal{.code = Code::too_large,
+                   .detail = "An event has at most " + std::to_string(status_event_bytes_max) + " bytes.",
+                   .field = where.substr(0, where.size() - 1)};
+  }
+  return std::nullopt;
+}
+
+PublishResult StatusBoard::State::log_status(const StatusEvent& event, const Caller& caller) {
+  using Kind = PublishResult::Kind;
+  // What a resync will put in the bill's place must know of it, whatever the board says.
+  for (auto& [id, resync] : resyncs) {
+    if (resync.type == event.type) stage(resync, event, Staged::published);
+  }
+  const std::string key = key_of(event.type, event.id);
+  const BillIx at = find(key);
+  const BillPtr known = at == no_index ? nullptr : bills[at].now;
+  Bill::Texts texts;
+  std::string keep;
+  bill_texts(event, texts, keep);
+  Bill::Stamp stamp;
+  if (event.version) {
+    stamp.version = *event.version;
+    if (known && *event.version == known->version() && !known->same_content(texts, event.deleted, event.at)) {
+      ++stats.differs;
+      events->emplace_back(VersionDiffers{key, known->version(), caller.user});
+      return {Kind::differs, known->version()};
+    }
+  } else {
+    stamp.version = known ? known->version() + 1 : 1;
+    stamp.unordered = true;
+  }
+  if (known && (stamp.version <= known->version() || stamp.version > version_max)) {
+    ++stats.stale;
+    return {Kind::stale, known->version()};
+  }
+  stamp.offset = ++last;
+  stamp.born = known ? known->stamp().born : stamp.offset;
+  stamp.at = event.at.value_or(clock.wall());
+  stamp.timed = event.at.has_value();
+  stamp.logged = now();
+  stamp.deleted = event.deleted;
+  const BillPtr state = Bill::make(catalog(), stamp, texts);
+  install(state);
+  put_bill(*state);
+  ++stats.logged;
+  events->emplace_back(StatusChanged{known, state});
+  notify(state);
+  return {Kind::logged, state->offset()};
+}
+
+PublishResult StatusBoard::State::log_run(const RunEvent& event) {
+  Run run{++last, now(), event};
+  if (!run.event.at) run.event.at = clock.wall();
+  const auto made = std::make_shared<const Run>(std::move(run));
+  append({nullptr, made, no_index});
+  put_run(*made);
+  ++stats.runs;
+  const BillIx bill = find(key_of(event.type, event.id));
+  const bool there = bill != no_index && on_board(*bills[bill].now);
+  events->emplace_back(RunTold{made, there ? bills[bill].now : nullptr});
+  return {PublishResult::Kind::logged, made->offset};
+}
+
+// ---------------------------------------------------------------------------------------------- repeats
+
+const BatchRec* StatusBoard::State::find_batch(std::string_view id) const {
+  const auto at = batch_by_id.find(id);
+  if (at == batch_by_id.end()) return nullptr;
+  return &batches[at->second - batches.front().number];
+}
+
+void StatusBoard::State::remember(std::string id, std::uint64_t fingerprint, const Published& answer) {
+  batches.push_back({next_batch++, std::move(id), fingerprint, now(), answer});
+  const BatchRec& batch = batches.back();
+  batch_by_id.emplace(batch.id, batch.number);
+  batch_bytes += batch.bytes();
+  put_batch(batch);
+  while (batches.size() > limits().batches_kept_max || batch_bytes > limits().batch_bytes_max) drop_batch();
+}
+
+void StatusBoard::State::drop_batch() {
+  const BatchRec& batch = batches.front();
+  erase(Entity::status_batch, {0, batch.number});
+  batch_by_id.erase(batch.id);
+  batch_bytes -= batch.bytes();
+  batches.pop_front();
+}
+
+// ---------------------------------------------------------------------------------------------- time
+
+void StatusBoard::State::sweep() {
+  const std::uint32_t most = limits().swept_per_command_max;
+  for (std::uint32_t n = 0; n < most && trim(); ++n) {
+  }
+  for (std::uint32_t n = 0; n < most && sweep_closed(); ++n) {
+  }
+  for (std::uint32_t n = 0; n < most && !batches.empty() && now() - batches.front().at > limits().batch_age_max; ++n) {
+    drop_batch();
+  }
+  for (std::uint32_t n = 0;
+       n < most && !notices.empty() && now() - notices.begin()->second->made > limits().notice_age_max; ++n) {
+    drop_notice(notices.begin()->first);
+  }
+  std::vector<ResyncId> silent;
+  for (const auto& [id, resync] : resyncs) {
+    if (resync.until <= now()) silent.push_back(id);
+  }
+  for (const ResyncId& id : silent) {
+    ++stats.resyncs_dropped;
+    drop_resync(id);
+  }
+}
+
+// Takes one bill off the board that has been closed for long enough. False if there is none. Entries that are no
+// longer true are passed over uncounted: a board made from an image has none of them.
+bool StatusBoard::State::sweep_closed() {
+  while (!closed.empty()) {
+    const auto [offset, i] = closed.front();
+    const BillPtr state = bills[i].now;
+    if (is_newest({offset, i})) {
+      if (now() - state->stamp().logged < keep_closed) return false;
+      if (state->groups() != 0) {
+        closed.pop_front();
+        Bill::Stamp stamp = state->stamp();
+        stamp.offset = ++last;
+        stamp.logged = now();
+        stamp.at = clock.wall();
+        stamp.timed = false;
+        stamp.left = true;
+        const BillPtr gone = Bill::moved(catalog(), *state, stamp);
+        install(gone);
+        put_bill(*gone);
+        events->emplace_back(StatusChanged{state, gone});
+        return true;
+      }
+      if (offset <= floor) {
+        closed.pop_front();
+        remove_bill(i);
+        return true;
+      }
+    }
+    closed.pop_front();  // if it is true still, it goes when the log drops it
+  }
+  return false;
+}
+
+}  // namespace hf

@@ -1,0 +1,236 @@
+#pragma once
+
+// What can be asked of a status board, what it answers, and what others must be told: plain values, as
+// engine/commands.h has them for locks, and going the same way.
+//
+// Every id and epoch is made by the caller. Rights are checked before a command is made; what a person may see is the
+// board's to decide, by the Audience that each question carries.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "catalog/audience.h"
+#include "engine/commands.h"
+#include "engine/status_bill.h"
+#include "model/status.h"
+
+namespace hf {
+
+using AudiencePtr = std::shared_ptr<const Audience>;
+
+// ---------------------------------------------------------------------------------------------- commands
+
+// Gives the log an identity: before the first event, and whenever its tail may have been lost.
+struct BeginEpoch {
+  EpochId epoch;
+  std::string why;  // first, lost, restored, …
+};
+// All of it or none. `caller.request_id` is the batch id.
+struct Publish {
+  Caller caller;
+  std::vector<LogEvent> events;
+};
+// Replaces the bills of one type. The one who opened it sends its pages and commits it.
+struct OpenResync {
+  Caller caller;
+  ResyncId resync;
+  std::string type;
+};
+struct ResyncPage {
+  Caller caller;
+  ResyncId resync;
+  std::vector<StatusEvent> events;  // of that type
+};
+struct CommitResync {
+  Caller caller;
+  ResyncId resync;
+  EpochId epoch;  // the next
+};
+struct DropResync {
+  Caller caller;
+  ResyncId resync;
+};
+struct ReadNotices {
+  Caller caller;
+  std::string employee;                // the token's, if it has one
+  std::vector<std::uint64_t> numbers;  // those that are read now
+};
+// Time only: sweeps what is due.
+struct StatusTick {};
+
+// Questions: they never change anything. `audience` is never null.
+struct GetStatus {
+  AudiencePtr audience;
+  std::string type, id;
+};
+struct GetHistory {
+  AudiencePtr audience;
+  std::string type, id;
+  Offset before = 0;  // only entries older than this; 0: from the newest
+  std::uint32_t limit = 100;
+};
+// A place in the log as one client stands to it.
+struct Cursor {
+  EpochId epoch;
+  std::uint64_t audience = 0;  // Audience::key()
+  Offset since = 0;            // the client has at least what was true here
+  Offset through = 0;          // >= since: of the bills that changed after `since` it has those last changed up to here
+  bool paged = false;          // it read pages after `since`: their rows may be newer
+  bool operator==(const Cursor&) const = default;
+};
+// How many rows there are, and where a snapshot begins.
+struct GetTodo {
+  AudiencePtr audience;
+};
+struct GetTodoPage {
+  AudiencePtr audience;
+  Catalog::Index type = 0;
+  std::uint32_t group = 0;  // its place among the type's groups
+  Offset after = 0;         // TodoPage::next of the page before
+  std::uint32_t limit = 500;
+};
+// What changed after the cursor. Asked again with the cursor it gave, until `more` is false.
+struct GetTodoDiff {
+  AudiencePtr audience;
+  std::optional<Cursor> cursor;
+  std::uint32_t limit = 500;  // bills
+};
+struct ListNotices {
+  AudiencePtr audience;
+  std::uint64_t after = 0;
+  std::uint32_t limit = 100;
+};
+
+using StatusCommand = std::variant<BeginEpoch, Publish, OpenResync, ResyncPage, CommitResync, DropResync, ReadNotices,
+                                   StatusTick, GetStatus, GetHistory, GetTodo, GetTodoPage, GetTodoDiff, ListNotices>;
+
+// ---------------------------------------------------------------------------------------------- outcomes
+
+struct PublishResult {
+  enum class Kind : std::uint8_t { logged, stale, differs } kind = Kind::logged;
+  std::uint64_t number = 0;  // logged: the offset; else the version known
+  bool operator==(const PublishResult&) const = default;
+};
+struct Published {
+  EpochId epoch;
+  std::vector<PublishResult> results;  // one for each event, in their order
+  bool operator==(const Published&) const = default;
+};
+struct ResyncTaken {
+  std::uint64_t bills = 0;  // named so far
+  bool operator==(const ResyncTaken&) const = default;
+};
+struct ResyncCommitted {
+  EpochId epoch;
+  std::uint64_t bills = 0, left = 0;  // on the board now; not named and gone
+  bool operator==(const ResyncCommitted&) const = default;
+};
+
+struct Run {
+  Offset offset = 0;
+  Instant logged{};
+  RunEvent event;  // with its `at`
+  bool operator==(const Run&) const = default;
+};
+using RunPtr = std::shared_ptr<const Run>;
+
+struct StatusFound {
+  EpochId epoch;
+  BillPtr bill;
+};
+struct History {
+  EpochId epoch;
+  std::vector<BillPtr> states;  // newest first
+  std::vector<RunPtr> runs;     // of this bill, newest first, within the same offsets
+  Offset next = 0;              // `before` of the next page; 0: that is all that is kept
+};
+// The rows of one group and their part of the digest (status.md: two sums of xxHash32, seeds 0 and 1).
+struct Tally {
+  std::uint32_t rows = 0, sum0 = 0, sum1 = 0;
+  bool operator==(const Tally&) const = default;
+};
+struct GroupTally {
+  Catalog::Index type = 0;
+  std::uint32_t group = 0;
+  Tally tally;
+  bool operator==(const GroupTally&) const = default;
+};
+struct Todo {
+  Cursor cursor;
+  std::vector<GroupTally> groups;  // every group of every type shown, by type and group
+};
+struct TodoPage {
+  Offset offset = 0;           // where it is true
+  EpochId epoch;               // another than the snapshot's: begin anew
+  std::vector<BillPtr> bills;  // in the order of their `born`
+  Offset next = 0;             // `after` of the next page; 0: the end
+};
+// A row that the audience has no more, and by whom.
+struct Removal {
+  BillPtr by;                // the state with which the bill left: type, id, version, actor, action, at
+  std::uint32_t groups = 0;  // those it left
+};
+enum class SnapshotReason : std::uint8_t { none, first, trimmed, epoch, audience };
+std::string_view name_of(SnapshotReason reason) noexcept;
+struct TodoDiff {
+  SnapshotReason snapshot = SnapshotReason::none;  // else: nothing but this; begin with GetTodo
+  Cursor cursor;
+  std::vector<BillPtr> changed;  // each with rows for the audience: Bill::rows()
+  std::vector<Removal> removed;
+  std::vector<RunPtr> runs;  // oldest first; with the last page
+  bool more = false;
+};
+struct Notice {
+  std::uint64_t number = 0;
+  BillPtr bill;  // the state that it tells: action, actor, reason, at
+  Instant made{};
+  bool rejection = false;
+  std::vector<std::string> persons;  // "u:" and a user, "e:" and an employee, who have not read it
+  bool reviewers = false, department = false;
+  std::vector<std::string> roles;
+};
+using NoticePtr = std::shared_ptr<const Notice>;
+// Whether it is meant for this person, who must be shown the bill's type; a rejection's creator need not. Whether he
+// has read it is the board's to know.
+bool is_reader(const Audience& audience, const Notice& notice) noexcept;
+struct NoticeList {
+  std::vector<NoticePtr> notices;  // oldest first, unread
+};
+
+using StatusOutcome = std::variant<Refusal, Done, Published, ResyncTaken, ResyncCommitted, StatusFound, History, Todo,
+                                   TodoPage, TodoDiff, NoticeList>;
+
+// ---------------------------------------------------------------------------------------------- events
+
+// A bill's new state. What it means to an audience: rows of `after` that it sees; rows of `before` that it saw and
+// does not see now are removed by `after`.
+struct StatusChanged {
+  BillPtr before;  // null: it is new
+  BillPtr after;
+};
+struct RunTold {
+  RunPtr run;
+  BillPtr bill;  // null: not on the board; only the actor and the holder may be told
+};
+struct NoticeMade {
+  NoticePtr notice;
+};
+// Every cursor is void: each client needs a snapshot.
+struct BoardReset {
+  EpochId epoch;
+  std::string why;
+};
+// Two publishers say different things under one version: for the operator.
+struct VersionDiffers {
+  std::string bill;
+  Version version = 0;
+  std::string publisher;
+};
+
+using BoardEvent = std::variant<StatusChanged, RunTold, NoticeMade, BoardReset, VersionDiffers>;
+
+}  // namespace hf

@@ -1,0 +1,235 @@
+// Questions. Each asks visible() of every bill that it tells of.
+#include <algorithm>
+
+#include "engine/status_board_state.h"
+
+namespace hf {
+
+std::string_view name_of(SnapshotReason reason) noexcept {
+  switch (reason) {
+    case SnapshotReason::none: return "";
+    case SnapshotReason::first: return "first";
+    case SnapshotReason::trimmed: return "trimmed";
+    case SnapshotReason::epoch: return "epoch";
+    case SnapshotReason::audience: return "audience";
+  }
+  return "";
+}
+
+// ---------------------------------------------------------------------------------------------- one bill
+
+// The bill's newest state, if it is on the board and the audience may see it.
+const Bill* StatusBoard::State::seen(const Audience& audience, std::string_view type, std::string_view id) const {
+  const BillIx i = find(std::string(type).append(1, ':').append(id));
+  if (i == no_index || !on_board(*bills[i].now) || !visible(audience, bills[i].now->facts())) return nullptr;
+  return bills[i].now.get();
+}
+
+StatusOutcome StatusBoard::State::run(const GetStatus& c) {
+  const Bill* const bill = seen(*c.audience, c.type, c.id);
+  if (bill == nullptr) return Refusal{.code = Code::not_found};
+  return StatusFound{epoch, BillPtr(bill)};
+}
+
+StatusOutcome StatusBoard::State::run(const GetHistory& c) {
+  const Bill* const bill = seen(*c.audience, c.type, c.id);
+  if (bill == nullptr) return Refusal{.code = Code::not_found};
+  History history{.epoch = epoch};
+  const BillRec& rec = bills[find(bill->text(Bill::key))];
+  const Offset before = c.before != 0 ? c.before : last + 1;
+  const std::size_t most = std::clamp<std::size_t>(c.limit, 1, limits().history_max);
+  const std::size_t count = rec.past ? rec.past->size() : 0;
+  for (std::size_t n = count + 1; n-- > 0;) {
+    const BillPtr& state = n == count ? rec.now : (*rec.past)[n];
+    if (state->offset() >= before) continue;
+    if (history.states.size() == most) {
+      history.next = history.states.back()->offset();
+      break;
+    }
+    history.states.push_back(state);
+  }
+  const auto from = std::ranges::lower_bound(runs, history.next, {}, [](const RunPtr& run) { return run->offset; });
+  for (auto at = runs.end(); at != from && history.runs.size() < most;) {
+    const Run& run = **--at;
+    if (run.offset < before && run.event.type == c.type && run.event.id == c.id) history.runs.push_back(*at);
+  }
+  return history;
+}
+
+// ---------------------------------------------------------------------------------------------- snapshots
+
+template <class F>
+void StatusBoard::State::each_personal(const Audience& audience, F&& f) const {
+  const auto offer = [&](BillIx i) {
+    const BillFacts facts = bills[i].now->facts();
+    if (audience.scope_of(facts.type) && !audience.sees_by_class(facts)) f(i);
+  };
+  const auto user = person_by_id.find(std::string_view(audience.user()));
+  if (user != person_by_id.end()) {
+    for (const Bond how : {created, handled}) {  // a bill is in one of them only, for one person
+      for (BillIx i = people[user->second].first[how]; i != no_index; i = bills[i].links[how].next) offer(i);
+    }
+  }
+  const auto employee = person_by_id.find(std::string_view(audience.employee()));
+  if (employee == person_by_id.end()) return;
+  for (BillIx i = people[employee->second].first[owned]; i != no_index; i = bills[i].links[owned].next) {
+    const BillFacts facts = bills[i].now->facts();
+    if (facts.creator != audience.user() && facts.handler != audience.user()) offer(i);
+  }
+}
+
+StatusOutcome StatusBoard::State::run(const GetTodo& c) {
+  const Audience& audience = *c.audience;
+  Todo todo{.cursor = {epoch, audience.key(), last, last, true}};
+  std::vector<std::size_t> begins(groups.size());
+  bool personal = false;
+  const auto add = [](Tally& to, const Tally& row) {
+    to.rows += row.rows;
+    to.sum0 += row.sum0;
+    to.sum1 += row.sum1;
+  };
+  for (Catalog::Index type = 0; type < groups.size(); ++type) {
+    const auto scope = audience.scope_of(type);
+    begins[type] = todo.groups.size();
+    if (!scope) continue;
+    personal = personal || *scope != catalog::Scope::all;
+    for (std::uint32_t place = 0; place < groups[type].size(); ++place) {
+      GroupTally made{type, place, {}};
+      const GroupRows& group = groups[type][place];
+      if (*scope == catalog::Scope::all) made.tally = group.all;
+      if (*scope == catalog::Scope::department) {
+        for (const std::string& name : audience.departments()) {
+          const auto at = group.departments.find(name);
+          if (at != group.departments.end()) add(made.tally, at->second);
+        }
+      }
+      todo.groups.push_back(made);
+    }
+  }
+  if (!personal) return todo;
+  each_personal(audience, [&](BillIx i) {
+    const Bill& bill = *bills[i].now;
+    for (std::uint32_t place = 0; (bill.groups() >> place) != 0; ++place) {
+      if (((bill.groups() >> place) & 1) == 0) continue;
+      add(todo.groups[begins[bill.type_index()] + place].tally, tally_of(bill, group_name(bill.type_index(), place)));
+    }
+  });
+  return todo;
+}
+
+StatusOutcome StatusBoard::State::run(const GetTodoPage& c) {
+  const Audience& audience = *c.audience;
+  const auto scope = audience.scope_of(c.type);
+  if (!scope || c.group >= groups[c.type].size()) return Refusal{.code = Code::not_found, .field = "group"};
+  TodoPage page{.offset = last, .epoch = epoch};
+  const std::size_t most = std::clamp<std::size_t>(c.limit, 1, limits().rows_per_page_max);
+  if (*scope == catalog::Scope::own) {
+    std::vector<BillIx> found;
+    each_personal(audience, [&](BillIx i) {
+      const Bill& bill = *bills[i].now;
+      if (bill.type_index() == c.type && ((bill.groups() >> c.group) & 1) != 0 && bill.stamp().born > c.after) {
+        found.push_back(i);
+      }
+    });
+    const std::size_t n = std::min(most, found.size());
+    std::ranges::partial_sort(found, found.begin() + static_cast<std::ptrdiff_t>(n), {},
+                              [&](BillIx i) { return bills[i].now->stamp().born; });
+    for (std::size_t i = 0; i < n; ++i) page.bills.push_back(bills[found[i]].now);
+    if (n < found.size()) page.next = page.bills.back()->stamp().born;
+    return page;
+  }
+  std::uint32_t looked_at = 0;
+  Offset last_seen = 0;
+  groups[c.type][c.group].rows.walk(c.after, [&](const OrderedRows::Row& row) {
+    if (page.bills.size() == most || looked_at == limits().rows_looked_at_max) {
+      page.next = last_seen;
+      return false;
+    }
+    ++looked_at;
+    last_seen = row.born;
+    const BillPtr& bill = bills[row.bill].now;
+    if (visible(audience, bill->facts())) page.bills.push_back(bill);
+    return true;
+  });
+  return page;
+}
+
+// ---------------------------------------------------------------------------------------------- what changed
+
+// The bill whose newest state is the first after `through`. Looks from both ends, and costs twice the shorter way: the
+// states since then that are no longer the newest, or the bills changed since then.
+BillIx StatusBoard::State::changed_after(Offset through) const {
+  BillIx back = newest, found = no_index;
+  for (Offset offset = through + 1;; ++offset) {
+    if (back == no_index || bills[back].now->offset() <= through) return found;
+    found = std::exchange(back, bills[back].older);
+    const LogEntry& entry = log[offset - floor - 1];
+    if (entry.bill && bills[entry.rec].now == entry.bill) return entry.rec;
+  }
+}
+
+StatusOutcome StatusBoard::State::run(const GetTodoDiff& c) {
+  const Audience& audience = *c.audience;
+  TodoDiff diff;
+  const auto snapshot = [&](SnapshotReason reason) {
+    diff.snapshot = reason;
+    return diff;
+  };
+  if (!c.cursor) return snapshot(SnapshotReason::first);
+  const Cursor& cursor = *c.cursor;
+  if (cursor.epoch != epoch || cursor.since > cursor.through || cursor.through > last) {
+    return snapshot(SnapshotReason::epoch);
+  }
+  if (cursor.audience != audience.key()) return snapshot(SnapshotReason::audience);
+  if (cursor.since < floor) return snapshot(SnapshotReason::trimmed);
+  diff.cursor = cursor;
+  const std::size_t most = std::clamp<std::size_t>(c.limit, 1, limits().rows_per_page_max);
+  BillIx i = changed_after(cursor.through);
+  for (std::uint32_t looked_at = 0; i != no_index; i = bills[i].newer) {
+    if (diff.changed.size() + diff.removed.size() >= most || looked_at++ == limits().rows_looked_at_max) {
+      diff.more = true;
+      return diff;
+    }
+    difference(audience, cursor, bills[i], diff);
+    diff.cursor.through = bills[i].now->offset();
+  }
+  diff.cursor = {epoch, audience.key(), last, last, false};
+  // The newest runs, so from the end.
+  for (auto at = runs.end(); at != runs.begin() && diff.runs.size() < limits().runs_per_diff_max;) {
+    const Run& run = **--at;
+    if (run.offset <= cursor.since) break;
+    if (run.event.actor.user == audience.user() || seen(audience, run.event.type, run.event.id) != nullptr) {
+      diff.runs.push_back(*at);
+    }
+  }
+  std::ranges::reverse(diff.runs);
+  return diff;
+}
+
+// What the bill's changes mean to the audience. The client has the rows that were true at `since`; after pages or a
+// part of a diff it may have those of any state since then, and each of these was shown to this audience.
+void StatusBoard::State::difference(const Audience& audience, const Cursor& cursor, const BillRec& rec,
+                                    TodoDiff& into) const {
+  const std::uint32_t now_rows = rec.now->rows(audience);
+  if (now_rows != 0) into.changed.push_back(rec.now);
+  const std::size_t count = rec.past ? rec.past->size() : 0;
+  // The state in force at `since` is the last one not after it.
+  std::size_t begin = count;
+  while (begin > 0 && (*rec.past)[begin - 1]->offset() > cursor.since) --begin;
+  const bool known = begin > 0;
+  if (known) --begin;
+  const bool exact = !cursor.paged && cursor.since == cursor.through;
+  if (exact && !known) return;
+  std::uint32_t had = 0;
+  for (std::size_t n = begin; n < count && (!exact || n == begin); ++n) had |= (*rec.past)[n]->rows(audience);
+  std::uint32_t lost = had & ~now_rows;
+  // Each lost row goes with the state by which the audience ceased to have it for the last time.
+  for (std::size_t n = count; n-- > begin && lost != 0;) {
+    const std::uint32_t here = (*rec.past)[n]->rows(audience) & lost;
+    if (here == 0) continue;
+    into.removed.push_back({n + 1 == count ? rec.now : (*rec.past)[n + 1], here});
+    lost &= ~here;
+  }
+}
+
+}  // namespace hf

@@ -1,0 +1,64 @@
+#pragma once
+
+// The values of status sync: what a publisher says of a bill or of a run. Plain data, compared by value; what becomes
+// of them is the board's to decide (engine/status_board.h).
+//
+// A StatusEvent says what a bill is now, not what to do with it. `state` has the catalog's status columns and the
+// columns that the groups' conditions ask for, by column name.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+
+namespace hf {
+
+using EpochId = Id<struct EpochTag>;  // identity of a log: offsets of two epochs cannot be compared
+using RunId = Id<struct RunTag>;
+using ResyncId = Id<struct ResyncTag>;
+using Offset = std::uint64_t;   // place in the log: 1, 2, 3 …; 0 is before the first
+using Version = std::uint64_t;  // of a bill, from its own row; 0 .. 2^53-1
+
+struct Person {
+  std::string user, name;
+  bool operator==(const Person&) const = default;
+};
+
+struct BillField {
+  std::string name;
+  std::variant<std::int64_t, std::string> value;
+  bool operator==(const BillField&) const = default;
+};
+
+struct StatusEvent {
+  std::string type, id, no;
+  std::optional<Version> version;  // absent: the log counts it up and marks the event unordered
+  std::vector<BillField> state;
+  Person creator, handler;
+  Person owner;  // the responsible employee: `user` is the id that a token's `employee` has
+  Person actor;
+  std::string department, action, reason;
+  std::optional<Wall> at;  // absent: when the board met it
+  bool deleted = false;
+  std::string title, partner, amount;
+  std::string cause;  // the bill or run behind it
+  bool operator==(const StatusEvent&) const = default;
+};
+
+// One step of an action; failed, refused and cancelled ones too.
+struct RunEvent {
+  RunId run;
+  std::string type, id;  // the bill
+  std::string step, action, error;
+  Person actor;
+  std::optional<Wall> at;
+  bool operator==(const RunEvent&) const = default;
+};
+
+using LogEvent = std::variant<StatusEvent, RunEvent>;
+
+}  // namespace hf

@@ -1,0 +1,127 @@
+#include "property/status_model.h"
+
+namespace hf::test {
+namespace {
+
+std::int64_t field(const StatusEvent& event, const std::string& name) {
+  for (const BillField& each : event.state) {
+    if (each.name == name) return std::get<std::int64_t>(each.value);
+  }
+  return -1;
+}
+
+std::string key(const StatusEvent& event) { return event.type + ":" + event.id; }
+
+}  // namespace
+
+std::shared_ptr<const Catalog> model_catalog() {
+  using namespace catalog;
+  Content c;
+  c.board_keep_days = 7;
+  catalog::StatusModel s;
+  s.name = "S";
+  s.closing = {8};
+  c.models.push_back(s);
+  const char* conditions[][2] = {{"draft", "S=1"}, {"due", "S=2 and P=0"}, {"back", "P=2"}};
+  for (const auto& [name, when] : conditions) c.groups.push_back({name, name, name, *Condition::parse(when)});
+  for (const char* name : {"A", "B"}) {
+    Type type;
+    type.name = name;
+    type.code = static_cast<int>(c.types.size());
+    type.status = {0};
+    type.groups = {0};
+    if (c.types.empty()) type.groups = {0, 1, 2};
+    c.types.push_back(type);
+  }
+  const auto role = [&c](const char* name, std::vector<Index> tree, Scope scope) {
+    Role made;
+    made.name = name;
+    made.tree = std::move(tree);
+    made.scope = scope;
+    c.roles.push_back(made);
+  };
+  role("all", {0, 1}, Scope::all);
+  role("office", {0, 1}, Scope::department);
+  role("seller", {0}, Scope::own);
+  role("b_all", {1}, Scope::all);  // mixed is seller and b_all
+  return std::make_shared<const Catalog>(std::move(c));
+}
+
+bool StatusModel::is_gone(const Known& known, Wall now) const {
+  return known.event.deleted || (field(known.event, "S") == 8 && now - known.logged >= keep_closed);
+}
+
+std::optional<PublishResult::Kind> StatusModel::verdict(const StatusEvent& event, Wall now) const {
+  const auto at = bills_.find(key(event));
+  if (at == bills_.end()) return PublishResult::Kind::logged;
+  if (is_gone(at->second, now)) return std::nullopt;
+  if (!event.version || *event.version > at->second.version) return PublishResult::Kind::logged;
+  if (*event.version < at->second.version) return PublishResult::Kind::stale;
+  StatusEvent same = at->second.event;
+  same.version = event.version;
+  return same == event ? PublishResult::Kind::stale : PublishResult::Kind::differs;
+}
+
+std::optional<Version> StatusModel::counted_up(const StatusEvent& event, Wall now) const {
+  const auto at = bills_.find(key(event));
+  if (at == bills_.end()) return 1;
+  if (is_gone(at->second, now)) return std::nullopt;
+  return at->second.version + 1;
+}
+
+void StatusModel::publish(const StatusEvent& event, Version version, Wall now) {
+  bills_[key(event)] = {event, version, now, false};
+}
+
+void StatusModel::stage(const StatusEvent& event, bool published) {
+  const auto resync = staged_.find(event.type);
+  if (resync == staged_.end()) return;
+  const auto at = resync->second.find(key(event));
+  if (at == resync->second.end()) {
+    resync->second[key(event)] = {event, event.version.value_or(1), {}, published};
+  } else if (event.version ? *event.version > at->second.version : published || !at->second.published) {
+    at->second = {event, event.version.value_or(at->second.version + 1), {}, published};
+  }
+}
+
+void StatusModel::commit(const std::string& type, Wall now) {
+  std::erase_if(bills_, [&](const auto& each) { return each.second.event.type == type; });
+  for (const auto& [bill, known] : staged_.at(type)) bills_[bill] = {known.event, known.version, now, false};
+  staged_.erase(type);
+}
+
+std::set<std::string> StatusModel::groups(const StatusEvent& event) {
+  std::set<std::string> in;
+  if (event.deleted) return in;
+  if (field(event, "S") == 1) in.insert("draft");
+  if (event.type == "B") return in;
+  if (field(event, "S") == 2 && field(event, "P") == 0) in.insert("due");
+  if (field(event, "P") == 2) in.insert("back");
+  return in;
+}
+
+bool StatusModel::sees(const Claims& who, const StatusEvent& event) const {
+  const bool his = event.creator.user == who.user || event.handler.user == who.user || event.owner.user == who.employee;
+  for (const std::string& role : who.roles) {
+    if (role == "all") return true;
+    if (role == "b_all" && event.type == "B") return true;
+    if (role == "seller" && event.type == "A" && his) return true;
+    if (role != "office") continue;
+    if (his) return true;
+    for (const std::string& department : who.departments) {
+      if (event.department == department) return true;
+    }
+  }
+  return false;
+}
+
+std::map<std::string, Version> StatusModel::rows(const Claims& who, Wall now) const {
+  std::map<std::string, Version> shown;
+  for (const auto& [bill, known] : bills_) {
+    if (is_gone(known, now) || !sees(who, known.event)) continue;
+    for (const std::string& group : groups(known.event)) shown[bill + "/" + group] = known.version;
+  }
+  return shown;
+}
+
+}  // namespace hf::test
