@@ -35,6 +35,19 @@ elseif(HF_SANITIZE STREQUAL "fuzzer")
   target_link_options(hf_options INTERFACE -fsanitize=address,undefined)
 endif()
 
+# Where the code goes under load is known: the release build lays it out for that (decision 0011).
+set(HF_PROFILE use CACHE STRING "use: be led by cmake/holdfastd.profdata; make: write such profiles; none")
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang"
+   AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 19)
+  if(HF_PROFILE STREQUAL "make")
+    target_compile_options(hf_options INTERFACE -fprofile-instr-generate)
+    target_link_options(hf_options INTERFACE -fprofile-instr-generate)
+  elseif(HF_PROFILE STREQUAL "use")
+    target_compile_options(hf_options INTERFACE -fprofile-instr-use=${CMAKE_SOURCE_DIR}/cmake/holdfastd.profdata
+      -Wno-profile-instr-unprofiled -Wno-profile-instr-out-of-date)
+  endif()
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER
