@@ -242,7 +242,11 @@ void RedisLink::State::reconnect() {
   loop_.post(guarded([](State& self) {
     self.reconnecting_ = false;
     self.attempts_ = 0;
-    if (self.phase_ == Phase::up) return self.lose("The owner asked for a new connection.", Rest::none);
+    if (self.phase_ == Phase::up) {
+      self.lose("The owner asked for a new connection.", Rest::none);
+      self.trouble.clear();
+      return;
+    }
     self.seeker_.end();
     self.main_.end();
     self.phase_ = Phase::resting;
@@ -410,7 +414,6 @@ void RedisLink::State::answered_main(Question question, const Reply& reply) {
   main_.stands = true;
   up_at_ = now();
   probed_at_ = hold_until_ = Micros{0};
-  trouble.clear();
   trouble.clear();
   if (up_call) up_call(standing_.info);
   if (!over_) ask_flush();

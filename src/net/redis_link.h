@@ -46,10 +46,8 @@ class RedisLink final : public redis::Link {
   void on_up(std::function<void(const redis::ServerInfo&)> call) override;
   void on_down(std::function<void(const std::string& why)> call) override;
   bool is_up() const override;
+  const std::string& trouble() const noexcept override;
   void reconnect() override;
-
-  // Why there is no connection, or what a command waits for; empty: nothing is wrong, or nothing was tried yet.
-  const std::string& trouble() const noexcept;
 
  private:
   class State;

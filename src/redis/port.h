@@ -47,6 +47,8 @@ class Link {
   virtual void on_up(std::function<void(const ServerInfo&)> call) = 0;
   virtual void on_down(std::function<void(const std::string& why)> call) = 0;
   virtual bool is_up() const = 0;
+  // Why there is no connection, or what a command waits for; empty: nothing is wrong, or nothing was tried yet.
+  virtual const std::string& trouble() const = 0;
   // Drops the connection, if there is one, and makes a new one now (the owner knows better than the socket).
   virtual void reconnect() = 0;
 };

@@ -1,7 +1,9 @@
 #include "redis/redis_engine.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <limits>
 
 #include "base/assert.h"
 #include "engine/command_codec.h"
@@ -17,6 +19,7 @@ constexpr Micros tick_apart{25'000};         // the next in rank waits that much
 constexpr Micros presence_every{5'000'000};  // each node appends something that often
 constexpr Millis member_gone_after{20'000};
 constexpr Micros greet_again{200'000};
+constexpr Micros look_every{1'000'000};  // whether a node that comes misses what the log begins with
 constexpr Micros part_again{1'000'000};
 constexpr std::int64_t report_stale_ms = 3000;
 constexpr std::size_t piece_bytes = 1 << 20;
@@ -36,8 +39,27 @@ std::uint64_t number_in(std::string_view text) {
   return value;
 }
 
-// The clock of an entry: the milliseconds in its id, which Redis never lets go back.
-Wall clock_of(std::string_view id) { return wall_us(static_cast<std::int64_t>(number_in(id)) * 1000); }
+// What somebody else put into the log is nobody's: it has no number, and all nodes pass over it.
+bool is_ours(const std::vector<Reply>& fields) {
+  constexpr std::array<std::string_view, 5> names{"n", "g", "o", "b", "d"};
+  if (fields.size() < 2 * names.size()) return false;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (fields[2 * i].text != names[i]) return false;
+  }
+  return true;
+}
+
+// The clock of an entry is the milliseconds in its id, as versions without "t" have it, unless the id is ahead of what
+// Redis' clock showed (t): an id never goes back, so once it was ahead, time would stand still until the clock is.
+Wall clock_of(std::string_view id, const std::vector<Reply>& fields) {
+  constexpr std::uint64_t ahead_max = 1000, ms_max = std::numeric_limits<std::int64_t>::max() / 1000;
+  std::uint64_t ms = number_in(id);
+  if (fields.size() >= 12 && fields[10].text == "t") {
+    const std::uint64_t shown = number_in(fields[11].text);
+    if (ms > shown && ms - shown > ahead_max) ms = shown;
+  }
+  return wall_us(static_cast<std::int64_t>(std::min(ms, ms_max)) * 1000);
+}
 
 std::string digits(std::uint64_t n) { return std::to_string(n); }
 
@@ -110,6 +132,7 @@ Engine::Engine(EngineOptions options, Link& writer, Link& reader)
     phase_ = Phase::greeting;
     why_ = "Redis has been reached; the nodes are being asked.";
     opening_ = greeting_ = false;
+    refused_.clear();
     greet();
   }));
   writer_.on_down(guarded([this](const std::string& why) {
@@ -193,9 +216,15 @@ void Engine::set_watching(bool any) {
 }
 
 bool Engine::ready(std::string& why) const {
-  if (phase_ == Phase::live) return true;
-  why = why_;
+  if (phase_ == Phase::live && joined() && refused_.empty()) return true;
+  why = reason();
   return false;
+}
+
+std::string Engine::reason() const {
+  if (phase_ == Phase::live) return refused_.empty() ? "This node is joining the others." : refused_;
+  if (!writer_.is_up() && !writer_.trouble().empty()) return "Redis is away: " + writer_.trouble();
+  return why_;
 }
 
 std::vector<std::string> Engine::namespace_names() const {
@@ -231,8 +260,8 @@ void Engine::tick() {
   const Micros patience = options_.timeout;
   if (flying_ && now - flying_->began > patience)
     give_up("Redis did not answer in time: repeat with the same request id.");
-  if (!gathering_.empty() && !flying_ && now - gathering_since_ > patience)
-    refuse(std::exchange(gathering_, {}), Code::unavailable, why_.c_str());
+  if (!gathering_.empty() && now - gathering_since_ > patience)
+    refuse(std::exchange(gathering_, {}), Code::unavailable, reason());
   if (reads() && writer_.is_up() && reader_.is_up() && !on_one_redis() && now - parted_at_ >= part_again) {
     parted_at_ = now;
     writer_.reconnect();
@@ -242,8 +271,9 @@ void Engine::tick() {
   if (phase_ != Phase::live) return;
   flush();
   const Micros patient = tick_after + tick_apart * static_cast<int>(std::min<std::size_t>(rank(), 20));
-  if (!flying_ && !options_.clock_of_caller && (now - entry_at_ >= patient || now - own_entry_at_ >= presence_every))
-    append_entry(Entry{});
+  // A node that was refused asks until it is not: what others may write says nothing of what it may.
+  const bool due = !refused_.empty() || now - entry_at_ >= patient || now - own_entry_at_ >= presence_every;
+  if (!flying_ && !options_.clock_of_caller && due) append_entry(Entry{});
   consider_image();
 }
 
@@ -270,7 +300,7 @@ void Engine::give_up(const char* why) {
   refuse(batch.items, Code::unknown_outcome, why);
 }
 
-void Engine::refuse(const std::vector<Item>& items, Code code, const char* why) {
+void Engine::refuse(const std::vector<Item>& items, Code code, const std::string& why) {
   for (const Item& item : items) {
     // A question changes nothing: it may be asked again without doubt.
     const Code told = is_query(item.command) ? Code::unavailable : code;
@@ -450,7 +480,7 @@ bool Engine::begin_with(const BaseImage& image) {
     Partition& partition = *partitions_[index_of(tree.ns)];
     partition.tree = fresh_tree();
     partition.born = true;
-    if (!partition.tree->recover(tree.image) || !partition.tree->recovered(clock_of(last_), 0)) return false;
+    if (!partition.tree->recover(tree.image) || !partition.tree->recovered(clock_of(last_, {}), 0)) return false;
   }
   return true;
 }
@@ -492,7 +522,7 @@ void Engine::step_aside(std::string why) {
 
 void Engine::load(const Greeting& greeting) {
   phase_ = Phase::loading;
-  why_ = "The state is being read from Redis.";
+  if (missing_ != greeting.base) why_ = "The state is being read from Redis.";
   base_bytes_ = greeting.base_bytes;
   if (greeting.base.empty()) return follow("0-0", greeting.place.number);
   load_piece(std::make_shared<std::string>(), greeting, 0);
@@ -512,10 +542,23 @@ void Engine::load_piece(std::shared_ptr<std::string> bytes, const Greeting& gree
                      if (std::string wrong = take_image(*bytes); !wrong.empty()) return step_aside(std::move(wrong));
                      return follow("0-0", greeting.place.number);
                    }
+                   want_image();
                  }
-                 // Another image took its place meanwhile: begin again.
                  phase_ = Phase::greeting;
                });
+}
+
+// What the log begins with is not there to its end. Who lives by it has the state still and puts a new image there; if
+// another one took the place of that one meanwhile, nobody does anything, and this node begins again with it.
+void Engine::want_image() {
+  // Found again as it was: it is not just being replaced.
+  if (missing_ == base_)
+    why_ =
+        "What the log begins with is gone from Redis. A node that lives puts it back; if none does, all is lost: "
+        "delete " +
+        key("*") + " to begin anew.";
+  missing_ = base_;
+  writer_.send({"HSET", key("meta"), "wanted", base_}, options_.timeout, [](const Result<Reply>&) {});
 }
 
 // Reads on from a place of the log, up to where it ended when this node asked.
@@ -531,7 +574,8 @@ void Engine::follow(std::string read_from, std::uint64_t until) {
 
 void Engine::go_live() {
   for (const auto& [id, member] : members_) {
-    if (id == options_.self || member.rules == options_.rules || redis_now_ - member.seen > member_gone_after) continue;
+    const bool gone = std::chrono::abs(redis_now_ - member.seen) > member_gone_after;
+    if (id == options_.self || member.rules == options_.rules || gone) continue;
     phase_ = Phase::greeting;
     ++epoch_;
     why_ =
@@ -539,12 +583,18 @@ void Engine::go_live() {
     return;
   }
   phase_ = Phase::live;
+  missing_.reset();
   entry_at_ = options_.monotonic();
   own_entry_at_ = entry_at_;
-  writer_.send({"HSET", key("members"), options_.self.text(), options_.node}, options_.timeout,
-               [](const Result<Reply>&) {});
+  announce();
   // The same batch again, under the same number: if it is there already it is not appended twice.
   if (flying_) append();
+}
+
+// So that a log that is closed is not opened before this node was heard.
+void Engine::announce() {
+  writer_.send({"HSET", key("members"), options_.self.text(), options_.node}, options_.timeout,
+               [](const Result<Reply>&) {});
 }
 
 // ------------------------------------------------------------------------------------------------- writing
@@ -576,20 +626,20 @@ void Engine::append() {
   call(script_append, {key("meta"), key("log"), key("nodes")},
        {digits(generation_), options_.self.text(), digits(flying_->number), write_entry(flying_->entry)},
        [this, number = flying_->number, epoch = epoch_](const Result<Reply>& reply) {
+         if (reply && !reply->is_error()) return refused_.clear();  // the reader will meet it, or has
          if (!flying_ || flying_->number != number || epoch != epoch_) return;
-         if (reply && !reply->is_error()) return;  // the reader will meet it
          if (reply && reply->is_error("CLOSED")) {
            phase_ = Phase::greeting;
            why_ = "Redis was replaced: the nodes are agreeing on what is held.";
            ++epoch_;
          } else if (reply) {
-           why_ = "Redis refuses: " + reply->text;
+           refused_ = "Redis refuses: " + reply->text;
          } else if (reply.error().code != Code::unavailable) {
            return;  // it may come yet: the reader will tell, or time
          }
          // It is surely not in the log: what it carried waits on, as long as its patience lasts.
          std::vector<Item> again = std::move(flying_->items);
-         gathering_since_ = flying_->began;
+         if (!again.empty()) gathering_since_ = flying_->began;
          flying_.reset();
          again.insert(again.end(), std::make_move_iterator(gathering_.begin()),
                       std::make_move_iterator(gathering_.end()));
@@ -658,10 +708,12 @@ void Engine::take(const Reply& entries) {
     return step_aside("The log has an entry that this version does not understand: upgrade this node.");
   if (met != Met::known) {
     // This node does not stand where it believed to: greet again, and be told so.
+    const bool came = phase_ == Phase::following;
     if (met == Met::elsewhere) reset();
     phase_ = Phase::greeting;
     ++epoch_;
-    return greet();
+    if (!came || met != Met::elsewhere) return greet();
+    return want_image();  // tick() greets: another image takes its time
   }
   if (phase_ == Phase::following && place_.number >= until_) go_live();
   read_on();
@@ -669,9 +721,13 @@ void Engine::take(const Reply& entries) {
 }
 
 Engine::Met Engine::take_entry(const Reply& reply) {
-  if (reply.items.size() != 2 || reply.items[1].items.size() < 10) return Met::unreadable;
+  if (reply.items.size() != 2) return Met::unreadable;
   const std::string& id = reply.items[0].text;
   const auto& fields = reply.items[1].items;  // n, g, o, b, d with their values, and what later versions add
+  if (!is_ours(fields)) {
+    read_from_ = id;
+    return Met::known;
+  }
   const Place place{number_in(fields[3].text), number_in(fields[1].text)};
   if (place.number <= place_.number) {  // it is in the image
     read_from_ = id;
@@ -703,7 +759,7 @@ Engine::Met Engine::take_entry(const Reply& reply) {
   ++counters_.entries;
   counters_.bytes += fields[9].text.size();
   log_bytes_ += fields[9].text.size() + 64;
-  apply(*entry, commands, *origin, batch, entry->clock_us != 0 ? wall_us(entry->clock_us) : clock_of(id));
+  apply(*entry, commands, *origin, batch, entry->clock_us != 0 ? wall_us(entry->clock_us) : clock_of(id, fields));
   return Met::known;
 }
 
@@ -723,7 +779,10 @@ void Engine::apply(const Entry& entry, const std::vector<Commands>& commands, co
       if (own) apply_own(clock);
       return;
     }
-    case EntryKind::join: members_[origin] = Member{entry.name, clock, entry.rules}; break;
+    case EntryKind::join:
+      members_[origin] = Member{entry.name, clock, entry.rules};
+      if (own) announce();
+      break;
     case EntryKind::leave: members_.erase(origin); break;
     case EntryKind::open:
       // What differs with who opens: two sides of a cut that are both opened anew give no token twice.
@@ -738,6 +797,7 @@ void Engine::apply(const Entry& entry, const std::vector<Commands>& commands, co
     if (partitions_[i]->born) decide(static_cast<NamespaceIndex>(i), 0, Tick{}, clock);
   }
   for (auto it = members_.begin(); it != members_.end();) {
+    it->second.seen = std::min(it->second.seen, clock);  // the clock may have been put right
     if (clock - it->second.seen <= member_gone_after) {
       ++it;
       continue;
@@ -771,7 +831,21 @@ void Engine::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wa
 }
 
 void Engine::consider_image() {
-  if (imaging_ || rank() != 0 || members_.empty() || log_bytes_ < std::max(options_.log_bytes_max, base_bytes_)) return;
+  if (rank() == 0 && !members_.empty() && log_bytes_ >= std::max(options_.log_bytes_max, base_bytes_)) write_image();
+  const Micros now = options_.monotonic();
+  // The first in rank may have died unseen: the others look too, less often.
+  if (!refused_.empty() || now - looked_at_ < look_every * static_cast<int>(std::min<std::size_t>(rank(), 20) + 1))
+    return;
+  looked_at_ = now;
+  writer_.send({"HMGET", key("meta"), "wanted", "base"}, options_.timeout,
+               [this, alive = std::weak_ptr(alive_), epoch = epoch_](const Result<Reply>& reply) {
+                 if (alive.expired() || epoch != epoch_ || !reply || reply->items.size() != 2) return;
+                 if (!reply->items[0].is_null() && reply->items[0].text == reply->items[1].text) write_image();
+               });
+}
+
+void Engine::write_image() {
+  if (imaging_) return;
   imaging_ = true;
   const std::string state = image();
   const std::string base = new_base_key();

@@ -3,13 +3,13 @@
 // RedisEngine keeps one log in Redis and lets every node decide by it.
 //
 // A batch of commands is one entry of a stream, appended by one script call. Every node reads the stream and
-// applies each entry to its own LockTree. The tree is deterministic, the entry's id is the clock, so all nodes hold
+// applies each entry to its own LockTree. The tree is deterministic, the entry has the clock, so all nodes hold
 // the same locks, grant the same waiters and know the same conflicts at the same place of the log (state machine
 // replication: Lamport 1978, Schneider 1990). A node answers a command when it has met its own entry: what a client
 // is told is in the log, and everybody else will know it too. No rule is written twice.
 //
-//   hf:{NAME}:log      stream: n number (dense), g generation, o node, b its batch, d bytes (redis/log_entry.h)
-//   hf:{NAME}:meta     hash: generation, opened (the generation of the last opening), open, number, run, base…
+//   hf:{NAME}:log      stream: n number (dense), g generation, o node, b its batch, d bytes (redis/log_entry.h), t ms
+//   hf:{NAME}:meta     hash: generation, opened (the generation of the last opening), open, number, run, base…, wanted
 //   hf:{NAME}:nodes    hash: node -> its last batch, so that a repeat is not appended twice
 //   hf:{NAME}:reports  hash: while the log is closed, how far each node has come
 //   hf:{NAME}:members  hash: who has to be heard before a closed log is opened
@@ -166,8 +166,10 @@ class Engine final : public LockEngine {
   void step_aside(std::string why);
   void stand(const Place& place, std::string last);
   void reset();
+  void want_image();
   void follow(std::string read_from, std::uint64_t until);
   void go_live();
+  void announce();
   bool reads() const noexcept { return phase_ == Phase::following || phase_ == Phase::live; }
   // Both links find the master by themselves, and for a while there may be two who believe to be it.
   bool on_one_redis() const { return reader_on_ == server_.run_id; }
@@ -186,17 +188,20 @@ class Engine final : public LockEngine {
   void decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock);
   void hand_out();
   void consider_image();
+  void write_image();
 
   void append();
   void append_entry(const Entry& entry);
   // Answers what is under way as unknown_outcome, and forgets it. REQUIRES: something is.
   void give_up(const char* why);
-  void refuse(const std::vector<Item>& items, Code code, const char* why);
+  void refuse(const std::vector<Item>& items, Code code, const std::string& why);
   std::string new_base_key() const;
   std::unique_ptr<LockTree> fresh_tree() const;
   NamespaceIndex index_of(std::string_view name);
   std::string key(std::string_view of) const;
   std::size_t rank() const;
+  // Why this node is not ready. REQUIRES: it is not.
+  std::string reason() const;
   bool joined() const { return members_.contains(options_.self); }
 
   EngineOptions options_;
@@ -207,6 +212,7 @@ class Engine final : public LockEngine {
 
   Phase phase_ = Phase::away;
   std::string why_ = "Redis has not been reached yet.";
+  std::string refused_;  // why the last entry was not taken; empty: it was
   ServerInfo server_;
   std::string reader_on_;          // run id
   std::uint64_t generation_ = 0;   // of the log when this node last asked
@@ -223,6 +229,7 @@ class Engine final : public LockEngine {
   std::string base_;  // key of the image under the log when this node last asked
   std::size_t base_bytes_ = 0;
   bool imaging_ = false;
+  std::optional<std::string> missing_;  // an image that could not be read, by its key
   std::optional<Aside> aside_;
   std::map<Id128, Member> members_;
 
@@ -239,6 +246,7 @@ class Engine final : public LockEngine {
   Micros entry_at_{0};      // when an entry was last met
   Micros own_entry_at_{0};  // when this node last appended one
   Micros greeted_at_{0};
+  Micros looked_at_{0};
   Micros parted_at_{0};  // when both links were last made anew because they were not on one Redis
   std::function<void()> left_;
 

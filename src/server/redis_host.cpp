@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "engine/change.h"
 #include "net/os_secrets.h"
@@ -13,6 +14,7 @@ namespace hf {
 namespace {
 
 constexpr std::size_t notes_kept = 256 << 10;
+constexpr std::size_t reasons_told = 16;
 
 // The trail lies beside the data of a node that may share its directory with others on this machine.
 std::string trail_directory(const Config& config) {
@@ -78,12 +80,12 @@ class RedisHost final : public EngineHost {
     trail_->tend(Journal::Pace::idle, Loop::now().wall);
     std::string why;
     const bool ready = engine_->ready(why);
-    if (ready != ready_ || why != why_) {
-      if (ready) log(LogLevel::info, "redis_ready", {{"generation", engine_->counters().generation}});
-      if (!ready) log(LogLevel::warning, "redis_away", {{"why", why}});
-    }
+    if (ready && !ready_) log(LogLevel::info, "redis_ready", {{"generation", engine_->counters().generation}});
+    // Each reason once, until it is ready again: a link that goes on trying has many words for one trouble.
+    if (ready) reasons_.clear();
+    if (!ready && reasons_.size() < reasons_told && reasons_.insert(why).second)
+      log(LogLevel::warning, "redis_away", {{"why", why}});
     ready_ = ready;
-    why_ = why;
   }
   bool busy() const override { return engine_->busy(); }
   std::vector<std::string> namespace_names() const override { return engine_->namespace_names(); }
@@ -183,7 +185,7 @@ class RedisHost final : public EngineHost {
   std::vector<std::optional<NamespaceIndex>> places_;
   Wall at_{};
   bool ready_ = false;
-  std::string why_;
+  std::set<std::string> reasons_;  // that were told since it was ready
   std::unique_ptr<redis::Engine> engine_;
 };
 

@@ -143,7 +143,9 @@ class OtherVersions : public EngineOnRedis {
   std::string key(const std::string& of) const { return "hf:{" + base.name + "}:" + of; }
   // What a node appends whose scripts have another text.
   void append(const std::string& bytes) {
-    const std::string text = redis::script_of(redis::script_append).text + "-- of another version\n";
+    append(bytes, redis::script_of(redis::script_append).text + "-- of another version\n");
+  }
+  void append(const std::string& bytes, const std::string& text) {
     const redis::Reply reply =
         server.command({"EVAL", text, "3", key("meta"), key("log"), key("nodes"),
                         std::to_string(a->engine().counters().generation), Id128{9, 9}.text(), digits(++batch), bytes});
@@ -159,6 +161,27 @@ class OtherVersions : public EngineOnRedis {
     for (const Command& command : commands) write_command(section.commands, command);
     section.commands += behind;
     return redis::write_entry(entry);
+  }
+  // The script of ours, with `of` in the place of `what`.
+  static std::string script_with(const std::string& what, const std::string& of) {
+    std::string text = redis::script_of(redis::script_append).text;
+    const std::size_t at = text.find(what);
+    EXPECT_NE(at, std::string::npos) << what;
+    return at == std::string::npos ? text : text.replace(at, what.size(), of);
+  }
+  // Ids of the log are a day ahead from now on; the second that they begin with.
+  std::uint64_t set_ids_ahead() const {
+    const std::uint64_t ahead = std::stoull(server.command({"TIME"}).items.at(0).text) + 86'400;
+    EXPECT_EQ(server.command({"XSETID", key("log"), digits(ahead * 1000) + "-0"}).text, "OK");
+    return ahead;
+  }
+  // What a tree says of a clock that it did not believe.
+  bool alarmed(const std::string& word) const {
+    for (const Event& event : a->told().events()) {
+      const auto* alarm = std::get_if<ClockAlarm>(&event);
+      if (alarm != nullptr && alarm->what.find(word) != std::string::npos) return true;
+    }
+    return false;
   }
   static std::string newer(std::string bytes) {
     bytes.at(0) = static_cast<char>(redis::entry_format + 1);
@@ -187,6 +210,37 @@ TEST_F(OtherVersions, what_scripts_of_another_text_append_is_decided_by_all) {
   EXPECT_EQ(code_of(a->ask(acquire(1, "li", 3, "SaleOrder:2"))), Code::locked);
   append(entry_of({release(2, "wang", 2)}));
   EXPECT_NE(token_of(a->ask(acquire(1, "li", 4, "SaleOrder:2"))), 0U);
+}
+
+TEST_F(OtherVersions, an_entry_that_does_not_say_what_the_clock_showed_has_the_clock_of_its_id) {
+  set_ids_ahead();
+  a->ask(GetStats{});
+  EXPECT_FALSE(alarmed("ahead"));
+  append(entry_of({acquire(2, "wang", 2, "SaleOrder:2")}), script_with(", 't', now)", ")"));
+  EXPECT_EQ(code_of(a->ask(acquire(1, "li", 3, "SaleOrder:2"))), Code::locked);
+  EXPECT_TRUE(alarmed("ahead"));
+}
+
+TEST_F(OtherVersions, a_clock_of_redis_that_was_ahead_and_was_put_right_leaves_no_member_in_the_future) {
+  const std::uint64_t ahead = set_ids_ahead();
+  redis::Entry join;
+  join.kind = redis::EntryKind::join;
+  join.name = "a node that then dies";
+  append(redis::write_entry(join), script_with("redis.call('TIME')", "{'" + digits(ahead + 1) + "', '0'}"));
+  ASSERT_TRUE(loop.until([&] { return alarmed("ahead") && alarmed("back"); }));
+  a->ask(GetStats{});
+  const auto seen = [&] {
+    const auto image = redis::read_base_image(a->engine().image());
+    std::vector<std::int64_t> found;
+    for (const auto& [id, member] : image->members) found.push_back(to_us(member.seen) / 1'000'000);
+    return found;
+  };
+  EXPECT_TRUE(loop.until([&] {
+    const auto found = seen();
+    return found.size() == 2 &&
+           std::ranges::all_of(found, [&](std::int64_t at) { return at < static_cast<std::int64_t>(ahead) - 80'000; });
+  })) << ::testing::PrintToString(seen());
+  EXPECT_NE(token_of(a->ask(acquire(1, "li", 3, "SaleOrder:2"))), 0U);
 }
 
 TEST_F(OtherVersions, an_entry_of_a_newer_format_makes_a_node_step_aside_until_something_else_is_there) {

@@ -137,6 +137,24 @@ TEST_F(TwoNodes, without_redis_nothing_is_granted_and_all_is_there_when_it_is_ba
   EXPECT_EQ(wang.acquire(b->port(), "SaleOrder:2002").status, 201);
 }
 
+TEST_F(TwoNodes, while_redis_refuses_writes_both_say_so_and_then_serve_again) {
+  Person li(a->port(), "li");
+  li.open_session(a->port());
+  ASSERT_EQ(li.acquire(a->port(), "SaleOrder:1001").status, 201);
+  ASSERT_EQ(redis.command({"CONFIG", "SET", "maxmemory", "1mb"}).text, "OK");
+  for (const auto* node : {a.get(), b.get()}) {
+    EXPECT_TRUE(eventually([&] {
+      const Answer answer = Client(node->port()).request("GET", "/readyz");
+      return answer.status == 503 && answer.body.find("OOM") != std::string::npos;
+    })) << Client(node->port()).request("GET", "/readyz").body;
+  }
+  EXPECT_EQ(li.acquire(a->port(), "SaleOrder:2002").status, 503);
+  EXPECT_NE(a->log().find("OOM"), std::string::npos) << a->log();
+  ASSERT_EQ(redis.command({"CONFIG", "SET", "maxmemory", "0"}).text, "OK");
+  EXPECT_TRUE(eventually([&] { return ready(*a) && ready(*b); }));
+  EXPECT_EQ(li.acquire(b->port(), "SaleOrder:2002").status, 201);
+}
+
 // Two people want the same bills, one on each node, while the master dies. What they were told is all that is judged:
 // whoever was granted a bill and did not give it back has it, and what is granted later has a greater token.
 TEST_F(TwoNodesAndSentinels, a_failover_leaves_each_bill_its_editor_and_lets_tokens_grow) {

@@ -10,7 +10,11 @@ if known[1] ~= generation or known[2] ~= '1' then
 end
 local last = redis.call('HGET', nodes, node)
 if last and tonumber(last) >= batch then return tonumber(known[3]) end
-local number = redis.call('HINCRBY', meta, 'number', 1)
+local number = tonumber(known[3]) + 1
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+-- First, because Redis may refuse it; what follows it then takes as well.
+redis.call('XADD', log, '*', 'n', number, 'g', generation, 'o', node, 'b', batch, 'd', data, 't', now)
+redis.call('HSET', meta, 'number', number)
 redis.call('HSET', nodes, node, batch)
-redis.call('XADD', log, '*', 'n', number, 'g', generation, 'o', node, 'b', batch, 'd', data)
 return number

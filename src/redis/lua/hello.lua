@@ -25,6 +25,9 @@ end
 local now_known = redis.call('HMGET', meta, 'open', 'number', 'opened', 'base', 'base_number', 'base_last', 'base_bytes',
   'closed')
 local open = now_known[1] == '1'
+-- The clock may have been put right since.
+local closed = math.min(tonumber(now_known[8]) or now, now)
+if not open then redis.call('HSET', meta, 'closed', closed) end
 if not open then redis.call('HSET', reports, node, my_generation .. ' ' .. my_number .. ' ' .. now) end
 
 -- Is where I stand a place in this log?
@@ -37,5 +40,5 @@ elseif my_number > 0 then
   if entry and entry[2][2] == tostring(my_number) and entry[2][4] == my_generation then found = 1 end
 end
 return {generation, open and 1 or 0, tonumber(now_known[2]), tonumber(now_known[3]) or 0, now_known[4] or '',
-  base_number, tonumber(now_known[7]) or 0, now - (tonumber(now_known[8]) or now), found, redis.call('HGETALL', reports), now,
+  base_number, tonumber(now_known[7]) or 0, now - closed, found, redis.call('HGETALL', reports), now,
   redis.call('HKEYS', members)}

@@ -17,6 +17,8 @@ if base ~= '' then
 end
 redis.call('HSET', meta, 'open', 1, 'opened', generation)
 redis.call('DEL', reports, nodes)
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local next = redis.call('HINCRBY', meta, 'number', 1)
-redis.call('XADD', log, '*', 'n', next, 'g', generation, 'o', node, 'b', 0, 'd', data)
+redis.call('XADD', log, '*', 'n', next, 'g', generation, 'o', node, 'b', 0, 'd', data, 't', now)
 return next
