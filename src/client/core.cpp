@@ -185,6 +185,7 @@ void Core::closed(Time now, std::uint16_t code, std::string reason) {
   } else if (code == close_code::unauthenticated) {
     refuse_identity(now, own(holdfast::Code::unauthenticated, std::move(reason)));
   } else {
+    engine_lost_ = engine_lost_ || (code == close_code::drain && reason.starts_with(close_code::engine_lost_reason));
     if (reason.empty()) reason = "the connection was closed";
     lost_link(
         now, own(code == close_code::drain ? holdfast::Code::draining : holdfast::Code::unavailable, std::move(reason)),
@@ -243,6 +244,7 @@ void Core::forget_session(Time, LostReason reason) {
   releasing_.clear();
   requests_.clear();
   orphans_ = false;
+  engine_lost_ = false;
   auto waits = std::exchange(waits_, {});
   for (auto& [id, wait] : waits) {
     answer<Taken>(wait.reply, tl::unexpected(own(holdfast::Code::session_gone, "the session ended while this waited")));
@@ -494,7 +496,7 @@ void Core::message(Time now, std::string_view text) {
 void Core::hello_refused(Time now, const Refusal& refusal, std::string_view message) {
   auto why = to_public(refusal, message);
   if (refusal.code == Code::session_gone && !session_.is_nil()) {
-    forget_session(now, LostReason::expired);
+    forget_session(now, engine_lost_ ? LostReason::engine_lost : LostReason::expired);
     say_hello(now);
   } else if (refusal.code == Code::unauthenticated) {
     refuse_identity(now, std::move(why));
@@ -756,7 +758,8 @@ void Core::reconcile(Time now, const SessionSnapshot& state, const std::set<Lock
     if (held->lease != nullptr && !listed.contains(id) && (locks == nullptr || locks->contains(id)))
       missing.push_back(held);
   }
-  for (const auto& held : missing) lose(held, {held->id, LostReason::missing, {}, true, {}, {}, {}});
+  const LostReason why = std::exchange(engine_lost_, false) ? LostReason::engine_lost : LostReason::missing;
+  for (const auto& held : missing) lose(held, {held->id, why, {}, true, {}, {}, {}});
 
   for (const Grant& grant : state.locks) {
     if (grant.kind != Kind::edit) continue;

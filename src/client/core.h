@@ -266,6 +266,7 @@ class Core {
   std::uint64_t hello_id_ = 0;
   std::map<std::uint64_t, Time> pongs_;  // n → when it was sent; not yet acknowledged
   std::uint64_t seq_ = 0;
+  bool engine_lost_ = false;  // said by the node that closed: what is missing when we are back was lost by its store
   bool state_asked_ = false;
   bool state_again_ = false;
 

@@ -365,6 +365,39 @@ TEST(Core, a_resume_shows_the_session_and_its_newest_secret_and_keeps_the_locks)
   EXPECT_EQ(std::get<HelloFields>(s.last<HelloFields>().fields).secret, secret(2));
 }
 
+TEST(Core, what_is_gone_after_a_node_that_lost_its_state_was_lost_by_the_engine_and_only_that) {
+  for (const bool session_too : {false, true}) {
+    Script s;
+    s.ready();
+    auto lock = s.holding();
+    s.core.closed(s.now, close_code::drain, "engine_lost retry_ms=1000");
+    s.open_link();
+    if (session_too) {
+      s.refuses(s.last<HelloFields>().id, hf::Code::session_gone);
+    } else {
+      auto welcome = s.greeting(1, true);
+      welcome.state = s.state({});
+      s.welcomes(welcome);
+    }
+    ASSERT_EQ(lock->lost.size(), 1U);
+    EXPECT_EQ(lock->lost[0].reason, LostReason::engine_lost);
+  }
+  Script s;
+  s.ready();
+  auto lock = s.holding();
+  s.core.closed(s.now, close_code::drain, "engine_lost retry_ms=1000");
+  s.open_link();
+  auto welcome = s.greeting(1, true);
+  welcome.state = s.state({grant(1)});
+  s.welcomes(welcome);
+  EXPECT_TRUE(s.held(lock)) << "it was put back";
+  s.breaks();
+  s.open_link();
+  s.refuses(s.last<HelloFields>().id, hf::Code::session_gone);
+  ASSERT_EQ(lock->lost.size(), 1U);
+  EXPECT_EQ(lock->lost[0].reason, LostReason::expired) << "another time, another reason";
+}
+
 TEST(Core, a_resume_that_fails_loses_the_locks_and_opens_a_new_session_on_the_same_link) {
   Script s;
   s.ready();

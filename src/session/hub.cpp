@@ -84,7 +84,8 @@ void Hub::State::reset() {
   std::vector<ConnectionId> open;
   for (const auto& [id, c] : connections) open.push_back(id);
   std::sort(open.begin(), open.end());
-  for (const ConnectionId id : open) shut(id, close_code::drain, drain_reason());
+  const std::string reason = std::string(close_code::engine_lost_reason) + " " + drain_reason();
+  for (const ConnectionId id : open) shut(id, close_code::drain, reason);
 }
 
 void Hub::State::fail_all(std::string why) {

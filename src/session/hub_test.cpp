@@ -428,6 +428,13 @@ TEST_F(HubSockets, a_drain_tells_everybody_and_closes_them_with_1012_over_the_wi
   EXPECT_EQ(transport.closed[late].first, 1012);
 }
 
+TEST_F(HubSockets, an_engine_that_lost_its_state_sends_everybody_away_and_says_why) {
+  start();
+  const ConnectionId c = greet(token("li"));
+  hub->on_reset();
+  EXPECT_EQ(transport.closed[c], (std::pair<std::uint16_t, std::string>(1012, "engine_lost retry_ms=1000")));
+}
+
 TEST_F(HubSockets, a_failed_engine_leaves_no_request_unanswered) {
   start();
   const ConnectionId c = greet(token("li"));

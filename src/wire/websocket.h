@@ -36,6 +36,8 @@ inline constexpr std::uint16_t replaced = 4001;
 inline constexpr std::uint16_t unauthenticated = 4002;
 inline constexpr std::uint16_t too_slow = 4003;
 inline constexpr std::uint16_t limit = 4004;
+// The reason beside `drain` of a node whose engine lost what it knew (a failover): what is not there any more went so.
+inline constexpr std::string_view engine_lost_reason = "engine_lost";
 }  // namespace close_code
 
 // Where a parser delivers to, from inside feed(). The views are valid during the call only.
