@@ -68,6 +68,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   ~Connection() override;
 
   ConnectionId id() const noexcept { return id_; }
+  // Bytes on their way that the socket has not taken.
+  std::size_t unsent() const noexcept { return out_.size() - sent_; }
   void start();
   // Answers 503 and closes: one connection too many.
   void start_refused();
@@ -111,7 +113,6 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void close_socket() noexcept;
 
   std::string& out();
-  std::size_t unsent() const noexcept { return out_.size() - sent_; }
   void check_queue();
   bool flush();
   void mark_dirty();

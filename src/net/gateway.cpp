@@ -225,6 +225,11 @@ void Gateway::close_all() {
 
 GatewayCounts Gateway::counts() const noexcept { return state_->counts; }
 
+std::size_t Gateway::unsent(ConnectionId connection) const {
+  const Connection* c = state_->find(connection);
+  return c == nullptr ? 0 : c->unsent();
+}
+
 void Gateway::send(ConnectionId connection, std::string_view text) {
   if (Connection* c = state_->find(connection)) c->send_text(text);
 }

@@ -4,7 +4,7 @@
 // when all its nodes have stopped.
 //
 //   u8 format, u64 generation, u64 number and text id of the last entry in it, varint members: id, text name, i64 seen,
-//   u64 rules; varint namespaces: text name, text LockTree::image()
+//   u64 rules; varint namespaces: text name, text LockTree::image() and StatusBoard::image()
 
 #include <cstdint>
 #include <map>

@@ -17,6 +17,8 @@ std::string write_entry(const Entry& entry) {
         w.text(section.ns);
         w.varint(section.count);
         w.text(section.commands);
+        w.varint(section.status_count);
+        w.text(section.status);
       }
       break;
     case EntryKind::join:
@@ -44,6 +46,8 @@ std::optional<Entry> read_entry(std::string_view bytes) {
         section.ns = r.text();
         section.count = r.varint();
         section.commands = r.text();
+        section.status_count = r.varint();
+        section.status = r.text();
         entry.sections.push_back(std::move(section));
       }
       break;

@@ -3,7 +3,8 @@
 // One entry of the log that all nodes of an installation live by, as bytes. What the log is: redis/redis_engine.h.
 //
 //   u8 format, u8 kind, i64 clock in microseconds or 0 (only tests put one there), then
-//   commands: a section for each namespace: text name, varint number of commands, the commands (engine/command_codec)
+//   commands: a section for each namespace: text name, varint number of commands, the commands (engine/command_codec),
+//     varint number of status commands, these (engine/status_command_codec)
 //   tick, leave: nothing    join: text name of the node, u64 rules    open: varint generation
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 
 namespace hf::redis {
 
-inline constexpr std::uint8_t entry_format = 1;
+inline constexpr std::uint8_t entry_format = 2;
 
 enum class EntryKind : std::uint8_t { commands = 1, tick, join, leave, open };
 
@@ -22,6 +23,8 @@ struct EntrySection {
   std::string ns;
   std::uint64_t count = 0;
   std::string commands;  // one behind the other
+  std::uint64_t status_count = 0;
+  std::string status;
 };
 
 struct Entry {

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "engine/command_codec.h"
+#include "engine/status_command_codec.h"
 
 namespace hf::redis {
 namespace {
@@ -157,10 +158,11 @@ std::string Engine::new_base_key() const {
   return key("base:" + digits(place_.number) + ":" + options_.random().text());
 }
 
-std::unique_ptr<LockTree> Engine::fresh_tree() const {
-  auto tree = std::make_unique<LockTree>(options_.tree);
-  tree->set_watching(watching_);
-  return tree;
+void Engine::begin_anew(Partition& partition) const {
+  partition.tree = std::make_unique<LockTree>(options_.tree);
+  partition.tree->set_watching(watching_);
+  partition.board = std::make_unique<StatusBoard>(options_.board);
+  partition.born = false;
 }
 
 NamespaceIndex Engine::index_of(std::string_view name) {
@@ -169,7 +171,7 @@ NamespaceIndex Engine::index_of(std::string_view name) {
   }
   auto made = std::make_unique<Partition>();
   made->name = name;
-  made->tree = fresh_tree();
+  begin_anew(*made);
   partitions_.push_back(std::move(made));
   return static_cast<NamespaceIndex>(partitions_.size() - 1);
 }
@@ -193,6 +195,16 @@ void Engine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall cl
     only_heartbeats_ = true;
   }
   only_heartbeats_ = only_heartbeats_ && std::holds_alternative<Heartbeat>(command);
+  gathering_.push_back({ticket, ns, std::move(command)});
+}
+
+void Engine::submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) {
+  HF_ASSERT(ns < partitions_.size());
+  callers_clock_ = clock;
+  if (std::holds_alternative<StatusTick>(command) && !options_.clock_of_caller) return;
+  ++counters_.commands;
+  if (gathering_.empty()) gathering_since_ = options_.monotonic();
+  only_heartbeats_ = false;
   gathering_.push_back({ticket, ns, std::move(command)});
 }
 
@@ -237,6 +249,7 @@ std::vector<std::string> Engine::namespace_names() const {
 std::string Engine::check() const {
   for (const auto& partition : partitions_) {
     std::string broken = partition->tree->check();
+    if (broken.empty()) broken = partition->board->check();
     if (!broken.empty()) return partition->name + ": " + broken;
   }
   return {};
@@ -303,8 +316,13 @@ void Engine::give_up(const char* why) {
 void Engine::refuse(const std::vector<Item>& items, Code code, const std::string& why) {
   for (const Item& item : items) {
     // A question changes nothing: it may be asked again without doubt.
-    const Code told = is_query(item.command) ? Code::unavailable : code;
-    if (item.ticket != 0 && sink_ != nullptr) sink_->on_outcome(item.ticket, refusal(told, why));
+    const bool query = std::visit([](const auto& command) { return is_query(command); }, item.command);
+    const Code told = query ? Code::unavailable : code;
+    if (item.ticket == 0 || sink_ == nullptr) continue;
+    if (std::holds_alternative<StatusCommand>(item.command))
+      sink_->on_status(item.ticket, refusal(told, why));
+    else
+      sink_->on_outcome(item.ticket, refusal(told, why));
   }
   hand_out();
 }
@@ -469,6 +487,7 @@ std::string Engine::image() const {
     if (!partition->born) continue;
     image.trees.push_back({partition->name, {}});
     partition->tree->image(image.trees.back().image);
+    partition->board->image(image.trees.back().image);
   }
   return write_base_image(image);
 }
@@ -478,9 +497,10 @@ bool Engine::begin_with(const BaseImage& image) {
   members_.insert(image.members.begin(), image.members.end());
   for (const BaseImage::Tree& tree : image.trees) {
     Partition& partition = *partitions_[index_of(tree.ns)];
-    partition.tree = fresh_tree();
+    begin_anew(partition);
     partition.born = true;
     if (!partition.tree->recover(tree.image) || !partition.tree->recovered(clock_of(last_, {}), 0)) return false;
+    if (!partition.board->recover(tree.image) || !partition.board->recovered(clock_of(last_, {}), {})) return false;
   }
   return true;
 }
@@ -503,8 +523,7 @@ void Engine::reset() {
   log_bytes_ = 0;
   members_.clear();
   for (const auto& partition : partitions_) {
-    partition->tree = fresh_tree();
-    partition->born = false;
+    begin_anew(*partition);
   }
   if (flying_) give_up("This node lost its place in the log: repeat the request.");
   if (sink_ != nullptr) sink_->on_reset();
@@ -611,13 +630,18 @@ void Engine::append() {
     for (const Item& item : batch.items) {
       if (section[item.ns] == SIZE_MAX) {
         section[item.ns] = batch.entry.sections.size();
-        batch.entry.sections.push_back({partitions_[item.ns]->name, 0, {}});
+        batch.entry.sections.push_back({.ns = partitions_[item.ns]->name});
       }
       // A question is asked here alone, but at its place in the log.
-      if (is_query(item.command)) continue;
       EntrySection& in = batch.entry.sections[section[item.ns]];
-      ++in.count;
-      write_command(in.commands, item.command);
+      if (const auto* status = std::get_if<StatusCommand>(&item.command)) {
+        if (is_query(*status)) continue;
+        ++in.status_count;
+        write_status_command(in.status, *status);
+      } else if (const Command& command = std::get<Command>(item.command); !is_query(command)) {
+        ++in.count;
+        write_command(in.commands, command);
+      }
     }
     flying_ = std::move(batch);
     ++counters_.batches;
@@ -749,9 +773,15 @@ Engine::Met Engine::take_entry(const Reply& reply) {
     while (!rest.empty()) {
       auto command = take_command(rest);
       if (!command) return Met::unreadable;
-      in.push_back(*std::move(command));
+      in.of_locks.push_back(*std::move(command));
     }
-    if (in.size() != section.count) return Met::unreadable;
+    rest = section.status;
+    while (!rest.empty()) {
+      auto command = take_status_command(rest);
+      if (!command) return Met::unreadable;
+      in.of_status.push_back(*std::move(command));
+    }
+    if (in.of_locks.size() != section.count || in.of_status.size() != section.status_count) return Met::unreadable;
   }
   read_from_ = id;
   stand(place, id);
@@ -772,9 +802,12 @@ void Engine::apply(const Entry& entry, const std::vector<Commands>& commands, co
       for (std::size_t i = 0; i < commands.size(); ++i) {
         const NamespaceIndex ns = index_of(entry.sections[i].ns);
         partitions_[ns]->born = true;
+        if (partitions_[ns]->board->epoch().is_nil()) begin_epoch(ns, origin, "first", clock);
         // Questions only: time passes on the nodes too that were not asked.
-        if (entry.sections[i].count == 0) decide(ns, 0, Tick{}, clock);
-        for (const Command& command : commands[i]) decide(ns, 0, command, clock);
+        if (entry.sections[i].count == 0) decide(ns, 0, Command(Tick{}), clock);
+        for (const Command& command : commands[i].of_locks) decide(ns, 0, command, clock);
+        // What one batch asks of locks and of the board never meets: their order beside each other is the asker's own.
+        for (const StatusCommand& command : commands[i].of_status) decide(ns, 0, command, clock);
       }
       if (own) apply_own(clock);
       return;
@@ -786,15 +819,18 @@ void Engine::apply(const Entry& entry, const std::vector<Commands>& commands, co
     case EntryKind::leave: members_.erase(origin); break;
     case EntryKind::open:
       // What differs with who opens: two sides of a cut that are both opened anew give no token twice.
-      for (const auto& partition : partitions_) {
-        if (partition->born && !partition->tree->reopen(clock, reopened_by + (origin.lo >> 32))) HF_ASSERT(false);
+      for (std::size_t i = 0; i < partitions_.size(); ++i) {
+        if (!partitions_[i]->born) continue;
+        if (!partitions_[i]->tree->reopen(clock, reopened_by + (origin.lo >> 32))) HF_ASSERT(false);
+        // The log's tail may be gone: what clients have of it is not to be built upon.
+        begin_epoch(static_cast<NamespaceIndex>(i), origin, "reopened", clock);
       }
       if (options_.on_decided) options_.on_decided({.generation = place_.generation, .number = place_.number});
       break;
     case EntryKind::tick: break;
   }
   for (std::size_t i = 0; i < partitions_.size() && !options_.clock_of_caller; ++i) {
-    if (partitions_[i]->born) decide(static_cast<NamespaceIndex>(i), 0, Tick{}, clock);
+    if (partitions_[i]->born) pass_time(static_cast<NamespaceIndex>(i), clock);
   }
   for (auto it = members_.begin(); it != members_.end();) {
     it->second.seen = std::min(it->second.seen, clock);  // the clock may have been put right
@@ -811,7 +847,8 @@ void Engine::apply(const Entry& entry, const std::vector<Commands>& commands, co
 void Engine::apply_own(Wall clock) {
   const Batch batch = std::move(*flying_);
   flying_.reset();
-  for (const Item& item : batch.items) decide(item.ns, item.ticket, item.command, clock);
+  for (const Item& item : batch.items)
+    std::visit([&](const auto& command) { decide(item.ns, item.ticket, command, clock); }, item.command);
 }
 
 void Engine::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock) {
@@ -828,6 +865,26 @@ void Engine::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wa
   } else if (const auto* resumed = std::get_if<SessionResumed>(&outcome)) {
     sink_->on_taken_elsewhere(resumed->state.session);
   }
+}
+
+void Engine::decide(NamespaceIndex ns, Ticket ticket, const StatusCommand& command, Wall clock) {
+  std::vector<BoardEvent> events;
+  journal_.clear();
+  StatusOutcome outcome = partitions_[ns]->board->apply(command, clock, events, journal_);
+  if (sink_ == nullptr) return;
+  for (const BoardEvent& event : events) sink_->on_board_event(ns, event);
+  if (ticket != 0) sink_->on_status(ticket, std::move(outcome));
+}
+
+void Engine::pass_time(NamespaceIndex ns, Wall clock) {
+  decide(ns, 0, Command(Tick{}), clock);
+  decide(ns, 0, StatusCommand(StatusTick{}), clock);
+}
+
+// The same on every node: it is made of the entry's place and its writer.
+void Engine::begin_epoch(NamespaceIndex ns, const Id128& origin, const char* why, Wall clock) {
+  const EpochId epoch{Id128{origin.hi ^ place_.generation, origin.lo ^ place_.number}};
+  decide(ns, 0, StatusCommand(BeginEpoch{epoch, why}), clock);
 }
 
 void Engine::consider_image() {

@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "engine/lock_tree.h"
+#include "engine/status_board.h"
 #include "redis/base_image.h"
 #include "redis/log_entry.h"
 #include "redis/port.h"
@@ -55,6 +56,7 @@ struct EngineOptions {
   std::string node = "node";      // of this node, for people
   Id128 self;                     // of this process: new with each start
   LockTreeOptions tree;
+  StatusBoardOptions board;
   std::uint64_t rules = 0;  // a digest of what the tree decides by: nodes of one installation must agree
   Millis timeout{2000};     // of one command, and for how long a request waits for a Redis that is away
   Millis quarantine{30'000};
@@ -86,6 +88,7 @@ class Engine final : public LockEngine {
 
   Result<NamespaceIndex> open_namespace(std::string_view name) override;
   void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
+  void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override;
   void flush() override;
   void set_watching(bool any) override;
   bool ready(std::string& why) const override;
@@ -121,12 +124,13 @@ class Engine final : public LockEngine {
   struct Partition {
     std::string name;
     std::unique_ptr<LockTree> tree;
+    std::unique_ptr<StatusBoard> board;
     bool born = false;  // the log has named it
   };
   struct Item {
     Ticket ticket = 0;
     NamespaceIndex ns = 0;
-    Command command;
+    std::variant<Command, StatusCommand> command;
   };
   struct Batch {
     std::uint64_t number = 0;
@@ -149,7 +153,10 @@ class Engine final : public LockEngine {
     std::string why;
   };
   enum class Met : std::uint8_t { known, opening, elsewhere, unreadable };
-  using Commands = std::vector<Command>;
+  struct Commands {
+    std::vector<Command> of_locks;
+    std::vector<StatusCommand> of_status;
+  };
 
   void call(ScriptName script, std::vector<std::string> keys, std::vector<std::string> arguments, Done done);
 
@@ -186,6 +193,8 @@ class Engine final : public LockEngine {
              Wall clock);
   void apply_own(Wall clock);
   void decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock);
+  void decide(NamespaceIndex ns, Ticket ticket, const StatusCommand& command, Wall clock);
+  void pass_time(NamespaceIndex ns, Wall clock);
   void hand_out();
   void consider_image();
   void write_image();
@@ -196,7 +205,8 @@ class Engine final : public LockEngine {
   void give_up(const char* why);
   void refuse(const std::vector<Item>& items, Code code, const std::string& why);
   std::string new_base_key() const;
-  std::unique_ptr<LockTree> fresh_tree() const;
+  void begin_anew(Partition& partition) const;
+  void begin_epoch(NamespaceIndex ns, const Id128& origin, const char* why, Wall clock);
   NamespaceIndex index_of(std::string_view name);
   std::string key(std::string_view of) const;
   std::size_t rank() const;

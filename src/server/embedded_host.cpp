@@ -1,5 +1,6 @@
 #include <atomic>
 
+#include "net/os_secrets.h"
 #include "server/engine_host.h"
 #include "store/embedded/embedded_engine.h"
 
@@ -53,6 +54,13 @@ LockTreeOptions tree_options(const Config& config, const Catalog& catalog) {
   return options;
 }
 
+StatusBoardOptions board_options(const Config& config, const Catalog& catalog) {
+  StatusBoardOptions options;
+  options.catalog = {std::shared_ptr<const Catalog>(), &catalog};  // not owned: it outlives the engine
+  options.clock_step_max = config.limits.clock_step_max;
+  return options;
+}
+
 Result<std::unique_ptr<EngineHost>> open_embedded_host(const Config& config, const Catalog& catalog, Loop& loop) {
   EmbeddedOptions options;
   options.directory = config.data;
@@ -61,6 +69,8 @@ Result<std::unique_ptr<EngineHost>> open_embedded_host(const Config& config, con
   options.journal.audit_bytes_max = config.audit_bytes;
   options.journal.disk_reserve_bytes = config.disk_reserve_bytes;
   options.tree = tree_options(config, catalog);
+  options.board = board_options(config, catalog);
+  options.next_id = [secrets = std::make_shared<OsSecrets>()] { return secrets->next_id(); };
   auto host = std::make_unique<EmbeddedHost>(loop);
   if (auto opened = host->open(std::move(options)); !opened) return tl::unexpected(opened.error());
   return host;

@@ -12,6 +12,7 @@
 
 #include "catalog/catalog.h"
 #include "engine/lock_tree.h"
+#include "engine/status_board.h"
 #include "net/loop.h"
 #include "redis/redis_engine.h"
 #include "server/config.h"
@@ -42,6 +43,8 @@ class EngineHost {
 
 // What every engine decides by: limits from the configuration, policies from the catalog, which must outlive it.
 LockTreeOptions tree_options(const Config& config, const Catalog& catalog);
+// The same of its status board, which shares the catalog's places with the hub.
+StatusBoardOptions board_options(const Config& config, const Catalog& catalog);
 // The same for a node of the Redis engine, and how it talks to Redis: all but who it is (`self`, `random`).
 redis::EngineOptions redis_engine_options(const Config& config, const Catalog& catalog);
 

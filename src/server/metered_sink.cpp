@@ -69,6 +69,14 @@ void MeteredSink::on_event(NamespaceIndex ns, Event event) {
   hub_.on_event(ns, std::move(event));
 }
 
+void MeteredSink::on_board_event(NamespaceIndex ns, const BoardEvent& event) {
+  if (const auto* differs = std::get_if<VersionDiffers>(&event)) {
+    log(LogLevel::warning, "version_differs",
+        {{"bill", differs->bill}, {"version", std::to_string(differs->version)}, {"publisher", differs->publisher}});
+  }
+  hub_.on_board_event(ns, event);
+}
+
 void MeteredSink::on_turn_end() {
   if (answers_ > 0 && flushed_at_ != Micros{0}) {
     metrics_.committed(std::chrono::duration<double>(Loop::now().monotonic - flushed_at_).count(), answers_);

@@ -8,6 +8,7 @@
 
 #include "engine/change_codec.h"
 #include "engine/lock_tree.h"
+#include "engine/status_board.h"
 #include "net/os_secrets.h"
 #include "net/redis_link.h"
 #include "redis/redis_engine.h"
@@ -49,6 +50,21 @@ std::optional<LockTree> tree_of(std::string_view changes, const LockTreeOptions&
   return tree;
 }
 
+// The board's part of a state, as it is in `changes`. `restored`: what clients have of it is void.
+std::optional<std::string> board_image_of(std::string_view changes, const StatusBoardOptions& options, bool restored) {
+  StatusBoard board(options);
+  const EpochId fresh{OsSecrets().next_id()};
+  const Wall now = Loop::now().wall;
+  if (!board.recover(changes) || !board.recovered(now, fresh)) return std::nullopt;
+  std::vector<BoardEvent> events;
+  std::string journal;
+  if (restored) board.apply(BeginEpoch{fresh, "restored"}, now, events, journal);
+  if (!board.check().empty()) return std::nullopt;
+  std::string image;
+  board.image(image);
+  return image;
+}
+
 std::string image_of(const LockTree& tree) {
   std::string image;
   tree.image(image);
@@ -74,24 +90,32 @@ void count(MoveCounts& counts, std::string_view changes, LockTree& tree) {
 
 // ------------------------------------------------------------------------------------------- the embedded engine
 
-Result<Backup> take_embedded(const std::string& directory, const LockTreeOptions& options) {
+Result<Backup> take_embedded(const std::string& directory, const LockTreeOptions& options,
+                             const StatusBoardOptions& board) {
   if (!std::filesystem::exists(directory + "/holdfast.db"))
     return fail(Code::not_found, "There is nothing to back up in " + directory + ": it has no holdfast.db.");
   auto journal = Journal::open(directory);
   if (!journal) return tl::unexpected(journal.error());
   std::vector<LockTree> trees;
-  for (std::size_t i = 0; i < (*journal)->namespaces().size(); ++i) trees.emplace_back(options);
-  const auto loaded =
-      (*journal)->load([&](NamespaceIndex ns, std::string_view changes) { return trees[ns].recover(changes); });
+  std::vector<StatusBoard> boards;
+  for (std::size_t i = 0; i < (*journal)->namespaces().size(); ++i) {
+    trees.emplace_back(options);
+    boards.emplace_back(board);
+  }
+  const auto loaded = (*journal)->load([&](NamespaceIndex ns, std::string_view changes) {
+    return trees[ns].recover(changes) && boards[ns].recover(changes);
+  });
   if (!loaded) return tl::unexpected(loaded.error());
   Backup backup;
   backup.at = Loop::now().wall;
   for (std::size_t i = 0; i < trees.size(); ++i) {
     const Journal::Namespace& known = (*journal)->namespaces()[i];
-    if (!trees[i].recovered(backup.at, known.ceiling))
+    if (!trees[i].recovered(backup.at, known.ceiling) ||
+        !boards[i].recovered(backup.at, EpochId{OsSecrets().next_id()}))
       return fail(Code::unavailable, directory + " contradicts itself in namespace " + known.name +
                                          ", or was written under other limits: give the configuration it ran with.");
     backup.parts.push_back({known.name, image_of(trees[i])});
+    boards[i].image(backup.parts.back().image);
   }
   return backup;
 }
@@ -271,7 +295,7 @@ std::string place_of(const Config& config) {
 
 Result<Backup> take_state(const Config& config, const Catalog& catalog) {
   if (config.engine == "redis") return take_redis(config, catalog);
-  return take_embedded(config.data, tree_options(config, catalog));
+  return take_embedded(config.data, tree_options(config, catalog), board_options(config, catalog));
 }
 
 Result<Backup> load_backup(const std::string& path, std::size_t bytes_max) {
@@ -302,7 +326,9 @@ Result<MoveCounts> prepare(Backup& backup, const Config& config, const Catalog& 
       tree = tree_of(*kept, options, std::max(last, clock) + token_raise);
       if (!tree) return wrong;
     }
-    part.image = image_of(*tree);
+    const auto board = board_image_of(*all, board_options(config, catalog), restore == Restore::only_holds);
+    if (!board) return wrong;
+    part.image = image_of(*tree) + *board;
   }
   return counts;
 }

@@ -196,6 +196,7 @@ redis::EngineOptions redis_engine_options(const Config& config, const Catalog& c
   options.name = config.redis_name;
   options.node = config.node.empty() ? config.listen : config.node;
   options.tree = tree_options(config, catalog);
+  options.board = board_options(config, catalog);
   options.rules = digest_of_rules(config, catalog);
   options.timeout = config.redis_timeout;
   options.quarantine = config.redis_quarantine;

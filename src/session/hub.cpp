@@ -14,7 +14,8 @@ Hub::State::State(HubOptions o, const Catalog& c, LockEngine& e, Transport& t, S
       transport(t),
       secrets(s),
       identities(options, c, e, s),
-      open_key(s.next_id()) {
+      open_key(s.next_id()),
+      todo(c, todo_link, options.todo) {
   engine.set_watching(watching_on);
 }
 
@@ -22,11 +23,16 @@ void Hub::State::tick() {
   std::string why;
   engine_ready = failed.empty() && engine.ready(why);
   if (failed.empty()) {
-    for (NamespaceIndex ns = 0; ns < identities.namespaces(); ++ns) engine.submit(ns, 0, Tick{}, now.wall);
+    for (NamespaceIndex ns = 0; ns < identities.namespaces(); ++ns) {
+      engine.submit(ns, 0, Tick{}, now.wall);
+      if (board_due <= now.monotonic) engine.submit_status(ns, 0, StatusTick{}, now.wall);
+    }
+    if (board_due <= now.monotonic) board_due = now.monotonic + board_tick;
   }
   tell_positions();
   const double rate = options.requests_per_second_max;
   boost::unordered::erase_if(allowances, [&](auto& one) { return one.second.is_full(rate, now.monotonic); });
+  todo.tick(now.monotonic);
   connections_due();
   exchanges_due();
   if (watching_on && watchers.nobody() && now.monotonic - watching_since > watching_kept)
@@ -137,8 +143,10 @@ void Hub::on_outcome(Ticket ticket, Outcome&& outcome) { state_->on_outcome(tick
 void Hub::on_reset() { state_->reset(); }
 void Hub::on_taken_elsewhere(const SessionId& session) { state_->taken_elsewhere(session); }
 void Hub::on_event(NamespaceIndex ns, Event event) { state_->on_event(ns, event); }
-// What a turn has brought was handed to the transport at once; it writes once per socket.
-void Hub::on_turn_end() {}
+void Hub::on_status(Ticket ticket, StatusOutcome&& outcome) { state_->on_status(ticket, std::move(outcome)); }
+void Hub::on_board_event(NamespaceIndex ns, const BoardEvent& event) { state_->todo.on_event(ns, event); }
+// Of locks, what a turn has brought was handed to the transport at once; it writes once per socket.
+void Hub::on_turn_end() { state_->todo.turn_end(); }
 void Hub::on_failed(std::string why) { state_->fail_all(std::move(why)); }
 
 }  // namespace hf

@@ -31,6 +31,16 @@ inline constexpr std::uint32_t namespaces_dev_max = 100;
 inline constexpr std::uint32_t login_codes_max = 1000;
 inline constexpr std::uint32_t tokens_remembered_max = 4096;
 
+// How to-do rows are told (session/todo_delivery.h).
+struct TodoLimits {
+  std::size_t unsent_bytes_max = 1 << 20;  // of a connection: beyond it nothing more is told, until half of it is read
+  Millis behind_max{30'000};               // so long; then the connection is closed
+  Millis digest_every{10'000};
+  std::uint32_t questions_max = 64;  // to the engine at a time: a storm of returning clients stands in line
+  std::uint32_t rows_per_page = 500;
+  std::uint32_t bills_per_frame_max = 2000;  // a channel's window that has so many leaves before its time
+};
+
 // Two readings taken together: the wall clock, and a monotonic clock that never jumps (for local timers).
 struct Now {
   Wall wall{};
@@ -78,6 +88,8 @@ class Transport {
   virtual ~Transport() = default;
   // Queues one text message. It is written at the end of the turn, with all others of that connection.
   virtual void send(ConnectionId connection, std::string_view text) = 0;
+  // Bytes queued for the connection that its socket has not taken yet.
+  virtual std::size_t unsent([[maybe_unused]] ConnectionId connection) const { return 0; }
   // Closes after what is queued has been written.
   virtual void close(ConnectionId connection, std::uint16_t code, std::string_view reason) = 0;
   virtual void respond(ExchangeId exchange, HttpResponse response) = 0;
@@ -112,6 +124,7 @@ struct HubOptions {
   Millis auth_before{60'000};          // auth.required goes out so long before the token expires
   Millis http_wait_max{60'000};        // then a waiting acquire is answered 202
   Millis login_code_valid{30'000};
+  TodoLimits todo;
   std::uint32_t requests_per_second_max = 20'000;  // of one WebSocket, or of one user by HTTP; a burst may
                                                    // take one second's worth
 };
@@ -138,6 +151,8 @@ class Hub final : public LockEngineSink {
 
   void on_outcome(Ticket ticket, Outcome&& outcome) override;
   void on_event(NamespaceIndex ns, Event event) override;
+  void on_status(Ticket ticket, StatusOutcome&& outcome) override;
+  void on_board_event(NamespaceIndex ns, const BoardEvent& event) override;
   void on_reset() override;
   void on_taken_elsewhere(const SessionId& session) override;
   void on_turn_end() override;

@@ -1,7 +1,7 @@
 #pragma once
 
 // A hub with a world of paper: a transport that keeps what it is given, an engine that a test answers by hand or
-// that decides with a real LockTree, and a clock that stands until a test moves it.
+// that decides with a real LockTree and a real StatusBoard, and a clock that stands until a test moves it.
 
 #include <gtest/gtest.h>
 
@@ -10,6 +10,7 @@
 #include <map>
 
 #include "engine/lock_tree.h"
+#include "engine/status_board.h"
 #include "session/hub.h"
 
 namespace hf::test {
@@ -25,7 +26,12 @@ struct PaperTransport final : Transport {
   std::map<ExchangeId, std::vector<std::string>> streams;
   std::map<ExchangeId, bool> stream_ended;
   std::vector<std::pair<std::string, std::string>> audit_filters;
+  std::map<ConnectionId, std::size_t> backlog;  // bytes that a slow reader has not taken
 
+  std::size_t unsent(ConnectionId c) const override {
+    const auto found = backlog.find(c);
+    return found == backlog.end() ? 0 : found->second;
+  }
   void send(ConnectionId c, std::string_view text) override {
     EXPECT_FALSE(closed.contains(c)) << "sent after close: " << text;
     sent[c].emplace_back(text);
@@ -53,7 +59,8 @@ struct PaperTransport final : Transport {
   }
 };
 
-// Keeps commands until pump() has a LockTree decide them, or until a test answers them itself.
+// Keeps commands until pump() has a LockTree decide them, or until a test answers them itself. Boards decide at once;
+// what they decided leaves with its commit: with pump(), or one command at a time while a test keeps commits `late`.
 struct PaperEngine final : LockEngine {
   struct Submitted {
     NamespaceIndex ns;
@@ -64,6 +71,17 @@ struct PaperEngine final : LockEngine {
   std::vector<std::string> names;
   std::vector<LockTree> trees;
   std::deque<Submitted> queue;
+  struct Decided {
+    NamespaceIndex ns;
+    Ticket ticket;
+    StatusOutcome outcome;
+    std::vector<BoardEvent> events;
+  };
+  std::shared_ptr<const Catalog> board_catalog = std::make_shared<const Catalog>();
+  StatusLimits board_limits;
+  std::vector<StatusBoard> boards;
+  std::deque<Decided> uncommitted;
+  bool late = false;
   LockEngineSink* sink = nullptr;
   std::string not_ready;
 
@@ -71,10 +89,30 @@ struct PaperEngine final : LockEngine {
     names.emplace_back(name);
     trees.emplace_back();
     trees.back().set_watching(watching);
+    StatusBoardOptions options;
+    options.catalog = board_catalog;
+    options.limits = board_limits;
+    boards.emplace_back(options);
+    EXPECT_TRUE(boards.back().recovered(wall_us(start_us), EpochId{Id128{7, names.size()}}));
     return static_cast<NamespaceIndex>(names.size() - 1);
   }
   void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override {
     queue.push_back({ns, ticket, std::move(command), clock});
+  }
+  void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override {
+    Decided d{ns, ticket, Done{}, {}};
+    std::string journal;
+    d.outcome = boards[ns].apply(command, clock, d.events, journal);
+    uncommitted.push_back(std::move(d));
+  }
+  // The oldest decision that was not told is durable now. False: there is none.
+  bool commit() {
+    if (uncommitted.empty()) return false;
+    Decided d = std::move(uncommitted.front());
+    uncommitted.pop_front();
+    for (const BoardEvent& event : d.events) sink->on_board_event(d.ns, event);
+    if (d.ticket != 0) sink->on_status(d.ticket, std::move(d.outcome));
+    return true;
   }
   void flush() override {}
   bool watching = true;
@@ -95,6 +133,8 @@ struct PaperEngine final : LockEngine {
       Outcome outcome = trees[s.ns].apply(s.command, s.clock, events, journal);
       for (Event& event : events) sink->on_event(s.ns, std::move(event));
       if (s.ticket != 0) sink->on_outcome(s.ticket, std::move(outcome));
+    }
+    while (!late && commit()) {
     }
     sink->on_turn_end();
   }

@@ -7,6 +7,7 @@
 //   operations.cpp   each operation once, for both faces: rights, then a command for the engine
 //   outcomes.cpp     what the engine answered, back to whom it concerns
 //   events.cpp       what the engine tells, to the sessions, streams and waiting requests it concerns
+//   todo_operations.cpp   the operations of status sync, both ways; to-do rows are TodoDelivery's
 //
 // A Call is who asks and how to answer; an Errand is a Call whose command is on its way to the engine. The hub
 // keeps a session only while a connection carries it or a request of it is on its way: the engine knows the rest.
@@ -22,6 +23,7 @@
 #include "session/identities.h"
 #include "session/positions.h"
 #include "session/tickets.h"
+#include "session/todo_delivery.h"
 #include "session/watchers.h"
 #include "wire/answers.h"
 #include "wire/messages.h"
@@ -50,6 +52,8 @@ enum class Step : std::uint8_t {
   watch,        // what the watched bills are now; from here on they are watched
   ask_types,    // the lock's types decide whether the parked command may go
   cancel_wait,  // nobody waits for this wait any more; a grant made meanwhile is released
+  status,       // of the status board: tell the asker
+  todo,         // of the status board: tell the to-do delivery
 };
 
 struct Errand {
@@ -64,6 +68,10 @@ struct Errand {
   SessionId opened;                // hello, open, pong
   Secret secret;                   // hello, open
   std::uint64_t n = 0;             // pong
+  TodoAsker asker;                 // todo
+  ResyncId resync;                 // status: the one opened
+  std::string_view group;          // status: of a page, the catalog's text
+  TodoSelectionPtr selection;      // status: of counts
 };
 
 // A session that a connection carries, or for which requests of somebody are on their way.
@@ -93,6 +101,13 @@ inline Refusal refusal_of(Code code, std::string detail = {}, std::string field 
   refusal.detail = std::move(detail);
   refusal.field = std::move(field);
   return refusal;
+}
+
+inline Error forbidden(Right right, std::string_view type) {
+  std::string detail = "You lack the right " + std::string(right_names[static_cast<std::size_t>(right)]);
+  if (!type.empty()) detail.append(" for ").append(type);
+  detail += '.';
+  return Error{Code::forbidden, std::move(detail), {}};
 }
 
 // Things that are due a fixed time after they began: the queue is its own order.
@@ -222,9 +237,28 @@ struct Hub::State {
   void operate(Call& call, RequestListFields& f);
   void operate(Call& call, WatchFields& f);
   void operate(Call& call, UnwatchFields& f);
+  void operate(Call& call, StatusPublishFields& f);
+  void operate(Call& call, StatusGetFields& f);
+  void operate(Call& call, StatusHistoryFields& f);
+  void operate(Call& call, StatusResyncFields& f);
+  void operate(Call& call, TodoSubscribeFields& f);
+  void operate(Call& call, TodoUnsubscribeFields& f);
+  void operate(Call& call, TodoPageFields& f);
+  void operate(Call& call, NoticeListFields& f);
+  void operate(Call& call, NoticeReadFields& f);
   void operate(Call& call, AuditListFields& f);
   void operate(Call& call, CatalogGetFields& f);
   void operate(Call& call, StatsGetFields& f);
+
+  // ---- todo_operations.cpp
+  std::optional<Error> refuses_publishing(const Call& call, const std::vector<LogEvent>& events) const;
+  void submit_status(Call& call, Errand errand, StatusCommand&& command);
+  void on_status(Ticket ticket, StatusOutcome&& outcome);
+  void status_answered(Errand& errand, StatusOutcome&& outcome);
+  void answer_status(const Errand& errand, StatusOutcome& outcome);
+  // The call that began the connection's subscription, if it is not answered yet.
+  std::optional<Call> take_subscribing(ConnectionId connection);
+  void supersede_subscribing(ConnectionId connection);
 
   // ---- outcomes.cpp
   void on_outcome(Ticket ticket, Outcome& outcome);
@@ -250,6 +284,18 @@ struct Hub::State {
   void end_waits_of(SessionId session);
   void target_changed(NamespaceIndex ns, const TargetChanged& changed, const Event& event);
 
+  // What the to-do delivery asks of the hub.
+  struct TodoLink final : session::TodoPort {
+    explicit TodoLink(State& s) : hub(s) {}
+    void ask(NamespaceIndex ns, const session::TodoAsker& asker, StatusCommand&& command) override;
+    void begun(ConnectionId connection, SnapshotReason snapshot) override;
+    void refused(ConnectionId connection, const Refusal& refusal) override;
+    void tell(ConnectionId connection, std::string_view text) override;
+    std::size_t unsent(ConnectionId connection) const override;
+    void end(ConnectionId connection, End why) override;
+    State& hub;
+  };
+
   HubOptions options;
   const Catalog& catalog;
   LockEngine& engine;
@@ -266,6 +312,11 @@ struct Hub::State {
   boost::unordered_flat_map<std::uint64_t, session::Allowance> allowances;  // of persons, by HTTP; those not full
   session::Tickets<Errand> errands;
   boost::unordered_flat_map<Ticket, Command> parked;
+  TodoLink todo_link{*this};
+  session::TodoDelivery todo;
+  boost::unordered_flat_map<ConnectionId, Call> subscribing;  // not answered yet
+  static constexpr Micros board_tick{1'000'000};              // how often the board sweeps what is due, at least
+  Micros board_due{0};
   session::Positions positions;
   session::Watchers watchers;
   // Whether the engine makes events for watchers. It is let off only a while after the last one left: a watch

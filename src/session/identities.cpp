@@ -7,6 +7,7 @@ namespace hf::session {
 namespace {
 
 constexpr std::size_t right_sets_max = 1024;
+constexpr std::size_t classes_max = 1024;
 
 }  // namespace
 
@@ -44,6 +45,26 @@ std::shared_ptr<const RightSet> Identities::rights_of(const Identity& identity) 
   return rights;
 }
 
+void Identities::see(Bearer& bearer, Identity& identity) {
+  Claims claims;
+  claims.user = identity.user;
+  claims.employee = std::move(identity.employee);
+  claims.departments = std::move(identity.departments);
+  claims.roles = std::move(identity.roles);
+  claims.rights = std::move(identity.rights);
+  claims.super = identity.super;
+  bearer.audience = std::make_shared<const Audience>(catalog_, claims);
+  if (const auto known = classes_.find(bearer.audience->class_key()); known != classes_.end()) {
+    bearer.audience_class = known->second;
+    return;
+  }
+  claims.user.clear();
+  claims.employee.clear();
+  bearer.audience_class = std::make_shared<const Audience>(catalog_, claims);
+  if (classes_.size() >= classes_max) classes_.clear();
+  classes_.emplace(bearer.audience->class_key(), bearer.audience_class);
+}
+
 Result<BearerPtr> Identities::of_token(std::string_view token, Wall now) {
   if (token.empty()) return fail(Code::unauthenticated, "Send a token: Authorization: Bearer …, or `token` in hello.");
   auto identity = verify_jwt(token, options_.keys, now, options_.audience);
@@ -52,6 +73,7 @@ Result<BearerPtr> Identities::of_token(std::string_view token, Wall now) {
   if (!ns) return tl::unexpected(ns.error());
   auto bearer = std::make_shared<Bearer>();
   bearer->rights = rights_of(*identity);
+  see(*bearer, *identity);
   bearer->user = std::move(identity->user);
   bearer->name = std::move(identity->name);
   bearer->ns = *ns;

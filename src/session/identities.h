@@ -27,6 +27,8 @@ struct Bearer {
   bool admin = false;
   bool hold = false;  // lock.hold on some type
   std::shared_ptr<const RightSet> rights;
+  AudiencePtr audience;        // which bills' states he may see
+  AudiencePtr audience_class;  // the class part of it, of nobody; one object for many
   std::optional<Wall> expires_at;
 
   bool same_person(const Bearer& other) const noexcept { return ns == other.ns && user == other.user; }
@@ -54,6 +56,7 @@ class Identities {
  private:
   Result<NamespaceIndex> namespace_of(const std::string& name);
   std::shared_ptr<const RightSet> rights_of(const Identity& identity);
+  void see(Bearer& bearer, Identity& identity);
 
   struct LoginCode {
     Id128 code;
@@ -68,6 +71,7 @@ class Identities {
   boost::unordered_flat_map<std::string, NamespaceIndex> namespaces_;
   NamespaceIndex namespaces_end_ = 0;
   boost::unordered_flat_map<std::string, std::shared_ptr<const RightSet>> rights_;  // by roles and rights
+  boost::unordered_flat_map<std::uint64_t, AudiencePtr> classes_;                   // by Audience::class_key()
   boost::unordered_flat_map<std::string, BearerPtr> remembered_;                    // by token
   std::deque<LoginCode> codes_;                                                     // oldest first
 };

@@ -6,6 +6,9 @@
 #include "wire/json_writer.h"
 
 namespace hf {
+
+using session::forbidden;
+
 namespace {
 
 constexpr Millis retry_soon{100};
@@ -15,13 +18,6 @@ std::optional<Right> right_from_name(std::string_view name) noexcept {
     if (right_names[i] == name) return static_cast<Right>(i);
   }
   return std::nullopt;
-}
-
-Error forbidden(Right right, std::string_view type) {
-  std::string detail = "You lack the right " + std::string(right_names[static_cast<std::size_t>(right)]);
-  if (!type.empty()) detail.append(" for ").append(type);
-  detail += '.';
-  return Error{Code::forbidden, std::move(detail), {}};
 }
 
 // The spaces of Unicode that are no single byte, and what is drawn as nothing at all: zero widths, marks of direction,

@@ -16,6 +16,10 @@ void Hub::State::on_outcome(Ticket ticket, Outcome& outcome) {
     case Step::pong: return pong_answered(errand, outcome);
     case Step::watch: return watch_answered(errand, outcome);
     case Step::ask_types: return types_answered(ticket, errand, outcome);
+    case Step::status:
+    case Step::todo:
+      if (Refusal* refusal = std::get_if<Refusal>(&outcome)) status_answered(errand, std::move(*refusal));
+      return;
     case Step::cancel_wait:
       if (const Granted* granted = std::get_if<Granted>(&outcome)) {
         release_undelivered(errand.call.who->ns, caller_of(errand.call), granted->grant.session, granted->grant.lock);

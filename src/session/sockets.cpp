@@ -190,6 +190,7 @@ void Hub::State::auth(ConnectionId id, Connection& c, const MessageId& message, 
   scratch.clear();
   encode_ok(scratch, message, body);
   transport.send(id, scratch);
+  todo.renew(id, c.who->audience, c.who->audience_class);
 }
 
 void Hub::State::pong(ConnectionId id, Connection& c, const PongFields& f) {
@@ -254,6 +255,8 @@ void Hub::State::forget_connection(ConnectionId id) {
   if (found == connections.end()) return;
   const auto carried = std::move(found->second.sessions);
   connections.erase(found);
+  todo.unsubscribe(id);
+  subscribing.erase(id);
   for (const SessionId session : carried) detach(session);
 }
 

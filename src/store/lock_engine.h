@@ -1,6 +1,6 @@
 #pragma once
 
-// The port to a lock engine: a command goes in, later its outcome and events come out, by value.
+// The port to an engine, of locks and of status: a command goes in, later its outcome and events come out, by value.
 //
 // Guarantees of every implementation:
 //   1. each accepted command is answered exactly once, on the thread (loop) that owns the port;
@@ -19,6 +19,7 @@
 
 #include "base/result.h"
 #include "engine/commands.h"
+#include "engine/status_commands.h"
 
 namespace hf {
 
@@ -33,6 +34,9 @@ class LockEngineSink {
   virtual ~LockEngineSink() = default;
   virtual void on_outcome(Ticket ticket, Outcome&& outcome) = 0;
   virtual void on_event(NamespaceIndex ns, Event event) = 0;
+  // The same of the status board. Its commands and those of locks are decided in one order and told in it.
+  virtual void on_status([[maybe_unused]] Ticket ticket, [[maybe_unused]] StatusOutcome&& outcome) {}
+  virtual void on_board_event([[maybe_unused]] NamespaceIndex ns, [[maybe_unused]] const BoardEvent& event) {}
   // The end of one delivery turn: write what you have, once per socket.
   virtual void on_turn_end() = 0;
   // What this node knew is not what the engine decides by any more (a failover lost it): sessions that are connected
@@ -52,6 +56,7 @@ class LockEngine {
   // Decides or sends `command` with the clock's reading `clock`. The outcome comes to the sink, never from
   // inside this call.
   virtual void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) = 0;
+  virtual void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) = 0;
   // Ends the caller's turn: what was submitted since the last call may be committed as one batch.
   virtual void flush() = 0;
   // Whether anybody watches targets: without, an engine need not make TargetChanged events. On at first.

@@ -34,6 +34,7 @@ constexpr std::size_t kMessageIdBytesMax = 64;
 constexpr std::uint64_t kDurationMsMax = 100ULL * 366 * 86'400'000;
 
 enum class Need : std::uint8_t { optional, required };
+enum class Runs : std::uint8_t { no, too };  // whether steps of runs may stand among the events
 
 // ------------------------------------------------------------------------------------- what each op has
 // visit(fields, visitor) names every field once, for reading, checking and writing alike.
@@ -220,6 +221,56 @@ void visit(Is<UnwatchFields> auto& f, V& v) {
   v.value("session", f.session);
 }
 template <class V>
+void visit(Is<StatusPublishFields> auto& f, V& v) {
+  v.text("batch_id", f.request_id, batch_id_bytes_max);
+  v.events("events", f.events, Runs::too, Need::required);
+}
+template <class V>
+void visit(Is<StatusGetFields> auto& f, V& v) {
+  v.text("type", f.type, target_segment_bytes_max, Need::required);
+  v.text("bill", f.bill, target_segment_bytes_max, Need::required);
+}
+template <class V>
+void visit(Is<StatusHistoryFields> auto& f, V& v) {
+  v.text("type", f.type, target_segment_bytes_max, Need::required);
+  v.text("bill", f.bill, target_segment_bytes_max, Need::required);
+  v.value("limit", f.limit);
+  v.cursor("next", f.next);
+}
+template <class V>
+void visit(Is<StatusResyncFields> auto& f, V& v) {
+  v.value("resync", f.resync);
+  v.text("type", f.type, target_segment_bytes_max);
+  v.events("events", f.events, Runs::no);
+  v.value("commit", f.commit);
+  v.value("drop", f.drop);
+}
+template <class V>
+void visit(Is<TodoSubscribeFields> auto& f, V& v) {
+  v.texts("types", f.types, target_segment_bytes_max);
+  v.value("rows", f.rows);
+  v.texts("open", f.open, 2 * target_segment_bytes_max + 1);
+  v.text("cursor", f.cursor, cursor_bytes_max);
+}
+template <class V>
+void visit(Is<TodoUnsubscribeFields> auto&, V&) {}
+template <class V>
+void visit(Is<TodoPageFields> auto& f, V& v) {
+  v.text("type", f.type, target_segment_bytes_max, Need::required);
+  v.text("group", f.group, target_segment_bytes_max, Need::required);
+  v.value("limit", f.limit);
+  v.cursor("next", f.next);
+}
+template <class V>
+void visit(Is<NoticeListFields> auto& f, V& v) {
+  v.value("limit", f.limit);
+  v.cursor("next", f.next);
+}
+template <class V>
+void visit(Is<NoticeReadFields> auto& f, V& v) {
+  v.numbers("notices", f.notices, Need::required);
+}
+template <class V>
 void visit(Is<AuditListFields> auto& f, V& v) {
   v.text("action", f.action, target_segment_bytes_max);
   v.text("user", f.user, user_bytes_max);
@@ -319,6 +370,13 @@ class Setter {
     if (!kind) return bad("must be `edit`, `temporary` or `hold`.");
     out = *kind;
   }
+  void value(std::string_view name, TodoRows& out, Need = Need::optional) {
+    if (!is(name)) return;
+    const auto text = from_.text();
+    const auto rows = text ? todo_rows_from_name(*text) : std::nullopt;
+    if (!rows) return bad("must be `all` or `opened`.");
+    out = *rows;
+  }
   void value(std::string_view name, bool& out, Need = Need::optional) {
     if (!is(name)) return;
     const auto flag = from_.boolean();
@@ -385,6 +443,65 @@ class Setter {
       }
     }
   }
+  // A text of path or query adds one element.
+  void texts(std::string_view name, std::vector<std::string>& out, std::size_t bytes_max) {
+    if (!is(name)) return;
+    if constexpr (std::same_as<Source, FromText>) {
+      add_text(out, from_.value, bytes_max);
+    } else if constexpr (std::same_as<Source, FromPlain>) {
+      if (from_.value.kind != PlainJson::Kind::texts) return bad("must be a list of texts.");
+      for (const std::string_view text : from_.value.texts) add_text(out, text, bytes_max);
+    } else {
+      const json::array* list = from_.value.if_array();
+      if (list == nullptr) return bad("must be a list of texts.");
+      for (const json::value& element : *list) {
+        const json::string* text = element.if_string();
+        if (text == nullptr) return bad("must be a list of texts.");
+        add_text(out, text_of(*text), bytes_max);
+        if (error_) return;
+      }
+    }
+  }
+  void numbers(std::string_view name, std::vector<std::uint64_t>& out, Need = Need::optional) {
+    if (!is(name)) return;
+    if constexpr (std::same_as<Source, FromJson>) {
+      const json::array* list = from_.value.if_array();
+      if (list == nullptr) return bad("must be a list of whole numbers.");
+      if (list->size() > limits_.targets_max) return too_many_entries();
+      for (const json::value& element : *list) {
+        const auto number = whole_number(element);
+        if (!number) return bad("must be a list of whole numbers.");
+        out.push_back(*number);
+      }
+    } else {
+      bad("must be a list of whole numbers.");
+    }
+  }
+  void events(std::string_view name, std::vector<LogEvent>& out, Runs runs, Need = Need::optional) {
+    if (!is(name)) return;
+    if constexpr (std::same_as<Source, FromJson>) {
+      const json::array* list = from_.value.if_array();
+      if (list == nullptr) return bad("must be a list of events.");
+      if (list->size() > limits_.events_max) {
+        return large("has at most " + std::to_string(limits_.events_max) + " events.");
+      }
+      out.reserve(list->size());
+      for (const json::value& element : *list) {
+        const std::string where = std::string(name) + "[" + std::to_string(out.size()) + "]";
+        auto event = parse_log_event(element, where);
+        if (event && runs == Runs::no && std::holds_alternative<RunEvent>(*event)) {
+          event = fail(Code::invalid, "A resync has no steps of runs.", where + ".run");
+        }
+        if (!event) {
+          error_ = std::move(event.error());
+          return;
+        }
+        out.push_back(std::move(*event));
+      }
+    } else {
+      bad("must be a list of events.");
+    }
+  }
   void versions(std::string_view name, std::map<std::string, std::uint64_t>& out) {
     if (!is(name)) return;
     constexpr std::string_view kWhat = "must be an object of bills and their versions: {\"SaleOrder:1001\": 7}.";
@@ -445,6 +562,12 @@ class Setter {
     if (text->size() > bytes_max) return large("has at most " + std::to_string(bytes_max) + " bytes.");
     out.assign(*text);
   }
+  void add_text(std::vector<std::string>& out, std::string_view text, std::size_t bytes_max) {
+    if (out.size() >= limits_.targets_max) return too_many_entries();
+    if (text.size() > bytes_max) return large("has texts of at most " + std::to_string(bytes_max) + " bytes.");
+    if (text.empty()) return bad("must be a list of texts that are not empty.");
+    out.emplace_back(text);
+  }
   bool add_target(std::vector<Target>& out, std::string_view text) {
     if (out.size() >= limits_.targets_max) {
       too_many_entries();
@@ -497,6 +620,13 @@ class RequiredCheck {
     look(name, v.empty(), need);
   }
   void cursor(std::string_view, Token) {}
+  void texts(std::string_view, const std::vector<std::string>&, std::size_t) {}
+  void numbers(std::string_view name, const std::vector<std::uint64_t>& v, Need need = Need::optional) {
+    look(name, v.empty(), need);
+  }
+  void events(std::string_view name, const std::vector<LogEvent>& v, Runs, Need need = Need::optional) {
+    look(name, v.empty(), need);
+  }
   template <class T>
   void versions(std::string_view, const T&) {}
   template <class T>
@@ -525,6 +655,9 @@ class FieldWriter {
   }
   void value(std::string_view name, Kind v, Need = Need::optional) {
     if (v != Kind::edit) w_.field(name, name_of(v));
+  }
+  void value(std::string_view name, TodoRows v, Need = Need::optional) {
+    if (v != TodoRows::all) w_.field(name, name_of(v));
   }
   void value(std::string_view name, bool v, Need = Need::optional) {
     if (v) w_.key(name).boolean(true);
@@ -556,6 +689,27 @@ class FieldWriter {
   void cursor(std::string_view name, Token v) {
     if (v != 0) w_.field(name, std::to_string(v));
   }
+  void texts(std::string_view name, const std::vector<std::string>& v, std::size_t) {
+    if (v.empty()) return;
+    w_.key(name).begin_array();
+    for (const std::string& text : v) w_.string(text);
+    w_.end_array();
+  }
+  void numbers(std::string_view name, const std::vector<std::uint64_t>& v, Need = Need::optional) {
+    if (v.empty()) return;
+    w_.key(name).begin_array();
+    for (const std::uint64_t number : v) w_.number(number);
+    w_.end_array();
+  }
+  void events(std::string_view name, const std::vector<LogEvent>& v, Runs, Need = Need::optional) {
+    if (v.empty()) return;
+    w_.key(name).begin_array();
+    for (const LogEvent& event : v) {
+      w_.raw("");
+      append_log_event(w_.out(), event);
+    }
+    w_.end_array();
+  }
   void versions(std::string_view name, const std::map<std::string, std::uint64_t>& v) {
     if (v.empty()) return;
     w_.key(name).begin_object();
@@ -586,7 +740,7 @@ class FieldHash {
   std::uint64_t hash() const noexcept { return hash_; }
 
   void text(std::string_view name, const std::string& v, std::size_t, Need = Need::optional) {
-    if (!v.empty() && name != "request_id") add(name, fingerprint(v));
+    if (!v.empty() && name != "request_id" && name != "batch_id") add(name, fingerprint(v));
   }
   template <class Tag>
   void value(std::string_view name, const Id<Tag>& v, Need = Need::optional) {
@@ -617,6 +771,23 @@ class FieldHash {
     for (const Target& target : v) mix(fingerprint(target.text()));
   }
   void cursor(std::string_view name, Token v) { value(name, v); }
+  void texts(std::string_view name, const std::vector<std::string>& v, std::size_t) {
+    if (!v.empty()) add(name, v.size());
+    for (const std::string& text : v) mix(fingerprint(text));
+  }
+  void numbers(std::string_view name, const std::vector<std::uint64_t>& v, Need = Need::optional) {
+    if (!v.empty()) add(name, v.size());
+    for (const std::uint64_t number : v) mix(number);
+  }
+  void events(std::string_view name, const std::vector<LogEvent>& v, Runs, Need = Need::optional) {
+    if (!v.empty()) add(name, v.size());
+    std::string text;
+    for (const LogEvent& event : v) {
+      text.clear();
+      append_log_event(text, event);
+      mix(fingerprint(text));
+    }
+  }
   void versions(std::string_view name, const std::map<std::string, std::uint64_t>& v) {
     if (!v.empty()) add(name, v.size());
     for (const auto& [bill, version] : v) add(bill, version);
@@ -822,6 +993,14 @@ Result<void> check_fields(const Fields& fields) {
   if (const auto* hello = std::get_if<HelloFields>(&fields)) {
     // A resume names both.
     if (hello->session.is_nil() != hello->secret.is_nil()) missing = hello->session.is_nil() ? "session" : "secret";
+  }
+  if (const auto* resync = std::get_if<StatusResyncFields>(&fields)) {
+    const int asked = (resync->events.empty() ? 0 : 1) + (resync->commit ? 1 : 0) + (resync->drop ? 1 : 0);
+    if (resync->resync.is_nil()) {
+      missing = asked != 0 ? "resync" : resync->type.empty() ? "type" : "";
+    } else if (asked != 1) {
+      return fail(Code::invalid, "Send one of `events`, `commit` and `drop` with a resync.", "events");
+    }
   }
   if (missing.empty()) return {};
   return fail(Code::invalid, "`" + std::string(missing) + "` is missing.", std::string(missing));

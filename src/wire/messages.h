@@ -25,6 +25,7 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "engine/commands.h"
+#include "wire/status_messages.h"
 
 namespace hf {
 
@@ -34,40 +35,50 @@ inline constexpr std::size_t json_depth_max = 32;
 
 struct ParseLimits {
   std::size_t message_bytes_max = std::size_t{1} << 20;
-  std::size_t targets_max = 1000;  // also entries of if_versions and idle_ms
+  std::size_t targets_max = 1000;  // also entries of if_versions, idle_ms, types, open and notices
+  std::size_t events_max = StatusLimits{}.events_per_batch_max;
 };
 
 // HF_OP(name, wire name, fields, mutating)
-#define HF_OPS(HF_OP)                                                   \
-  HF_OP(hello, "hello", HelloFields, false)                             \
-  HF_OP(auth, "auth", AuthFields, false)                                \
-  HF_OP(pong, "pong", PongFields, false)                                \
-  HF_OP(session_open, "session.open", SessionOpenFields, true)          \
-  HF_OP(session_heartbeat, "session.heartbeat", HeartbeatFields, false) \
-  HF_OP(session_end, "session.end", SessionEndFields, true)             \
-  HF_OP(session_list, "session.list", SessionListFields, false)         \
-  HF_OP(session_state, "session.state", SessionStateFields, false)      \
-  HF_OP(lock_acquire, "lock.acquire", AcquireFields, true)              \
-  HF_OP(lock_get, "lock.get", LockGetFields, false)                     \
-  HF_OP(lock_list, "lock.list", LockListFields, false)                  \
-  HF_OP(lock_release, "lock.release", ReleaseFields, true)              \
-  HF_OP(lock_extend, "lock.extend", ExtendFields, true)                 \
-  HF_OP(lock_transfer, "lock.transfer", TransferFields, true)           \
-  HF_OP(lock_force, "lock.force", ForceFields, true)                    \
-  HF_OP(lock_request, "lock.request", LockRequestFields, true)          \
-  HF_OP(lock_cancel_wait, "lock.cancel_wait", CancelWaitFields, true)   \
-  HF_OP(lock_check, "lock.check", CheckFields, false)                   \
-  HF_OP(lock_verify, "lock.verify", VerifyFields, false)                \
-  HF_OP(lock_release_all, "lock.release_all", ReleaseAllFields, true)   \
-  HF_OP(request_agree, "request.agree", AgreeFields, true)              \
-  HF_OP(request_refuse, "request.refuse", RefuseFields, true)           \
-  HF_OP(request_defer, "request.defer", DeferFields, true)              \
-  HF_OP(request_withdraw, "request.withdraw", WithdrawFields, true)     \
-  HF_OP(request_list, "request.list", RequestListFields, false)         \
-  HF_OP(watch, "watch", WatchFields, false)                             \
-  HF_OP(unwatch, "unwatch", UnwatchFields, false)                       \
-  HF_OP(audit_list, "audit.list", AuditListFields, false)               \
-  HF_OP(catalog_get, "catalog.get", CatalogGetFields, false)            \
+#define HF_OPS(HF_OP)                                                       \
+  HF_OP(hello, "hello", HelloFields, false)                                 \
+  HF_OP(auth, "auth", AuthFields, false)                                    \
+  HF_OP(pong, "pong", PongFields, false)                                    \
+  HF_OP(session_open, "session.open", SessionOpenFields, true)              \
+  HF_OP(session_heartbeat, "session.heartbeat", HeartbeatFields, false)     \
+  HF_OP(session_end, "session.end", SessionEndFields, true)                 \
+  HF_OP(session_list, "session.list", SessionListFields, false)             \
+  HF_OP(session_state, "session.state", SessionStateFields, false)          \
+  HF_OP(lock_acquire, "lock.acquire", AcquireFields, true)                  \
+  HF_OP(lock_get, "lock.get", LockGetFields, false)                         \
+  HF_OP(lock_list, "lock.list", LockListFields, false)                      \
+  HF_OP(lock_release, "lock.release", ReleaseFields, true)                  \
+  HF_OP(lock_extend, "lock.extend", ExtendFields, true)                     \
+  HF_OP(lock_transfer, "lock.transfer", TransferFields, true)               \
+  HF_OP(lock_force, "lock.force", ForceFields, true)                        \
+  HF_OP(lock_request, "lock.request", LockRequestFields, true)              \
+  HF_OP(lock_cancel_wait, "lock.cancel_wait", CancelWaitFields, true)       \
+  HF_OP(lock_check, "lock.check", CheckFields, false)                       \
+  HF_OP(lock_verify, "lock.verify", VerifyFields, false)                    \
+  HF_OP(lock_release_all, "lock.release_all", ReleaseAllFields, true)       \
+  HF_OP(request_agree, "request.agree", AgreeFields, true)                  \
+  HF_OP(request_refuse, "request.refuse", RefuseFields, true)               \
+  HF_OP(request_defer, "request.defer", DeferFields, true)                  \
+  HF_OP(request_withdraw, "request.withdraw", WithdrawFields, true)         \
+  HF_OP(request_list, "request.list", RequestListFields, false)             \
+  HF_OP(watch, "watch", WatchFields, false)                                 \
+  HF_OP(unwatch, "unwatch", UnwatchFields, false)                           \
+  HF_OP(status_publish, "status.publish", StatusPublishFields, true)        \
+  HF_OP(status_get, "status.get", StatusGetFields, false)                   \
+  HF_OP(status_history, "status.history", StatusHistoryFields, false)       \
+  HF_OP(status_resync, "status.resync", StatusResyncFields, false)          \
+  HF_OP(todo_subscribe, "todo.subscribe", TodoSubscribeFields, false)       \
+  HF_OP(todo_unsubscribe, "todo.unsubscribe", TodoUnsubscribeFields, false) \
+  HF_OP(todo_page, "todo.page", TodoPageFields, false)                      \
+  HF_OP(notice_list, "notice.list", NoticeListFields, false)                \
+  HF_OP(notice_read, "notice.read", NoticeReadFields, false)                \
+  HF_OP(audit_list, "audit.list", AuditListFields, false)                   \
+  HF_OP(catalog_get, "catalog.get", CatalogGetFields, false)                \
   HF_OP(stats_get, "stats.get", StatsGetFields, false)
 
 enum class Op : std::uint8_t {
@@ -282,7 +293,9 @@ using Fields =
                  SessionListFields, SessionStateFields, AcquireFields, LockGetFields, LockListFields, ReleaseFields,
                  ExtendFields, TransferFields, ForceFields, LockRequestFields, CancelWaitFields, CheckFields,
                  VerifyFields, ReleaseAllFields, AgreeFields, RefuseFields, DeferFields, WithdrawFields,
-                 RequestListFields, WatchFields, UnwatchFields, AuditListFields, CatalogGetFields, StatsGetFields>;
+                 RequestListFields, WatchFields, UnwatchFields, StatusPublishFields, StatusGetFields,
+                 StatusHistoryFields, StatusResyncFields, TodoSubscribeFields, TodoUnsubscribeFields, TodoPageFields,
+                 NoticeListFields, NoticeReadFields, AuditListFields, CatalogGetFields, StatsGetFields>;
 
 inline Op op_of(const Fields& fields) noexcept { return static_cast<Op>(fields.index()); }
 

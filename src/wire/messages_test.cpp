@@ -142,7 +142,7 @@ TEST(Messages, a_field_of_a_wrong_kind_is_named) {
   EXPECT_EQ(refusal("pong", "\"idle_ms\":{\"x\":7}"), "invalid idle_ms");
   EXPECT_EQ(refusal("hello", "\"client\":7"), "invalid client");
   EXPECT_EQ(refusal("hello", R"("client":{"host":7})"), "invalid client.host");
-  EXPECT_EQ(refusal("status.publish", ""), "invalid op");
+  EXPECT_EQ(refusal("run.start", ""), "invalid op");
 }
 
 TEST(Messages, each_size_has_a_limit_that_is_reached_and_not_passed) {
@@ -339,7 +339,7 @@ TEST(Messages, every_operation_has_its_name_and_says_where_session_and_request_i
   for (std::size_t i = 0; i < std::variant_size_v<Fields>; ++i) {
     const Op op = static_cast<Op>(i);
     EXPECT_EQ(op_from_name(name_of(op)), op);
-    auto fields = parse_fields(op, "{\"session\":\"" + kId + "\",\"request_id\":\"r\"}");
+    auto fields = parse_fields(op, "{\"session\":\"" + kId + "\",\"request_id\":\"r\",\"batch_id\":\"r\"}");
     ASSERT_TRUE(fields) << name_of(op);
     EXPECT_EQ(op_of(*fields), op);
     if (SessionId* session = session_field(*fields)) EXPECT_EQ(*session, kSession) << name_of(op);

@@ -52,6 +52,7 @@ EngineNode::EngineNode(TestLoop& loop, NodeOptions options) : loop_(loop), optio
   engine.clock_of_caller = options_.clock_of_caller;
   if (options_.clock_of_caller) engine.heartbeats_wait = Micros(0);
   engine.tree = options_.tree;
+  engine.board = options_.board;
   if (options_.history != nullptr) {
     const std::size_t node = options_.history->add_node();
     engine.on_decided = [history = options_.history, node](const redis::Decided& d) { history->decided(node, d); };
@@ -96,6 +97,19 @@ Outcome EngineNode::ask(Command command, NamespaceIndex ns) {
   const Ticket ticket = post(std::move(command), ns);
   if (!loop_.until([&] { return told_.outcome_of(ticket) != nullptr; })) return Refusal{.code = Code::unknown_outcome};
   return *told_.outcome_of(ticket);
+}
+
+Ticket EngineNode::post(StatusCommand command) {
+  const Ticket ticket = next_ticket_++;
+  engine_->submit_status(0, ticket, std::move(command), {});
+  engine_->flush();
+  return ticket;
+}
+
+StatusOutcome EngineNode::ask(StatusCommand command) {
+  const Ticket ticket = post(std::move(command));
+  if (!loop_.until([&] { return told_.status.contains(ticket); })) return Refusal{.code = Code::unknown_outcome};
+  return told_.status.at(ticket);
 }
 
 Nodes::Nodes(const redis::Url& url) {

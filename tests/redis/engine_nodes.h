@@ -4,6 +4,7 @@
 // stop one, cut it off or start it anew between two commands.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,9 +29,15 @@ struct Told : LockEngineSink {
   int resets = 0;
   std::function<void()> when_reset = [] {};
   std::vector<SessionId> taken;
+  std::map<Ticket, StatusOutcome> status;
+  std::vector<BoardEvent> board;
 
   void on_outcome(Ticket ticket, Outcome&& outcome) override { all.push_back({ticket, 0, std::move(outcome), {}}); }
   void on_event(NamespaceIndex ns, Event event) override { all.push_back({0, ns, {}, std::move(event)}); }
+  void on_status(Ticket ticket, StatusOutcome&& outcome) override {
+    status.insert_or_assign(ticket, std::move(outcome));
+  }
+  void on_board_event(NamespaceIndex, const BoardEvent& event) override { board.push_back(event); }
   void on_turn_end() override {}
   void on_reset() override {
     ++resets;
@@ -65,6 +72,7 @@ struct NodeOptions {
   bool clock_of_caller = false;
   std::uint64_t rules = 0;
   LockTreeOptions tree;
+  StatusBoardOptions board;
   SharedHistory* history = nullptr;  // which takes down what the node decides, and outlives it
 };
 
@@ -83,6 +91,8 @@ class EngineNode {
   // Asks, and waits for the answer.
   Outcome ask(Command command, NamespaceIndex ns = 0);
   Ticket post(Command command, NamespaceIndex ns = 0, Wall clock = {});
+  StatusOutcome ask(StatusCommand command);
+  Ticket post(StatusCommand command);
 
  private:
   TestLoop& loop_;

@@ -11,8 +11,12 @@ namespace {
 constexpr std::chrono::seconds kRound{1};  // syncs of relaxed commits, looks at the disk
 constexpr std::chrono::milliseconds kGap{2};
 
-bool is_acquiring(const Command& command) {
+// What an engine refuses that is short of room.
+bool adds(const Command& command) {
   return std::holds_alternative<Acquire>(command) || std::holds_alternative<Ask>(command);
+}
+bool adds(const StatusCommand& command) {
+  return std::holds_alternative<Publish>(command) || std::holds_alternative<ResyncPage>(command);
 }
 
 Refusal refusal(Code code, std::string detail) {
@@ -25,23 +29,29 @@ Refusal refusal(Code code, std::string detail) {
 }  // namespace
 
 struct EmbeddedEngine::Partition {
-  Partition(std::string name_, const LockTreeOptions& options) : name(std::move(name_)), tree(options) {}
+  Partition(std::string name_, const EmbeddedOptions& options)
+      : name(std::move(name_)), tree(options.tree), board(options.board) {}
   std::string name;
   LockTree tree;
-  std::size_t section = 0;  // its place in the gathering turn's sections, plus one
+  StatusBoard board;
+  bool board_changed = false;  // in the gathering turn
+  std::size_t section = 0;     // its place in the gathering turn's sections, plus one
 };
 
 struct EmbeddedEngine::Answer {
   Ticket ticket = 0;
   NamespaceIndex ns = 0;
   Outcome outcome;
-  std::size_t events_end = 0;  // the events before this belong to it and to those before it
+  std::size_t events_end = 0;             // the events before this belong to it and to those before it
+  std::unique_ptr<StatusOutcome> status;  // of a status command, then instead of `outcome`
+  std::size_t board_events_end = 0;
 };
 
 // What was decided between two commits.
 struct EmbeddedEngine::Turn {
   std::vector<Answer> answers;
   std::vector<Event> events;
+  std::vector<BoardEvent> board_events;
   struct Section {
     NamespaceIndex ns = 0;
     std::string changes;
@@ -73,15 +83,17 @@ Result<std::unique_ptr<EmbeddedEngine>> EmbeddedEngine::open(EmbeddedOptions opt
 
 Result<void> EmbeddedEngine::recover(Wall clock) {
   for (const auto& known : journal_->namespaces())
-    partitions_.push_back(std::make_unique<Partition>(known.name, options_.tree));
-  auto ok = journal_->load(
-      [&](NamespaceIndex ns, std::string_view changes) { return partitions_[ns]->tree.recover(changes); });
+    partitions_.push_back(std::make_unique<Partition>(known.name, options_));
+  auto ok = journal_->load([&](NamespaceIndex ns, std::string_view changes) {
+    return partitions_[ns]->tree.recover(changes) && partitions_[ns]->board.recover(changes);
+  });
   if (!ok) return ok;
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    if (!partitions_[i]->tree.recovered(clock, journal_->namespaces()[i].ceiling))
+    Partition& partition = *partitions_[i];
+    if (!partition.tree.recovered(clock, journal_->namespaces()[i].ceiling) ||
+        !partition.board.recovered(clock, EpochId{options_.next_id()}))
       return fail(Code::unavailable, options_.directory + "/holdfast.db contradicts itself in namespace " +
-                                         partitions_[i]->name +
-                                         ". It was left as it is: put the newest backup in its place");
+                                         partition.name + ". It was left as it is: put the newest backup in its place");
   }
   wall_us_ = to_us(clock);
   return {};
@@ -101,14 +113,17 @@ Result<NamespaceIndex> EmbeddedEngine::open_namespace(std::string_view name) {
     return fail(Code::too_many,
                 "there are " + std::to_string(options_.namespaces_max) + " namespaces, the most that are allowed",
                 "ns");
-  partitions_.push_back(std::make_unique<Partition>(std::string(name), options_.tree));
+  partitions_.push_back(std::make_unique<Partition>(std::string(name), options_));
   partitions_.back()->tree.set_watching(watching_);
+  if (!partitions_.back()->board.recovered(wall_us(wall_us_.load(std::memory_order_relaxed)),
+                                           EpochId{options_.next_id()}))
+    return fail(Code::unavailable, "the board of a new namespace cannot begin");
   gathering_->new_names.emplace_back(name);
   return static_cast<NamespaceIndex>(partitions_.size() - 1);
 }
 
-std::string EmbeddedEngine::refusal_of(const Command& command) const {
-  if (!is_acquiring(command)) return {};
+std::string EmbeddedEngine::refusal_of(bool adds) const {
+  if (!adds) return {};
   std::string why;
   if (!ready(why)) return why;
   if (gathering_->change_bytes >= options_.batch_bytes_max)
@@ -116,29 +131,62 @@ std::string EmbeddedEngine::refusal_of(const Command& command) const {
   return {};
 }
 
-void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) {
-  HF_ASSERT(ns < partitions_.size());
-  if (failed_ || stopped_) return;
+std::string& EmbeddedEngine::changes_of(NamespaceIndex ns) {
   Turn& turn = *gathering_;
   Partition& partition = *partitions_[ns];
-  ++counters_.commands;
-  turn.at = clock;
-  wall_us_.store(to_us(clock), std::memory_order_relaxed);
-  std::string why = refusal_of(command);
-  if (!why.empty()) {
-    turn.answers.push_back({ticket, ns, refusal(Code::unavailable, std::move(why)), turn.events.size()});
-    return;
-  }
   if (partition.section == 0) {
     if (turn.used == turn.sections.size()) turn.sections.emplace_back();
     turn.sections[turn.used].ns = ns;
     turn.sections[turn.used].changes.clear();
     partition.section = ++turn.used;
   }
-  std::string& changes = turn.sections[partition.section - 1].changes;
-  const std::size_t before = changes.size();
-  turn.answers.push_back({ticket, ns, partition.tree.apply(command, clock, turn.events, changes), turn.events.size()});
-  turn.change_bytes += changes.size() - before;
+  return turn.sections[partition.section - 1].changes;
+}
+
+void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) {
+  HF_ASSERT(ns < partitions_.size());
+  if (failed_ || stopped_) return;
+  Turn& turn = *gathering_;
+  ++counters_.commands;
+  turn.at = clock;
+  wall_us_.store(to_us(clock), std::memory_order_relaxed);
+  Answer& answer = turn.answers.emplace_back();
+  answer.ticket = ticket;
+  answer.ns = ns;
+  if (std::string why = refusal_of(adds(command)); !why.empty()) {
+    answer.outcome = refusal(Code::unavailable, std::move(why));
+  } else {
+    std::string& changes = changes_of(ns);
+    const std::size_t before = changes.size();
+    answer.outcome = partitions_[ns]->tree.apply(command, clock, turn.events, changes);
+    turn.change_bytes += changes.size() - before;
+  }
+  answer.events_end = turn.events.size();
+  answer.board_events_end = turn.board_events.size();
+}
+
+void EmbeddedEngine::submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) {
+  HF_ASSERT(ns < partitions_.size());
+  if (failed_ || stopped_) return;
+  Turn& turn = *gathering_;
+  ++counters_.commands;
+  turn.at = clock;
+  wall_us_.store(to_us(clock), std::memory_order_relaxed);
+  Answer& answer = turn.answers.emplace_back();
+  answer.ticket = ticket;
+  answer.ns = ns;
+  if (std::string why = refusal_of(adds(command)); !why.empty()) {
+    answer.status = std::make_unique<StatusOutcome>(refusal(Code::unavailable, std::move(why)));
+  } else {
+    Partition& partition = *partitions_[ns];
+    std::string& changes = changes_of(ns);
+    const std::size_t before = changes.size();
+    answer.status = std::make_unique<StatusOutcome>(partition.board.apply(command, clock, turn.board_events, changes));
+    partition.board_changed |= changes.size() != before;
+    turn.change_bytes += changes.size() - before;
+  }
+  answer.events_end = turn.events.size();
+  answer.board_events_end = turn.board_events.size();
 }
 
 void EmbeddedEngine::flush() {
@@ -187,8 +235,10 @@ JournalBatch EmbeddedEngine::batch_of(Turn& turn) {
   for (std::size_t i = 0; i < turn.used; ++i) {
     auto& section = turn.sections[i];
     if (section.changes.empty()) continue;
-    LockTree& tree = partitions_[section.ns]->tree;
+    Partition& partition = *partitions_[section.ns];
+    LockTree& tree = partition.tree;
     tree.seal(section.changes);
+    if (std::exchange(partition.board_changed, false)) partition.board.seal(section.changes);
     turn.views.push_back({section.ns, section.changes, tree.last_token()});
   }
   ++counters_.batches;
@@ -236,10 +286,17 @@ void EmbeddedEngine::hand_to_worker() {
 void EmbeddedEngine::hand_out(Turn& turn) {
   handing_out_ = true;
   std::size_t event = 0;
+  std::size_t board_event = 0;
   for (Answer& answer : turn.answers) {
-    for (; event < answer.events_end; ++event)
-      if (sink_ != nullptr) sink_->on_event(answer.ns, std::move(turn.events[event]));
-    if (answer.ticket != 0 && sink_ != nullptr) sink_->on_outcome(answer.ticket, std::move(answer.outcome));
+    if (sink_ == nullptr) break;
+    for (; event < answer.events_end; ++event) sink_->on_event(answer.ns, std::move(turn.events[event]));
+    for (; board_event < answer.board_events_end; ++board_event)
+      sink_->on_board_event(answer.ns, turn.board_events[board_event]);
+    if (answer.ticket == 0) continue;
+    if (answer.status)
+      sink_->on_status(answer.ticket, std::move(*answer.status));
+    else
+      sink_->on_outcome(answer.ticket, std::move(answer.outcome));
   }
   if (sink_ != nullptr) sink_->on_turn_end();
   settle(turn);
@@ -249,6 +306,7 @@ void EmbeddedEngine::hand_out(Turn& turn) {
 void EmbeddedEngine::settle(Turn& turn) {
   turn.answers.clear();
   turn.events.clear();
+  turn.board_events.clear();
   turn.new_names.clear();
   turn.used = 0;
   turn.change_bytes = 0;
@@ -262,8 +320,11 @@ void EmbeddedEngine::break_down(std::string why) {
   for (Turn* turn : {flying_.get(), gathering_.get()}) {
     for (const Answer& answer : turn->answers) {
       if (answer.ticket == 0 || sink_ == nullptr) continue;
-      sink_->on_outcome(answer.ticket,
-                        refusal(Code::unknown_outcome, "The store failed: repeat with the same request id."));
+      Refusal unknown = refusal(Code::unknown_outcome, "The store failed: repeat with the same request id.");
+      if (answer.status)
+        sink_->on_status(answer.ticket, std::move(unknown));
+      else
+        sink_->on_outcome(answer.ticket, std::move(unknown));
     }
     settle(*turn);
   }
@@ -347,6 +408,7 @@ Result<void> EmbeddedEngine::raise_tokens(const std::string& directory, Token am
 std::string EmbeddedEngine::check() const {
   for (const auto& partition : partitions_) {
     std::string broken = partition->tree.check();
+    if (broken.empty()) broken = partition->board.check();
     if (!broken.empty()) return partition->name + ": " + broken;
   }
   return {};

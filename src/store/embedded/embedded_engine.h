@@ -28,6 +28,7 @@
 
 #include "base/result.h"
 #include "engine/lock_tree.h"
+#include "engine/status_board.h"
 #include "store/embedded/journal.h"
 #include "store/lock_engine.h"
 
@@ -40,10 +41,13 @@ struct EmbeddedOptions {
   std::string directory;
   JournalOptions journal;
   LockTreeOptions tree;
+  StatusBoardOptions board;
   CommitOn relaxed_commits = CommitOn::loop;
   std::size_t namespaces_max = 100;
   std::size_t batch_bytes_max = 64 << 20;  // of changes not committed, beyond which acquires are refused
   Micros fold_at_stop{500'000};
+  // Where identities of logs come from: one for each namespace that has none.
+  std::function<Id128()> next_id = [] { return Id128{1, 1}; };
   // Makes the loop call deliver(), soon. Called from any thread, also from within the loop's own calls.
   std::function<void()> wake = [] {};
 };
@@ -61,6 +65,7 @@ class EmbeddedEngine final : public LockEngine {
 
   Result<NamespaceIndex> open_namespace(std::string_view name) override;
   void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
+  void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override;
   void flush() override;
   bool ready(std::string& why) const override;
 
@@ -104,7 +109,9 @@ class EmbeddedEngine final : public LockEngine {
   explicit EmbeddedEngine(EmbeddedOptions options);
 
   Result<void> recover(Wall clock);
-  std::string refusal_of(const Command& command) const;
+  std::string refusal_of(bool adds) const;
+  // What the namespace's commands of the gathering turn have changed so far.
+  std::string& changes_of(NamespaceIndex ns);
   void pump();
   bool commit_here();
   void ask_to_tend();

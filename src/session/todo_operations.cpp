@@ -1,0 +1,237 @@
+#include <algorithm>
+
+#include "session/hub_state.h"
+#include "wire/json_writer.h"
+#include "wire/websocket.h"
+
+namespace hf {
+
+using session::forbidden;
+
+namespace {
+
+constexpr Millis retry_soon{100};
+
+std::string_view type_of(const LogEvent& event) {
+  return std::visit([](const auto& e) { return std::string_view(e.type); }, event);
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------- publishing
+
+// Whom the events name as creator or actor is the publisher's word: the right makes it the ERP's.
+std::optional<Error> Hub::State::refuses_publishing(const Call& call, const std::vector<LogEvent>& events) const {
+  const RightSet& rights = *call.who->rights;
+  if (!rights.allows_somewhere(Right::status_publish)) return forbidden(Right::status_publish, {});
+  for (const LogEvent& event : events) {
+    if (!rights.allows(Right::status_publish, type_of(event))) return forbidden(Right::status_publish, type_of(event));
+  }
+  return std::nullopt;
+}
+
+void Hub::State::operate(Call& call, StatusPublishFields& f) {
+  if (const auto error = refuses_new_work()) return refuse(call, *error);
+  if (const auto error = refuses_publishing(call, f.events)) return refuse(call, *error);
+  Publish publish = to_command(std::move(f));
+  publish.caller = take_caller(call);
+  submit_status(call, Errand{.op = Op::status_publish}, std::move(publish));
+}
+
+void Hub::State::operate(Call& call, StatusResyncFields& f) {
+  if (const auto error = refuses_new_work()) return refuse(call, *error);
+  if (const auto error = refuses_publishing(call, f.events)) return refuse(call, *error);
+  if (f.resync.is_nil() && !call.who->rights->allows(Right::status_publish, f.type)) {
+    return refuse(call, forbidden(Right::status_publish, f.type));
+  }
+  Errand errand{.op = Op::status_resync};
+  StatusCommand command = to_command(std::move(f));
+  const Caller caller = caller_of(call);
+  if (auto* open = std::get_if<OpenResync>(&command)) {
+    open->caller = caller;
+    open->resync = errand.resync = ResyncId{secrets.next_id()};
+  } else if (auto* page = std::get_if<ResyncPage>(&command)) {
+    page->caller = caller;
+    errand.resync = page->resync;
+  } else if (auto* commit = std::get_if<CommitResync>(&command)) {
+    commit->caller = caller;
+    commit->epoch = EpochId{secrets.next_id()};
+  } else if (auto* drop = std::get_if<DropResync>(&command)) {
+    drop->caller = caller;
+  }
+  submit_status(call, std::move(errand), std::move(command));
+}
+
+// ---------------------------------------------------------------------------------------------- asking
+// No right is asked for: what somebody may see is in his audience, and the board tells him nothing else.
+
+void Hub::State::operate(Call& call, StatusGetFields& f) {
+  GetStatus get = to_command(std::move(f));
+  get.audience = call.who->audience;
+  submit_status(call, Errand{.op = Op::status_get}, std::move(get));
+}
+
+void Hub::State::operate(Call& call, StatusHistoryFields& f) {
+  GetHistory get = to_command(std::move(f));
+  get.audience = call.who->audience;
+  submit_status(call, Errand{.op = Op::status_history}, std::move(get));
+}
+
+void Hub::State::operate(Call& call, TodoPageFields& f) {
+  const catalog::Type* const type = catalog.find_type(f.type);
+  if (type == nullptr) return refuse(call, Error{Code::not_found, {}, "type"});
+  const auto& groups = catalog.content().groups;
+  const auto place = std::ranges::find_if(type->groups, [&](auto group) { return groups[group].name == f.group; });
+  if (place == type->groups.end()) return refuse(call, Error{Code::not_found, {}, "group"});
+  GetTodoPage get{.audience = call.who->audience,
+                  .type = catalog.index_of(*type),
+                  .group = static_cast<std::uint32_t>(place - type->groups.begin()),
+                  .after = f.next};
+  if (f.limit) get.limit = *f.limit;
+  submit_status(call, Errand{.op = Op::todo_page, .group = groups[*place].name}, std::move(get));
+}
+
+void Hub::State::operate(Call& call, NoticeListFields& f) {
+  ListNotices list = to_command(f);
+  list.audience = call.who->audience;
+  submit_status(call, Errand{.op = Op::notice_list}, std::move(list));
+}
+
+void Hub::State::operate(Call& call, NoticeReadFields& f) {
+  ReadNotices read = to_command(std::move(f));
+  read.caller = caller_of(call);
+  read.employee = call.who->audience->employee();
+  submit_status(call, Errand{.op = Op::notice_read}, std::move(read));
+}
+
+// ---------------------------------------------------------------------------------------------- following
+
+void Hub::State::operate(Call& call, TodoSubscribeFields& f) {
+  auto selection = session::select_todo(catalog, f.types, f.rows == TodoRows::all, f.open);
+  if (!selection) return refuse(call, selection.error());
+  if (call.face == Face::http) {
+    GetTodo get{call.who->audience};
+    return submit_status(call, Errand{.op = Op::todo_subscribe, .selection = std::move(*selection)}, std::move(get));
+  }
+  std::optional<session::TodoCursor> cursor;
+  if (!f.cursor.empty()) {
+    cursor = session::parse_cursor(f.cursor);
+    if (!cursor) return refuse(call, Error{Code::invalid, "This is no cursor of ours: begin without one.", "cursor"});
+  }
+  if (!failed.empty()) return refuse(call, Error{Code::unavailable, {}, {}});
+  const ConnectionId connection = call.peer;
+  const BearerPtr who = call.who;
+  supersede_subscribing(connection);
+  subscribing.emplace(connection, std::move(call));
+  todo.subscribe(connection, {who->ns, who->audience, who->audience_class, std::move(*selection), cursor});
+}
+
+void Hub::State::operate(Call& call, TodoUnsubscribeFields&) {
+  supersede_subscribing(call.peer);
+  todo.unsubscribe(call.peer);
+  answer_body(call, "{}");
+}
+
+std::optional<Hub::State::Call> Hub::State::take_subscribing(ConnectionId connection) {
+  const auto found = subscribing.find(connection);
+  if (found == subscribing.end()) return std::nullopt;
+  std::optional<Call> call(std::move(found->second));
+  subscribing.erase(found);
+  return call;
+}
+
+void Hub::State::supersede_subscribing(ConnectionId connection) {
+  const auto former = take_subscribing(connection);
+  if (former) refuse(*former, Error{Code::invalid, "A later message of this connection took its place.", "op"});
+}
+
+// ---------------------------------------------------------------------------------------------- to and from the board
+
+void Hub::State::submit_status(Call& call, Errand errand, StatusCommand&& command) {
+  if (!failed.empty()) return refuse(call, Error{Code::unavailable, {}, {}});
+  errand.counted = counted_under(call, call.session);
+  if (!errand.counted.is_nil()) {
+    Live& live = sessions[errand.counted];
+    if (live.in_flight >= options.limits.requests_in_flight_per_session_max) {
+      return refuse(call,
+                    Error{Code::too_many, "Too many requests of this session are on their way: wait for answers.", {}},
+                    retry_soon);
+    }
+    ++live.in_flight;
+  }
+  const NamespaceIndex ns = call.who->ns;
+  const Face face = call.face;
+  const std::uint64_t peer = call.peer;
+  errand.step = Step::status;
+  errand.call = std::move(call);
+  const Ticket ticket = errands.put(std::move(errand));
+  if (face == Face::http) {
+    if (const auto exchange = exchanges.find(peer); exchange != exchanges.end()) exchange->second.ticket = ticket;
+  }
+  engine.submit_status(ns, ticket, std::move(command), now.wall);
+}
+
+void Hub::State::on_status(Ticket ticket, StatusOutcome&& outcome) {
+  auto errand = errands.take(ticket);
+  if (!errand) return;
+  if (!errand->counted.is_nil()) uncount(errand->counted);
+  status_answered(*errand, std::move(outcome));
+}
+
+void Hub::State::status_answered(Errand& errand, StatusOutcome&& outcome) {
+  if (errand.step == Step::todo) return todo.answered(errand.asker, std::move(outcome));
+  answer_status(errand, outcome);
+}
+
+void Hub::State::answer_status(const Errand& errand, StatusOutcome& outcome) {
+  const Call& call = errand.call;
+  if (errand.gone) return;
+  if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) return refuse(call, *refusal);
+  if (Todo* const counts = std::get_if<Todo>(&outcome)) {
+    std::erase_if(counts->groups, [&](const GroupTally& group) { return !errand.selection->counted[group.type]; });
+  }
+  if (call.face == Face::websocket && !connections.contains(call.peer)) return;
+  std::string body;
+  append_status_outcome(body, outcome, {catalog, errand.resync, errand.group});
+  answer_body(call, std::move(body));
+}
+
+void Hub::State::TodoLink::ask(NamespaceIndex ns, const session::TodoAsker& asker, StatusCommand&& command) {
+  if (!hub.failed.empty()) return;
+  Errand errand;
+  errand.op = Op::todo_subscribe;
+  errand.step = Step::todo;
+  errand.asker = asker;
+  hub.engine.submit_status(ns, hub.errands.put(std::move(errand)), std::move(command), hub.now.wall);
+}
+
+void Hub::State::TodoLink::begun(ConnectionId connection, SnapshotReason snapshot) {
+  const auto call = hub.take_subscribing(connection);
+  if (!call) return;
+  std::string body;
+  const bool whole = snapshot != SnapshotReason::none;
+  JsonWriter(body)
+      .begin_object()
+      .field("mode", whole ? "snapshot" : "diff")
+      .some("reason", name_of(snapshot))
+      .end_object();
+  hub.answer_body(*call, std::move(body));
+}
+
+void Hub::State::TodoLink::refused(ConnectionId connection, const Refusal& refusal) {
+  if (const auto call = hub.take_subscribing(connection)) hub.refuse(*call, refusal);
+}
+
+void Hub::State::TodoLink::tell(ConnectionId connection, std::string_view text) {
+  hub.transport.send(connection, text);
+}
+
+std::size_t Hub::State::TodoLink::unsent(ConnectionId connection) const { return hub.transport.unsent(connection); }
+
+void Hub::State::TodoLink::end(ConnectionId connection, End why) {
+  if (!hub.failed.empty() || !hub.connections.contains(connection)) return;
+  if (why == End::too_slow) return hub.shut(connection, close_code::too_slow, "you read too slowly");
+  hub.shut(connection, close_code::drain, hub.drain_reason());
+}
+
+}  // namespace hf

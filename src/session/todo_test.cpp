@@ -1,0 +1,727 @@
+// What people see in their to-do trees, and when: a row that is told too early is a change that never was, one that is
+// told to the wrong person is a leak, and one that is not told is a bill that lies there for days.
+#include "session/todo_fixture_test.h"
+
+#include "session/todo_cursor.h"
+
+namespace hf::test {
+namespace {
+
+using Rows = std::map<std::string, std::uint64_t>;
+
+// ------------------------------------------------------------------------------------------ publishing and asking
+
+TEST_F(TodoTest, a_publisher_is_told_of_each_event_what_became_of_it) {
+  begin();
+  auto said = publish({bill("1", 5), bill("2", 1)}, "b1");
+  EXPECT_EQ(status, 200);
+  EXPECT_EQ(text(said, "results.0.offset"), "1");
+  EXPECT_EQ(text(said, "results.1.offset"), "2");
+  EXPECT_EQ(text(publish({bill("1", 5), bill("2", 1)}, "b1"), "results.1.offset"), "2") << "a repeat is harmless";
+  publish({bill("3", 1)}, "b1");
+  EXPECT_EQ(status, 409);
+  said = publish({bill("1", 4), bill("1", 5, 4)});
+  EXPECT_EQ(text(said, "results.0.stale"), "true");
+  EXPECT_EQ(text(said, "results.0.version"), "5");
+  EXPECT_EQ(text(said, "results.1.differs"), "true");
+  const ConnectionId c = greet(publisher);
+  std::string body = publish_body({bill("4", 1)});
+  said = ask(c, R"({"id":1,"op":"status.publish",)" + body.substr(1));
+  EXPECT_EQ(text(said, "ok.results.0.offset"), "3");
+}
+
+TEST_F(TodoTest, who_may_not_publish_a_type_publishes_nothing_of_the_batch) {
+  begin();
+  StatusEvent other = bill("2", 1);
+  other.type = "SaleOut";
+  const std::string limited = token_of({"shop", {}, {}, {"status.publish:SaleOrder"}});
+  auto said = http("POST", "/v1/status", limited, publish_body({bill("1", 1), other}));
+  EXPECT_EQ(status, 403);
+  EXPECT_EQ(engine.boards[0].last_offset(), 0u);
+  http("POST", "/v1/status", limited, publish_body({bill("1", 1)}));
+  EXPECT_EQ(status, 200);
+  http("POST", "/v1/status", token_of(viewer), publish_body({bill("3", 1)}));
+  EXPECT_EQ(status, 403);
+  http("POST", "/v1/status/resync", limited, R"({"type":"SaleOut"})");
+  EXPECT_EQ(status, 403);
+  http("POST", "/v1/status/resync", token_of(viewer), R"({"type":"SaleOrder"})");
+  EXPECT_EQ(status, 403);
+}
+
+TEST_F(TodoTest, a_bills_state_and_past_are_told_to_who_may_see_it_and_to_nobody_else) {
+  begin();
+  publish({bill("1", 1), bill("1", 2, 4, 1)});
+  auto said = http("GET", "/v1/status/SaleOrder/1", token_of(viewer));
+  EXPECT_EQ(status, 200);
+  EXPECT_EQ(text(said, "version"), "2");
+  EXPECT_EQ(text(said, "state.DataStatus"), "4");
+  said = http("GET", "/v1/status/SaleOrder/1/history?limit=1", token_of(li));
+  EXPECT_EQ(text(said, "states.0.version"), "2");
+  said = http("GET", "/v1/status/SaleOrder/1/history?next=" + text(said, "next"), token_of(li));
+  EXPECT_EQ(text(said, "states.0.version"), "1");
+  EXPECT_EQ(text(said, "next"), "");
+  http("GET", "/v1/status/SaleOrder/1", token_of(wu));
+  EXPECT_EQ(status, 404);
+  http("GET", "/v1/status/SaleOrder/1/history", token_of(wu));
+  EXPECT_EQ(status, 404);
+  http("GET", "/v1/status/SaleOrder/2", token_of(viewer));
+  EXPECT_EQ(status, 404);
+}
+
+TEST_F(TodoTest, counts_and_pages_can_be_asked_for_without_a_socket) {
+  begin();
+  publish({bill("1", 1), bill("2", 1), bill("3", 1, 1)});
+  auto said = http("GET", "/v1/todo?types=SaleOrder", token_of(viewer));
+  EXPECT_EQ(status, 200);
+  EXPECT_EQ(text(said, "counts.SaleOrder.unreviewed"), "2");
+  EXPECT_EQ(text(said, "counts.SaleOrder.unsubmitted"), "1");
+  EXPECT_EQ(text(said, "counts.SaleOut.unreviewed"), "") << "not asked for";
+  said = http("GET", "/v1/todo/SaleOrder/unreviewed?limit=1", token_of(viewer));
+  EXPECT_EQ(text(said, "rows.0.id"), "1");
+  EXPECT_EQ(text(said, "rows.0.group"), "unreviewed");
+  said = http("GET", "/v1/todo/SaleOrder/unreviewed?next=" + text(said, "next"), token_of(viewer));
+  EXPECT_EQ(text(said, "rows.0.id"), "2");
+  EXPECT_EQ(text(said, "next"), "");
+  for (const char* path : {"/v1/todo/Nothing/unreviewed", "/v1/todo/SaleOrder/nothing"}) {
+    http("GET", path, token_of(viewer));
+    EXPECT_EQ(status, 404) << path;
+  }
+  http("GET", "/v1/todo?types=Nothing", token_of(viewer));
+  EXPECT_EQ(status, 400);
+}
+
+TEST_F(TodoTest, a_resync_replaces_a_type_and_every_tree_begins_anew) {
+  begin();
+  publish({bill("1", 9), bill("2", 9)});
+  const ConnectionId c = follow(viewer);
+  const std::string before = client(c).cursor;
+  const auto resync = [&](const std::string& body) { return http("POST", "/v1/status/resync", publisher, body); };
+  auto said = resync(R"({"type":"SaleOrder"})");
+  const std::string id = text(said, "resync");
+  EXPECT_EQ(text(said, "bills"), "0");
+  std::string page = publish_body({bill("2", 3), bill("5", 1)});
+  said = resync(R"({"resync":")" + id + "\"," + page.substr(1));
+  EXPECT_EQ(text(said, "bills"), "2");
+  said = resync(R"({"resync":")" + id + R"(","commit":true})");
+  EXPECT_EQ(text(said, "left"), "1");
+  EXPECT_EQ(client(c).rows, (Rows{{"SaleOrder:2/unreviewed", 3}, {"SaleOrder:5/unreviewed", 1}}));
+  EXPECT_EQ(client(c).reason, "epoch");
+  EXPECT_TRUE(client(c).live);
+  subscribe(c, with_cursor(before));
+  EXPECT_EQ(client(c).mode, "snapshot");
+  EXPECT_EQ(client(c).reason, "epoch");
+  resync(R"({"resync":")" + id + R"(","drop":true})");
+  EXPECT_EQ(status, 404);
+  said = resync(R"({"type":"SaleOrder"})");
+  resync(R"({"resync":")" + text(said, "resync") + R"(","drop":true})");
+  EXPECT_EQ(status, 200);
+}
+
+TEST_F(TodoTest, an_engine_that_fails_leaves_no_publisher_and_no_subscriber_without_an_answer) {
+  begin();
+  engine.late = true;
+  const ExchangeId e = ++exchanges;
+  hub->http(e, request("POST", "/v1/status", publisher, publish_body({bill("1", 1)})), now);
+  const ConnectionId c = open(viewer);
+  subscribe(c);
+  hub->on_failed("disk");
+  answer_of(e);
+  EXPECT_EQ(status, 504);
+  EXPECT_EQ(text(last(c), "error.code"), "unknown_outcome");
+  tell(c, R"({"id":2,"op":"todo.subscribe"})");
+  EXPECT_EQ(text(last(c), "error.code"), "unavailable");
+}
+
+// ------------------------------------------------------------------------------------------ trees
+
+TEST_F(TodoTest, two_peoples_trees_follow_what_is_published) {
+  begin();
+  StatusEvent of_wu = bill("2", 1);
+  of_wu.creator = {"wu", "Wu"};
+  publish({bill("1", 1), of_wu});
+  const ConnectionId a = follow(viewer);
+  const ConnectionId b = follow(li);
+  EXPECT_EQ(client(a).mode, "snapshot");
+  EXPECT_EQ(client(a).reason, "first");
+  EXPECT_EQ(client(a).rows, (Rows{{"SaleOrder:1/unreviewed", 1}, {"SaleOrder:2/unreviewed", 1}}));
+  EXPECT_EQ(client(b).rows, (Rows{{"SaleOrder:1/unreviewed", 1}}));
+  EXPECT_EQ(client(b).counts["SaleOrder/unreviewed"], 1u);
+  EXPECT_EQ(client(a).digests, 1u);
+
+  publish({bill("1", 2, 1), bill("3", 1)});
+  EXPECT_EQ(client(a).rows,
+            (Rows{{"SaleOrder:1/unsubmitted", 2}, {"SaleOrder:2/unreviewed", 1}, {"SaleOrder:3/unreviewed", 1}}));
+  EXPECT_EQ(client(b).rows, (Rows{{"SaleOrder:1/unsubmitted", 2}, {"SaleOrder:3/unreviewed", 1}}));
+  EXPECT_EQ(client(a).removed, std::vector<std::string>{"SaleOrder:1/unreviewed by wang 提交"});
+  EXPECT_EQ(client(b).counts["SaleOrder/unsubmitted"], 1u);
+  EXPECT_EQ(client(a).counts["SaleOrder/unreviewed"], 2u);
+  EXPECT_EQ(client(a).rows, board_rows(viewer));
+  EXPECT_EQ(client(b).rows, board_rows(li));
+
+  StatusEvent gone = bill("1", 3, 1);
+  gone.deleted = true;
+  pass(Millis(200));
+  publish({gone});
+  EXPECT_EQ(client(b).rows, (Rows{{"SaleOrder:3/unreviewed", 1}}));
+  pass(Millis(10'000));
+  EXPECT_GE(client(a).digests, 2u) << "each ten seconds";
+  EXPECT_GE(client(b).digests, 2u);
+}
+
+TEST_F(TodoTest, a_bill_that_moves_between_what_a_class_and_a_person_sees_stays_in_his_tree) {
+  begin();
+  Who both = chief;  // sees department D1, and what he has made
+  both.user = "li";
+  const ConnectionId c = follow(both);
+  const ConnectionId other = follow(chief);
+  const auto in = [&](const std::string& department, Version version, const std::string& creator,
+                      std::int64_t data = 2) {
+    StatusEvent e = bill("1", version, data);
+    e.department = department;
+    e.creator = {creator, creator};
+    return e;
+  };
+  const auto check = [&](const char* what) {
+    pass(Millis(300));
+    EXPECT_EQ(client(c).rows, board_rows(both)) << what;
+    EXPECT_EQ(client(other).rows, board_rows(chief)) << what;
+  };
+  publish({in("D1", 1, "li")});
+  check("both ways");
+  publish({in("D2", 2, "li")});
+  check("only his own");
+  EXPECT_EQ(client(c).rows.size(), 1u);
+  EXPECT_EQ(client(other).rows.size(), 0u);
+  publish({in("D2", 3, "li", 1)});
+  check("his own, in another group");
+  publish({in("D1", 4, "li")});
+  check("by class again, in another group");
+  publish({in("D1", 5, "wu", 1), in("D2", 6, "li"), in("D2", 7, "li", 1)});
+  check("to and fro in one window");
+  EXPECT_EQ(client(c).rows, (Rows{{"SaleOrder:1/unsubmitted", 7}}));
+  publish({in("D2", 8, "wu")});
+  check("nobody's");
+  EXPECT_EQ(client(c).rows.size(), 0u);
+  publish({in("D2", 9, "li"), in("D1", 10, "wu"), in("D1", 11, "wu", 1)});
+  check("from his own to the class's in one window");
+  pass(Millis(10'000));
+  EXPECT_GE(client(c).digests, 2u);
+}
+
+TEST_F(TodoTest, who_has_no_rights_hears_nothing_not_even_counts) {
+  begin();
+  publish({bill("1", 1)});
+  const Who nobody{"nobody", {}};
+  const ConnectionId c = follow(nobody);
+  publish({bill("1", 2, 1), bill("2", 1)});
+  pass(Millis(11'000));
+  EXPECT_TRUE(client(c).rows.empty());
+  EXPECT_TRUE(client(c).counts.empty());
+  for (const std::string& one : transport.sent[c]) {
+    EXPECT_EQ(one.find("SaleOrder"), std::string::npos) << one;
+    EXPECT_EQ(one.find("unreviewed"), std::string::npos) << one;
+  }
+  // A type that somebody's tree shows tells nothing of a bill that he may not see: neither row nor number.
+  const ConnectionId w = follow(wu);
+  const std::size_t said = transport.sent[w].size();
+  publish({bill("3", 1)});
+  pass(Millis(300));
+  EXPECT_EQ(transport.sent[w].size(), said);
+  EXPECT_EQ(client(w).counts["SaleOrder/unreviewed"], 0u);
+  const auto http_counts = http("GET", "/v1/todo", token_of(nobody));
+  EXPECT_EQ(text(http_counts, "counts"), "{}");
+  http("GET", "/v1/todo/SaleOrder/unreviewed", token_of(nobody));
+  EXPECT_EQ(status, 404);
+}
+
+TEST_F(TodoTest, a_namespace_hears_nothing_of_another_and_serves_no_cursor_of_it) {
+  options.namespaces = {"default", "other"};
+  begin();
+  Who elsewhere = viewer;
+  elsewhere.ns = "other";
+  const ConnectionId a = follow(viewer);
+  const ConnectionId b = follow(elsewhere);
+  publish({bill("1", 1)});
+  EXPECT_EQ(client(a).rows.size(), 1u);
+  EXPECT_EQ(client(b).rows.size(), 0u);
+  subscribe(b, with_cursor(client(a).cursor));
+  EXPECT_EQ(client(b).mode, "snapshot");
+  EXPECT_EQ(client(b).reason, "epoch");
+  EXPECT_EQ(client(b).rows.size(), 0u);
+}
+
+// ------------------------------------------------------------------------------------------ coming back
+
+TEST_F(TodoTest, who_comes_back_by_cursor_is_told_exactly_what_has_changed) {
+  begin();
+  for (int i = 0; i < 20; ++i) publish({bill(std::to_string(i), 1)});
+  ConnectionId c = follow(viewer);
+  const TodoClient left = client(c);
+  EXPECT_EQ(left.rows.size(), 20u);
+  lose(c);
+  publish({bill("3", 2, 1), bill("3", 3), bill("5", 2, 1), bill("7", 2, 4, 1)});
+  c = open(viewer);
+  clients[c].rows = left.rows;
+  subscribe(c, with_cursor(left.cursor));
+  EXPECT_EQ(client(c).mode, "diff");
+  EXPECT_EQ(client(c).reason, "");
+  EXPECT_EQ(client(c).rows, board_rows(viewer));
+  EXPECT_EQ(client(c).upserts, 3u) << "each once";
+  EXPECT_EQ(client(c).snapshots, 0u);
+  EXPECT_EQ(client(c).digests, 1u);
+  EXPECT_TRUE(client(c).live);
+  // Nothing has changed: nothing is told but where it is.
+  const TodoClient again = client(c);
+  lose(c);
+  c = open(viewer);
+  clients[c].rows = again.rows;
+  subscribe(c, with_cursor(again.cursor));
+  EXPECT_EQ(client(c).upserts, 0u);
+  EXPECT_TRUE(client(c).removed.empty());
+}
+
+TEST_F(TodoTest, a_long_diff_comes_in_parts_and_each_part_has_a_cursor_to_go_on_from) {
+  options.todo.rows_per_page = 3;
+  begin();
+  publish({bill("0", 1)});
+  ConnectionId c = follow(viewer);
+  const TodoClient left = client(c);
+  lose(c);
+  for (int i = 1; i <= 10; ++i) publish({bill(std::to_string(i), 1)});
+  c = open(viewer);
+  clients[c].rows = left.rows;
+  engine.late = true;
+  subscribe(c, with_cursor(left.cursor));
+  for (int i = 0; i < 4; ++i) engine.commit();  // the class's counts, his, and two parts
+  const TodoClient part = client(c);
+  EXPECT_EQ(part.upserts, 6u);
+  engine.late = false;
+  lose(c);
+  c = open(viewer);
+  clients[c].rows = part.rows;
+  subscribe(c, with_cursor(part.cursor));
+  EXPECT_EQ(client(c).mode, "diff");
+  EXPECT_EQ(client(c).upserts, 4u);
+  EXPECT_EQ(client(c).rows, board_rows(viewer));
+}
+
+TEST_F(TodoTest, a_cursor_serves_its_own_user_rights_and_selection_only) {
+  begin();
+  publish({bill("1", 1)});
+  const TodoClient had = client(follow(viewer));
+  const std::string cursor = had.cursor;
+  const auto reason = [&](const Who& who, const std::string& more) {
+    const ConnectionId c = open(who);
+    clients[c].rows = had.rows;
+    subscribe(c, more);
+    EXPECT_EQ(client(c).rows.empty(), who.user == "wu");
+    return client(c).mode + " " + client(c).reason;
+  };
+  EXPECT_EQ(reason(viewer, with_cursor(cursor)).substr(0, 4), "diff");
+  EXPECT_EQ(reason(li, with_cursor(cursor)), "snapshot audience");
+  EXPECT_EQ(reason(wu, with_cursor(cursor)), "snapshot audience");
+  EXPECT_EQ(reason({"see2", {"viewer"}}, with_cursor(cursor)), "snapshot audience");
+  EXPECT_EQ(reason({"see", {"reviewer", "finance"}}, with_cursor(cursor)).substr(0, 4), "diff") << "sees the same";
+  EXPECT_EQ(reason(viewer, with_cursor(cursor) + R"(,"types":["SaleOrder"])"), "snapshot first");
+  const ConnectionId c = open(viewer);
+  for (const char* bad : {"x", "1-2-3", "2-00000000070000000000000001-1-1-1-1-0"}) {
+    tell(c, R"({"id":1,"op":"todo.subscribe","cursor":")" + std::string(bad) + "\"}");
+    EXPECT_EQ(text(last(c), "error.field"), "cursor") << bad;
+  }
+  // Made up: of an offset that is not there yet.
+  auto made_up = session::parse_cursor(cursor);
+  ASSERT_TRUE(made_up);
+  made_up->place.since = made_up->place.through = 1000;
+  std::string forged;
+  session::append_cursor(forged, *made_up);
+  EXPECT_EQ(reason(viewer, with_cursor(forged)), "snapshot epoch");
+}
+
+TEST_F(TodoTest, a_cursor_from_before_the_logs_floor_begins_a_snapshot) {
+  engine.board_limits.log_entries_max = 5;
+  begin();
+  publish({bill("0", 1)});
+  ConnectionId c = follow(viewer);
+  const std::string cursor = client(c).cursor;
+  lose(c);
+  for (int i = 1; i <= 10; ++i) publish({bill(std::to_string(i), 1)});
+  c = follow(viewer, with_cursor(cursor));
+  EXPECT_EQ(client(c).mode + " " + client(c).reason, "snapshot trimmed");
+  EXPECT_EQ(client(c).rows, board_rows(viewer));
+}
+
+// ------------------------------------------------------------------------------------------ commits, windows, slow
+// readers
+
+TEST_F(TodoTest, nothing_is_told_before_its_commit_and_a_snapshot_fits_what_follows) {
+  options.todo.rows_per_page = 2;
+  begin();
+  for (int i = 0; i < 7; ++i) publish({bill(std::to_string(i), 1)});
+  engine.late = true;
+  publish_only({bill("0", 2, 1), bill("10", 1)});
+  const ConnectionId c = open(viewer);
+  subscribe(c);
+  EXPECT_EQ(client(c).frames, 0u) << "its question lies behind a commit";
+  // The board goes on deciding between any two commits; the client is held to each frame (see TodoClient).
+  Version version = 3;
+  for (int step = 0; step < 60 && !(engine.uncommitted.empty() && client(c).live); ++step) {
+    if (step < 12) {
+      publish_only(
+          {bill(std::to_string(step % 7), version, step % 2 == 0 ? 1 : 2), bill("n" + std::to_string(step), 1)});
+      ++version;
+    }
+    const std::size_t known = transport.sent[c].size();
+    engine.commit();
+    if (step % 3 == 0) hub->on_turn_end();
+    for (std::size_t i = known; i < transport.sent[c].size(); ++i) {
+      // What is decided and not committed is in nothing that was sent.
+      for (const auto& waiting : engine.uncommitted) {
+        for (const BoardEvent& event : waiting.events) {
+          const auto* changed = std::get_if<StatusChanged>(&event);
+          if (changed == nullptr || changed->before) continue;
+          const std::string mark = "\"id\":\"" + std::string(changed->after->id()) + "\"";
+          EXPECT_EQ(transport.sent[c][i].find(mark), std::string::npos) << transport.sent[c][i];
+        }
+      }
+    }
+  }
+  engine.late = false;
+  engine.pump();
+  pass(Millis(10'100));
+  EXPECT_EQ(client(c).rows, board_rows(viewer));
+  EXPECT_GE(client(c).digests, 2u);
+  EXPECT_EQ(client(c).snapshots, 1u);
+}
+
+TEST_F(TodoTest, the_first_change_leaves_at_once_and_ten_more_leave_as_the_last_within_100_ms) {
+  begin();
+  const ConnectionId c = follow(viewer);
+  pass(Millis(200));
+  const std::size_t frames = client(c).frames;
+  publish({bill("1", 1)});
+  EXPECT_EQ(client(c).frames, frames + 1) << "at the end of the turn";
+  const std::size_t upserts = client(c).upserts;
+  for (Version v = 2; v <= 11; ++v) publish({bill("1", v, v % 2 == 0 ? 1 : 2)});
+  EXPECT_EQ(client(c).frames, frames + 1) << "under load they wait for each other";
+  advance(Millis(100));
+  hub->tick(now);
+  EXPECT_EQ(client(c).frames, frames + 2);
+  EXPECT_EQ(client(c).upserts, upserts + 1);
+  EXPECT_EQ(client(c).rows, (Rows{{"SaleOrder:1/unreviewed", 11}}));
+  pass(Millis(200));
+  publish({bill("1", 12)});
+  EXPECT_EQ(client(c).frames, frames + 3) << "idle again: at once";
+}
+
+TEST_F(TodoTest, a_frame_has_so_many_bills_and_no_more) {
+  options.todo.bills_per_frame_max = 3;
+  begin();
+  const ConnectionId c = follow(viewer);
+  const ConnectionId own = follow(li);
+  std::vector<LogEvent> events;
+  for (int i = 0; i < 8; ++i) events.emplace_back(bill(std::to_string(i), 1));
+  for (int i = 0; i < 8; ++i) {
+    events.emplace_back(RunEvent{RunId{Id128{1, 2}}, "SaleOrder", std::to_string(i), "x", "", "", {}, std::nullopt});
+  }
+  const std::size_t frames = client(c).frames;
+  const std::size_t own_frames = client(own).frames;
+  publish(events);
+  pass(Millis(200));
+  EXPECT_EQ(client(c).frames, frames + 3);
+  EXPECT_EQ(client(own).frames, own_frames + 3);
+  EXPECT_EQ(said(c, "run.step").size(), 8u);
+  EXPECT_EQ(said(own, "run.step").size(), 8u);
+  for (const ConnectionId each : {c, own}) {
+    for (const auto& frame : said(each, "todo.live")) {
+      const auto* rows = frame.as_object().if_contains("upsert");
+      if (rows != nullptr) EXPECT_LE(rows->as_array().size(), 3u);
+    }
+    EXPECT_EQ(client(each).rows, board_rows(each == c ? viewer : li));
+  }
+}
+
+TEST_F(TodoTest, people_of_one_class_are_sent_one_text) {
+  begin();
+  const ConnectionId a = follow(viewer);
+  const ConnectionId b = follow({"see2", {"viewer"}});
+  const ConnectionId own = follow({"li", {"viewer"}});
+  publish({bill("1", 1)});
+  const auto tail = [&](ConnectionId c) {
+    const std::string& said = transport.sent[c].back();
+    return said.substr(said.find("\"upsert\""));
+  };
+  EXPECT_EQ(tail(a), tail(b));
+  EXPECT_EQ(tail(a), tail(own)) << "what he sees anyway is nothing personal";
+  EXPECT_NE(transport.sent[a].back(), transport.sent[b].back()) << "each has a cursor of his own";
+}
+
+TEST_F(TodoTest, who_reads_slowly_is_told_the_last_state_when_he_has_read) {
+  begin();
+  publish({bill("1", 1)});
+  const ConnectionId c = follow(viewer);
+  const ConnectionId quick = follow({"see2", {"viewer"}});
+  transport.backlog[c] = options.todo.unsent_bytes_max + 1;
+  const std::size_t frames = client(c).frames;
+  for (Version v = 2; v < 12; ++v) {
+    publish({bill("1", v, v % 2 == 0 ? 1 : 2), bill("x" + std::to_string(v), 1)});
+    pass(Millis(100));
+  }
+  EXPECT_EQ(client(c).frames, frames) << "told nothing while it does not read";
+  EXPECT_EQ(client(quick).rows, board_rows(viewer)) << "nobody waits for it";
+  transport.backlog[c] = options.todo.unsent_bytes_max * 3 / 4;
+  pass(Millis(200));
+  EXPECT_EQ(client(c).frames, frames) << "half of it must be read";
+  transport.backlog[c] = options.todo.unsent_bytes_max / 2;
+  pass(Millis(200));
+  EXPECT_EQ(client(c).frames, frames + 1) << "the last state, once";
+  EXPECT_EQ(client(c).rows, board_rows(viewer));
+  EXPECT_EQ(client(c).snapshots, 1u);
+  EXPECT_FALSE(transport.closed.contains(c));
+}
+
+TEST_F(TodoTest, who_does_not_read_for_too_long_is_closed_and_comes_back_by_cursor) {
+  begin();
+  publish({bill("1", 1)});
+  ConnectionId c = follow(viewer);
+  pass(Millis(100));
+  transport.backlog[c] = options.todo.unsent_bytes_max + 1;
+  publish({bill("1", 2)});
+  const Millis most = options.todo.behind_max;
+  for (Millis left = most; left > Millis(0); left -= Millis(100)) {
+    advance(Millis(100));
+    hub->tick(now);
+    for (const auto& ping : said(c, "ping")) tell(c, R"({"op":"pong","n":)" + text(ping, "n") + "}");
+    engine.pump();
+  }
+  EXPECT_FALSE(transport.closed.contains(c));
+  pass(Millis(300));
+  ASSERT_TRUE(transport.closed.contains(c));
+  EXPECT_EQ(transport.closed[c].first, 4003);
+  const TodoClient left = client(c);
+  c = open(viewer);
+  clients[c].rows = left.rows;
+  subscribe(c, with_cursor(left.cursor));
+  EXPECT_EQ(client(c).mode, "diff");
+  EXPECT_EQ(client(c).rows, board_rows(viewer));
+}
+
+TEST_F(TodoTest, a_snapshot_waits_for_its_reader) {
+  options.todo.rows_per_page = 2;
+  begin();
+  for (int i = 0; i < 10; ++i) publish({bill(std::to_string(i), 1)});
+  const ConnectionId c = open(viewer);
+  engine.late = true;
+  subscribe(c);
+  engine.commit();
+  engine.commit();
+  engine.commit();
+  EXPECT_EQ(client(c).upserts, 2u);
+  transport.backlog[c] = options.todo.unsent_bytes_max + 1;
+  engine.late = false;
+  pass(Millis(1000));
+  EXPECT_EQ(client(c).upserts, 4u) << "what was asked for already";
+  transport.backlog[c] = 0;
+  pass(Millis(200));
+  EXPECT_EQ(client(c).rows, board_rows(viewer));
+  EXPECT_TRUE(client(c).live);
+}
+
+TEST_F(TodoTest, a_storm_of_clients_asks_the_engine_so_many_questions_at_a_time) {
+  options.todo.questions_max = 4;
+  begin();
+  publish({bill("1", 1)});
+  engine.late = true;
+  std::vector<ConnectionId> all;
+  for (int i = 0; i < 15; ++i) all.push_back(open({"see" + std::to_string(i), {"viewer"}}));
+  engine.uncommitted.clear();
+  for (const ConnectionId c : all) subscribe(c);
+  EXPECT_EQ(engine.uncommitted.size(), 5u) << "four, and one for the class that they share";
+  lose(all[0]);  // while its question is on its way
+  lose(all[9]);  // while it stands in line
+  engine.late = false;
+  engine.pump();
+  for (const ConnectionId c : all) {
+    if (c != all[0] && c != all[9]) EXPECT_EQ(client(c).rows.size(), 1u) << c;
+  }
+}
+
+// ------------------------------------------------------------------------------------------ rights, selections
+
+TEST_F(TodoTest, other_rights_are_another_snapshot_and_the_old_cursor_is_not_served) {
+  begin();
+  publish({bill("1", 1)});
+  const ConnectionId c = follow(li);
+  EXPECT_EQ(client(c).rows.size(), 1u);
+  const auto renew = [&](const Who& who) {
+    tell(c, R"({"id":9,"op":"auth","token":")" + token_of(who) + "\"}");
+    client(c).audience = audience_of(who);
+    engine.pump();
+  };
+  const std::string old = client(c).cursor;
+  renew({"li", {}});
+  EXPECT_EQ(client(c).reason, "audience");
+  EXPECT_TRUE(client(c).rows.empty());
+  EXPECT_TRUE(client(c).counts.empty());
+  publish({bill("1", 2), bill("2", 1)});
+  EXPECT_TRUE(client(c).rows.empty()) << "told no more";
+  subscribe(c, with_cursor(old));
+  EXPECT_EQ(client(c).reason, "audience");
+  EXPECT_TRUE(client(c).rows.empty());
+  renew({"li", {"viewer"}});
+  EXPECT_EQ(client(c).reason, "audience");
+  EXPECT_EQ(client(c).rows, board_rows(viewer));
+  const std::size_t snapshots = client(c).snapshots;
+  renew({"li", {"viewer"}});
+  EXPECT_EQ(client(c).snapshots, snapshots) << "the same rights are no news";
+  publish({bill("3", 1)});
+  EXPECT_EQ(client(c).rows, board_rows(viewer));
+}
+
+TEST_F(TodoTest, rights_that_change_before_the_subscription_has_begun_are_those_that_count) {
+  begin();
+  publish({bill("1", 1)});
+  engine.late = true;
+  const ConnectionId c = open(viewer);
+  subscribe(c);
+  tell(c, R"({"id":9,"op":"auth","token":")" + token_of({"see", {}}) + "\"}");
+  engine.late = false;
+  engine.pump();
+  EXPECT_EQ(client(c).mode + " " + client(c).reason, "snapshot first");
+  EXPECT_TRUE(client(c).rows.empty());
+  EXPECT_EQ(transport.sent[c].size(), [&] {
+    std::size_t said = 0;
+    for (const std::string& one : transport.sent[c]) said += one.find("SaleOrder") == std::string::npos ? 1u : 0u;
+    return said;
+  }());
+}
+
+TEST_F(TodoTest, only_opened_groups_have_rows_and_all_have_counts) {
+  begin();
+  publish({bill("1", 1), bill("2", 1, 1)});
+  const ConnectionId c = open(viewer);
+  clients[c].all_rows = false;
+  subscribe(c, R"(,"rows":"opened","open":["SaleOrder/unreviewed"],"types":["SaleOrder","SaleOut"])");
+  EXPECT_EQ(client(c).rows, (Rows{{"SaleOrder:1/unreviewed", 1}}));
+  EXPECT_EQ(client(c).counts["SaleOrder/unsubmitted"], 1u);
+  EXPECT_FALSE(client(c).counts.contains("PurOrder/unreviewed"));
+  publish({bill("2", 2), bill("3", 1, 1)});
+  EXPECT_EQ(client(c).rows, (Rows{{"SaleOrder:1/unreviewed", 1}, {"SaleOrder:2/unreviewed", 2}}));
+  EXPECT_EQ(client(c).counts["SaleOrder/unsubmitted"], 1u);
+  EXPECT_EQ(client(c).counts["SaleOrder/unreviewed"], 2u);
+  publish({bill("2", 3, 1)});
+  pass(Millis(10'100));
+  EXPECT_EQ(client(c).rows, (Rows{{"SaleOrder:1/unreviewed", 1}}));
+  EXPECT_GE(client(c).digests, 2u) << "of the rows subscribed";
+  StatusEvent other = bill("9", 1);
+  other.type = "PurOrder";
+  const std::size_t said = transport.sent[c].size();
+  publish({other});
+  EXPECT_EQ(transport.sent[c].size(), said) << "a type that is not subscribed";
+  for (const char* bad : {R"(,"types":["Nothing"])", R"(,"open":["nothing"])", R"(,"open":["SaleOrder/nothing"])",
+                          R"(,"open":["Nothing/unreviewed"])"}) {
+    subscribe(c, bad);
+    EXPECT_EQ(text(last(c), "error.code"), "invalid") << bad;
+  }
+}
+
+TEST_F(TodoTest, a_later_subscription_takes_the_place_of_the_former_and_unsubscribe_ends_it) {
+  begin();
+  publish({bill("1", 1)});
+  engine.late = true;
+  const ConnectionId c = open(viewer);
+  tell(c, R"({"id":1,"op":"todo.subscribe"})");
+  tell(c, R"({"id":2,"op":"todo.subscribe"})");
+  EXPECT_EQ(text(last(c), "error.code"), "invalid");
+  EXPECT_EQ(text(last(c), "id"), "1");
+  engine.late = false;
+  engine.pump();
+  EXPECT_EQ(client(c).snapshots, 1u);
+  EXPECT_EQ(client(c).rows.size(), 1u);
+  EXPECT_EQ(text(ask(c, R"({"id":3,"op":"todo.unsubscribe"})"), "id"), "3");
+  const std::size_t said = transport.sent[c].size();
+  publish({bill("2", 1)});
+  EXPECT_EQ(transport.sent[c].size(), said);
+}
+
+// ------------------------------------------------------------------------------------------ runs and notices
+
+TEST_F(TodoTest, a_run_is_told_to_its_actor_and_to_who_sees_the_bill) {
+  begin();
+  publish({bill("1", 1)});
+  const ConnectionId sees = follow(viewer);
+  const ConnectionId made = follow(li);
+  const ConnectionId acts = follow({"zhao", {}});
+  const ConnectionId other = follow(wu);
+  const std::string cursor = client(sees).cursor;
+  publish({RunEvent{RunId{Id128{1, 2}}, "SaleOrder", "1", "writing", "审核", "", {"zhao", "Zhao"}, std::nullopt}});
+  for (const ConnectionId c : {sees, made, acts}) {
+    ASSERT_EQ(said(c, "run.step").size(), 1u) << c;
+    EXPECT_EQ(text(said(c, "run.step")[0], "step"), "writing");
+  }
+  EXPECT_TRUE(said(other, "run.step").empty());
+  const ConnectionId back = open(viewer);
+  clients[back].rows = client(sees).rows;
+  subscribe(back, with_cursor(cursor));
+  EXPECT_EQ(said(back, "run.step").size(), 1u) << "also by cursor";
+}
+
+TEST_F(TodoTest, a_rejection_is_told_to_the_creator_until_he_has_read_it) {
+  begin();
+  const ConnectionId c = follow(li);
+  const ConnectionId other = follow(wu);
+  StatusEvent rejected = bill("1", 1, 1, 2);
+  rejected.action = "驳回";
+  rejected.reason = "价格";
+  publish({rejected});
+  ASSERT_EQ(said(c, "notice").size(), 1u);
+  EXPECT_EQ(text(said(c, "notice")[0], "reason"), "价格");
+  EXPECT_EQ(text(said(c, "notice")[0], "rejection"), "true");
+  EXPECT_TRUE(said(other, "notice").empty());
+  auto list = http("GET", "/v1/notices", token_of(li));
+  const std::string number = text(list, "notices.0.notice");
+  EXPECT_EQ(number, text(said(c, "notice")[0], "notice"));
+  EXPECT_EQ(text(http("GET", "/v1/notices", token_of(wu)), "notices"), "[]");
+  http("POST", "/v1/notices/read", token_of(li), R"({"notices":[)" + number + "]}");
+  EXPECT_EQ(status, 200);
+  list = http("GET", "/v1/notices", token_of(li));
+  EXPECT_EQ(text(list, "notices"), "[]");
+}
+
+TEST_F(TodoTest, a_notice_to_reviewers_goes_to_who_reviews_and_sees_the_bill) {
+  begin();
+  const ConnectionId reviews = follow({"chen", {"reviewer"}});
+  const ConnectionId sees = follow(viewer);
+  const ConnectionId ships = follow({"sun", {"warehouse"}});
+  const ConnectionId others = follow({"ping", {"sales"}, {}, {"action.approve"}});  // sees his own
+  publish({bill("1", 1)});
+  EXPECT_EQ(said(reviews, "notice").size(), 1u);
+  EXPECT_TRUE(said(sees, "notice").empty());
+  EXPECT_TRUE(said(others, "notice").empty());
+  StatusEvent approved = bill("1", 2, 4, 1);
+  approved.action = "审核";
+  publish({approved});
+  EXPECT_EQ(said(ships, "notice").size(), 1u) << "what is approved is shipped";
+  EXPECT_EQ(said(reviews, "notice").size(), 1u);
+  // The same rows by other roles: the tree stays as it is, the notices change.
+  tell(sees, R"({"id":9,"op":"auth","token":")" + token_of({"see", {"reviewer"}}) + "\"}");
+  publish({bill("2", 1)});
+  EXPECT_EQ(said(sees, "notice").size(), 1u);
+  EXPECT_EQ(client(sees).snapshots, 1u);
+}
+
+TEST_F(TodoTest, requests_of_a_session_to_the_board_are_limited_as_those_to_the_locks_are) {
+  begin();
+  engine.late = true;
+  const ConnectionId c = greet(token_of(viewer));
+  const std::uint32_t most = options.limits.requests_in_flight_per_session_max;
+  for (std::uint32_t i = 0; i < most; ++i) tell(c, R"({"id":1,"op":"notice.list"})");
+  EXPECT_EQ(text(last(c), "event"), "welcome");
+  tell(c, R"({"id":2,"op":"notice.list"})");
+  EXPECT_EQ(text(last(c), "error.code"), "too_many");
+  engine.late = false;
+  engine.pump();
+  EXPECT_NE(text(ask(c, R"({"id":3,"op":"notice.list"})"), "ok"), "");
+}
+
+}  // namespace
+}  // namespace hf::test

@@ -1,0 +1,60 @@
+#pragma once
+
+// TodoWindow gathers what became of bills until it is told: of several changes of a bill the last one stays, and each
+// row that was lost meanwhile with the state by which it was lost last.
+//
+// Not thread-safe.
+
+#include <boost/container/flat_set.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "engine/status_commands.h"
+
+namespace hf::session {
+
+class TodoWindow {
+ public:
+  struct Change {
+    BillPtr first, now;  // `first` holds the key
+    std::vector<Removal> lost;
+  };
+
+  // The bill has rows in the groups `has` by `after`, and had them in `had` before it.
+  void note(const BillPtr& after, std::uint32_t had, std::uint32_t has) {
+    const auto [at, fresh] = places_.try_emplace(after->text(Bill::key), changes_.size());
+    if (fresh) changes_.push_back({after, after, {}});
+    Change& change = changes_[at->second];
+    change.now = after;
+    for (Removal& removal : change.lost) removal.groups &= ~has;
+    if ((had & ~has) != 0) change.lost.push_back({after, had & ~has});
+  }
+  void note(RunPtr run) { runs_.push_back(std::move(run)); }
+  void touch(std::uint32_t group) { touched_.insert(group); }
+
+  const std::vector<Change>& changes() const noexcept { return changes_; }
+  const std::vector<RunPtr>& runs() const noexcept { return runs_; }
+  const boost::container::flat_set<std::uint32_t>& touched() const noexcept { return touched_; }
+  // Null: the bill has not changed.
+  const Change* find(std::string_view key) const {
+    const auto at = places_.find(key);
+    return at == places_.end() ? nullptr : &changes_[at->second];
+  }
+  bool empty() const noexcept { return changes_.empty() && runs_.empty(); }
+  void clear() {
+    places_.clear();
+    changes_.clear();
+    runs_.clear();
+    touched_.clear();
+  }
+
+ private:
+  std::vector<Change> changes_;  // in the order of their first change
+  boost::unordered_flat_map<std::string_view, std::size_t> places_;
+  std::vector<RunPtr> runs_;
+  boost::container::flat_set<std::uint32_t> touched_;  // groups whose count or rows have changed
+};
+
+}  // namespace hf::session

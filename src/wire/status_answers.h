@@ -1,0 +1,47 @@
+#pragma once
+
+// What a server says of bills, as JSON: answers to status.*, todo.* and notice.*, and the pieces of which the to-do
+// frames are put together (session/todo_delivery.h), so that a piece is written once for all who are shown it.
+//
+//   row      {group, type, id, version, no?, state?, creator?, handler?, owner?, actor?, department?, action?, …, at}
+//   removal  {type, id, group, version, by?, action?, at, deleted?}: the state by which the row was lost
+//   counts   {type: {group: rows}}
+//   digest   rows, and two sums mod 2^32 of xxHash32 (seeds 0 and 1) over "type:id/group@version"
+//
+// A state of a bill has no secret of its own: who may see the bill sees all of it. Pure functions, thread-safe.
+
+#include <string>
+#include <string_view>
+
+#include "engine/status_commands.h"
+
+namespace hf {
+
+// The members of a bill's state, without braces.
+void append_bill_members(std::string& out, const Bill& bill);
+// `members` are those of the bill.
+void append_row(std::string& out, std::string_view group, std::string_view members);
+void append_removal(std::string& out, std::string_view group, const Bill& by);
+void append_notice(std::string& out, const Notice& notice);
+void append_run(std::string& out, const Run& run);
+// {type: {group: rows}} of `groups`, which are in the order of types.
+void append_counts(std::string& out, const std::vector<GroupTally>& groups, const Catalog& catalog);
+
+// The name of a type's group. REQUIRES: it has one at that place.
+std::string_view group_name(const Catalog& catalog, Catalog::Index type, std::uint32_t place) noexcept;
+// One row's part of the digest; `key` is "type:id".
+Tally row_tally(std::string_view key, std::string_view group, Version version);
+// Sums of 32 bits: adding and subtracting wrap around.
+void add(Tally& to, const Tally& other) noexcept;
+void subtract(Tally& from, const Tally& other) noexcept;
+
+// What an answer needs besides its outcome.
+struct StatusAnswer {
+  const Catalog& catalog;
+  ResyncId resync;         // status.resync: the one opened
+  std::string_view group;  // todo.page
+};
+// The body of a success. REQUIRES: `outcome` is neither a Refusal nor a TodoDiff.
+void append_status_outcome(std::string& out, const StatusOutcome& outcome, const StatusAnswer& about);
+
+}  // namespace hf
