@@ -13,6 +13,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "wire/batch_frame.h"
 #include "wire/websocket.h"
 
 namespace hf::client {
@@ -24,8 +25,9 @@ using boost::system::error_code;
 
 constexpr std::size_t head_bytes_max = 16 * 1024;
 constexpr std::size_t read_bytes = 64 * 1024;
-constexpr std::size_t message_bytes_max = 64 * 1024 * 1024;  // a session.state of 10,000 locks has 5 MB
-constexpr std::size_t http_bytes_max = 64 * 1024 * 1024;     // 500 locks of 1,000 targets each
+constexpr std::size_t message_bytes_max =
+    64 * 1024 * 1024;  // a session.state of 10,000 locks has 5 MB; of a batch, inflated
+constexpr std::size_t http_bytes_max = 64 * 1024 * 1024;  // 500 locks of 1,000 targets each
 constexpr std::string_view subprotocol = "holdfast.v1.json";
 
 std::string random_key() {
@@ -205,10 +207,10 @@ struct Link : WebSocketSink, std::enable_shared_from_this<Link> {
 
   void on_message(Opcode opcode, std::string_view payload) override {
     if (dead) return;
-    if (opcode == Opcode::text)
-      listener.on_text(payload);
-    else
-      gone(0, "the server sent a binary message that was not asked for");
+    if (opcode == Opcode::text) return listener.on_text(payload);
+    const auto text = read_batch(payload, message_bytes_max);
+    if (!text) return gone(0, "the server sent a batch that cannot be read");
+    listener.on_text(*text);
   }
   void on_ping(std::string_view payload) override {
     if (dead) return;

@@ -11,9 +11,7 @@
 #include "model/target.h"
 
 namespace hf {
-namespace {
 
-// What decides which groups a state is in, as text.
 std::string group_rules(const Catalog& catalog) {
   const auto& content = catalog.content();
   std::string text;
@@ -31,6 +29,31 @@ std::string group_rules(const Catalog& catalog) {
   }
   return text;
 }
+
+std::string notice_rules(const Catalog& catalog) {
+  const auto& content = catalog.content();
+  std::string text = std::to_string(content.board_keep_days) + '\n';
+  const auto put = [&text](std::string_view part) { text.append(part).append(1, '\n'); };
+  const auto put_all = [&text](const std::vector<Catalog::Index>& list) {
+    for (const Catalog::Index index : list) text.append(std::to_string(index)).append(1, ',');
+    text.append(1, '\n');
+  };
+  for (const auto& action : content.actions) {
+    for (const std::string& name : {action.name, action.zh, action.en}) put(name);
+    for (const std::string& alias : action.aliases) put(alias);
+  }
+  for (const auto& role : content.roles) put(role.name);
+  for (const auto& notice : content.notices) {
+    put_all(notice.actions);
+    put_all(notice.types);
+    for (const bool to : {notice.creator, notice.owner, notice.handler, notice.reviewers, notice.department})
+      put(to ? "+" : "-");
+    put_all(notice.roles);
+  }
+  return text;
+}
+
+namespace {
 
 Refusal invalid(std::string field, std::string detail) {
   return Refusal{.code = Code::invalid, .detail = std::move(detail), .field = std::move(field)};

@@ -38,6 +38,11 @@ struct BoardStats {
   bool operator==(const BoardStats&) const = default;
 };
 
+// What decides the rows, as text: with another one a board's cursors are void.
+std::string group_rules(const Catalog& catalog);
+// What else decides what a board says: boards that share a log must agree in both.
+std::string notice_rules(const Catalog& catalog);
+
 class StatusBoard {
  public:
   explicit StatusBoard(StatusBoardOptions options = {});

@@ -249,7 +249,9 @@ struct StatusBoard::State {
   void remove_bill(BillIx bill);  // and what the journal has of it
   void drop_past(BillRec& rec);
   bool trim();  // drops the oldest log entry if it must go
-  static Tally tally_of(const Bill& bill, std::string_view group);
+  static Tally tally_of(const Bill& bill, std::string_view group) {
+    return row_tally(bill.text(Bill::key), group, bill.version());
+  }
   std::string_view group_name(Catalog::Index type, std::size_t place) const;
 
   // status_journal.cpp

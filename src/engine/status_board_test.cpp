@@ -933,6 +933,21 @@ TEST_F(Board, read_marks_are_bounded_for_a_person_and_in_number_of_persons) {
       Code::too_large);
 }
 
+TEST_F(Board, catalogs_that_would_make_other_rows_or_notices_have_other_rules) {
+  catalog::Content content = erp()->content();
+  content.name = "another name";
+  EXPECT_EQ(group_rules(Catalog(content)), group_rules(*erp()));
+  EXPECT_EQ(notice_rules(Catalog(content)), notice_rules(*erp()));
+  content.groups.front().name = "another group";
+  EXPECT_NE(group_rules(Catalog(content)), group_rules(*erp()));
+  EXPECT_EQ(notice_rules(Catalog(content)), notice_rules(*erp()));
+  content.notices.front().handler = !content.notices.front().handler;
+  EXPECT_NE(notice_rules(Catalog(content)), notice_rules(*erp()));
+  content = erp()->content();
+  content.actions.front().aliases.emplace_back("another alias");
+  EXPECT_NE(notice_rules(Catalog(content)), notice_rules(*erp()));
+}
+
 TEST_F(Board, owners_and_departments_are_told_where_the_catalog_says_so) {
   catalog::Content content = erp()->content();
   catalog::Notice rule;

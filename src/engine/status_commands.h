@@ -16,6 +16,7 @@
 #include "catalog/audience.h"
 #include "engine/commands.h"
 #include "engine/status_bill.h"
+#include "engine/status_tally.h"
 #include "model/status.h"
 
 namespace hf {
@@ -147,11 +148,6 @@ struct History {
   std::vector<BillPtr> states;  // newest first
   std::vector<RunPtr> runs;     // of this bill, newest first, within the same offsets
   Offset next = 0;              // `before` of the next page; 0: that is all that is kept
-};
-// The rows of one group and their part of the digest (status.md: two sums of xxHash32, seeds 0 and 1).
-struct Tally {
-  std::uint32_t rows = 0, sum0 = 0, sum1 = 0;
-  bool operator==(const Tally&) const = default;
 };
 struct GroupTally {
   Catalog::Index type = 0;

@@ -2,8 +2,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include <charconv>
-
 #include "engine/status_board_state.h"
 
 namespace hf {
@@ -15,31 +13,6 @@ std::size_t bytes_of(const Run& run) noexcept {
 }
 
 std::size_t KeyHash::operator()(std::string_view text) const noexcept { return XXH64(text.data(), text.size(), 0); }
-
-namespace {
-
-void add(Tally& to, const Tally& row) {
-  to.rows += row.rows;
-  to.sum0 += row.sum0;
-  to.sum1 += row.sum1;
-}
-void subtract(Tally& from, const Tally& row) {
-  from.rows -= row.rows;
-  from.sum0 -= row.sum0;
-  from.sum1 -= row.sum1;
-}
-
-}  // namespace
-
-Tally StatusBoard::State::tally_of(const Bill& bill, std::string_view group) {
-  char number[20];
-  const char* const end = std::to_chars(number, number + sizeof number, bill.version()).ptr;
-  std::string row;
-  const std::string_view key = bill.text(Bill::key);
-  row.reserve(key.size() + group.size() + 24);
-  row.append(key).append(1, '/').append(group).append(1, '@').append(static_cast<const char*>(number), end);
-  return {1, XXH32(row.data(), row.size(), 0), XXH32(row.data(), row.size(), 1)};
-}
 
 std::string_view StatusBoard::State::group_name(Catalog::Index type, std::size_t place) const {
   const auto& content = catalog().content();

@@ -364,10 +364,10 @@ void Connection::on_close(std::uint16_t code, std::string_view) {
   close_websocket(code == close_code::none_given ? close_code::normal : code, "");
 }
 
-void Connection::send_text(std::string_view text) {
+void Connection::send(Opcode opcode, std::string_view message) {
   if (phase_ != Phase::websocket) return;
   ++shared_.counts.messages_out;
-  append_frame(out(), Opcode::text, text);
+  append_frame(out(), opcode, message);
   mark_dirty();
   check_queue();
 }

@@ -76,7 +76,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   // The socket is ready.
   void on_ready(const Poller::Ready& ready);
 
-  void send_text(std::string_view text);
+  void send(Opcode opcode, std::string_view message);
   void close_websocket(std::uint16_t code, std::string_view reason);
   void respond(const HttpResponse& response);
   void begin_stream();

@@ -231,7 +231,11 @@ std::size_t Gateway::unsent(ConnectionId connection) const {
 }
 
 void Gateway::send(ConnectionId connection, std::string_view text) {
-  if (Connection* c = state_->find(connection)) c->send_text(text);
+  if (Connection* c = state_->find(connection)) c->send(Opcode::text, text);
+}
+
+void Gateway::send_batch(ConnectionId connection, std::string_view payload) {
+  if (Connection* c = state_->find(connection)) c->send(Opcode::binary, payload);
 }
 
 void Gateway::close(ConnectionId connection, std::uint16_t code, std::string_view reason) {

@@ -78,6 +78,7 @@ class Gateway final : public Transport {
   GatewayCounts counts() const noexcept;
 
   void send(ConnectionId connection, std::string_view text) override;
+  void send_batch(ConnectionId connection, std::string_view payload) override;
   std::size_t unsent(ConnectionId connection) const override;
   void close(ConnectionId connection, std::uint16_t code, std::string_view reason) override;
   void respond(ExchangeId exchange, HttpResponse response) override;

@@ -90,6 +90,7 @@ class Engine final : public LockEngine {
   void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
   void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override;
   void flush() override;
+  EpochId epoch(NamespaceIndex ns) const override { return partitions_[ns]->board->epoch(); }
   void set_watching(bool any) override;
   bool ready(std::string& why) const override;
 

@@ -39,6 +39,8 @@ std::uint64_t digest_of_rules(const Config& config, const Catalog& catalog) {
     for (const Millis value : {policy.max_hold, policy.idle_takeover, policy.request_timeout})
       add(std::to_string(value.count()));
   }
+  add(group_rules(catalog));
+  add(notice_rules(catalog));
   return fingerprint(rules);
 }
 

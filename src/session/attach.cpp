@@ -108,6 +108,7 @@ void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
   welcome.node = options.node;
   welcome.rights = c.who->rights->texts();
   welcome.resumed = errand.resumed;
+  if (const EpochId epoch = engine.epoch(c.who->ns); !epoch.is_nil()) welcome.epoch = epoch.text();
   if (const SessionOpened* opened = std::get_if<SessionOpened>(&outcome)) {
     welcome.lease = opened->lease;
     welcome.seq = opened->seq;

@@ -38,6 +38,7 @@ struct TodoLimits {
   Millis digest_every{10'000};
   std::uint32_t questions_max = 64;  // to the engine at a time: a storm of returning clients stands in line
   std::uint32_t rows_per_page = 500;
+  std::size_t batch_bytes_min = 4096;        // a frame that has so many is compressed
   std::uint32_t bills_per_frame_max = 2000;  // a channel's window that has so many leaves before its time
 };
 
@@ -88,8 +89,10 @@ class Transport {
   virtual ~Transport() = default;
   // Queues one text message. It is written at the end of the turn, with all others of that connection.
   virtual void send(ConnectionId connection, std::string_view text) = 0;
+  // The same of a large message as it was compressed (wire/batch_frame.h), as one binary message.
+  virtual void send_batch(ConnectionId connection, std::string_view payload) = 0;
   // Bytes queued for the connection that its socket has not taken yet.
-  virtual std::size_t unsent([[maybe_unused]] ConnectionId connection) const { return 0; }
+  virtual std::size_t unsent(ConnectionId connection) const = 0;
   // Closes after what is queued has been written.
   virtual void close(ConnectionId connection, std::uint16_t code, std::string_view reason) = 0;
   virtual void respond(ExchangeId exchange, HttpResponse response) = 0;

@@ -12,6 +12,7 @@
 #include "engine/lock_tree.h"
 #include "engine/status_board.h"
 #include "session/hub.h"
+#include "wire/batch_frame.h"
 
 namespace hf::test {
 
@@ -35,6 +36,13 @@ struct PaperTransport final : Transport {
   void send(ConnectionId c, std::string_view text) override {
     EXPECT_FALSE(closed.contains(c)) << "sent after close: " << text;
     sent[c].emplace_back(text);
+  }
+  std::map<ConnectionId, std::size_t> batch_bytes;
+  void send_batch(ConnectionId c, std::string_view payload) override {
+    batch_bytes[c] += payload.size();
+    const auto text = read_batch(payload, 1 << 28);
+    ASSERT_TRUE(text) << text.error().detail;
+    send(c, *text);
   }
   void close(ConnectionId c, std::uint16_t code, std::string_view reason) override {
     closed[c] = {code, std::string(reason)};
@@ -116,6 +124,7 @@ struct PaperEngine final : LockEngine {
   }
   void flush() override {}
   bool watching = true;
+  EpochId epoch(NamespaceIndex ns) const override { return boards[ns].epoch(); }
   void set_watching(bool any) override {
     watching = any;
     for (LockTree& tree : trees) tree.set_watching(any);

@@ -291,6 +291,7 @@ struct Hub::State {
     void begun(ConnectionId connection, SnapshotReason snapshot) override;
     void refused(ConnectionId connection, const Refusal& refusal) override;
     void tell(ConnectionId connection, std::string_view text) override;
+    void tell_batch(ConnectionId connection, std::string_view payload) override;
     std::size_t unsent(ConnectionId connection) const override;
     void end(ConnectionId connection, End why) override;
     State& hub;

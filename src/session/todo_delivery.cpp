@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "wire/batch_frame.h"
 #include "wire/json_writer.h"
 #include "wire/jwt.h"
 
@@ -108,6 +109,12 @@ struct TodoDelivery::State {
     std::string upsert, remove;
   };
 
+  // The end of a frame, behind the cursor.
+  struct Tail {
+    std::string text;
+    std::string deflated;  // the same, if it is large
+  };
+
   State(const Catalog& c, TodoPort& p, TodoLimits l) : catalog(c), port(p), limits(l) {
     const auto& types = catalog.content().types;
     begins.reserve(types.size() + 1);
@@ -138,7 +145,7 @@ struct TodoDelivery::State {
   Micros now{0};
   bool any_dirty = false;
   boost::unordered_flat_map<const Bill*, std::string> written;  // members of rows, within one flush
-  std::string scratch;
+  std::string scratch, payload;
 
   // ---- who follows
   void follow(ConnectionId connection, Subscription&& what, bool begun, SnapshotReason reason);
@@ -190,11 +197,13 @@ struct TodoDelivery::State {
   void write(Pieces& to, const TodoWindow::Change& change, const Audience& audience, const TodoSelection& selection);
   void merge(Pieces& to, const Follower& f);
   void append_tail(std::string& out, const Pieces& pieces, const std::vector<GroupTally>& counts);
+  Tail tail_of(const Pieces& pieces, const std::vector<GroupTally>& counts);
   std::vector<GroupTally> counts_of(const Channel& c, const Follower* f,
                                     const boost::container::flat_set<std::uint32_t>& touched) const;
   std::vector<GroupTally> all_counts_of(const Follower& f) const;
   Tally tally_of(const Follower& f, std::uint32_t group) const;
-  void tell_live(Follower& f, std::string_view tail);
+  void tell_frame(Follower& f);  // `scratch`
+  void tell_live(Follower& f, const Tail& tail);
   void append_cursor_of(std::string& out, const Follower& f) const;
   void tell_run(Follower& f, const Run& run);
   void tell_digest(Follower& f);
@@ -448,7 +457,7 @@ void TodoDelivery::State::page(Follower& f, const TodoPage& page) {
     for (const BillPtr& bill : page.bills) upsert(pieces, *bill, std::uint32_t{1} << group.group);
     scratch.assign(R"({"event":"todo.page")");
     append_tail(scratch, pieces, {});
-    port.tell(f.connection, scratch);
+    tell_frame(f);
   }
   f.after = page.next;
   if (page.next == 0) f.pages.pop_back();
@@ -475,7 +484,7 @@ void TodoDelivery::State::changes(Follower& f, const TodoDiff& diff) {
     upsert(pieces, *bill, bill->rows(*f.what.audience) & rows[bill->type_index()]);
   for (const Removal& removal : diff.removed) remove(pieces, removal, removal.groups & rows[removal.by->type_index()]);
   append_tail(scratch, pieces, {});
-  port.tell(f.connection, scratch);
+  tell_frame(f);
   stand_in_line(f);
 }
 
@@ -489,9 +498,7 @@ void TodoDelivery::State::go_live(Follower& f, const TodoDiff& diff) {
   for (const BillPtr& bill : diff.changed)
     upsert(pieces, *bill, bill->rows(*f.what.audience) & rows[bill->type_index()]);
   for (const Removal& removal : diff.removed) remove(pieces, removal, removal.groups & rows[removal.by->type_index()]);
-  std::string tail;
-  append_tail(tail, pieces, all_counts_of(f));
-  tell_live(f, tail);
+  tell_live(f, tail_of(pieces, all_counts_of(f)));
   for (const RunPtr& run : diff.runs) tell_run(f, *run);
   tell_digest(f);
   digests.push_back({now + limits.digest_every, {f.connection, f.serial}});
@@ -743,12 +750,32 @@ void TodoDelivery::State::append_cursor_of(std::string& out, const Follower& f) 
   append_cursor(out, TodoCursor{f.has, f.channel->selection->key});
 }
 
-void TodoDelivery::State::tell_live(Follower& f, std::string_view tail) {
+TodoDelivery::State::Tail TodoDelivery::State::tail_of(const Pieces& pieces, const std::vector<GroupTally>& counts) {
+  Tail tail;
+  append_tail(tail.text, pieces, counts);
+  if (tail.text.size() >= limits.batch_bytes_min) tail.deflated = deflate_end(tail.text);
+  return tail;
+}
+
+void TodoDelivery::State::tell_frame(Follower& f) {
+  if (scratch.size() < limits.batch_bytes_min) return port.tell(f.connection, scratch);
+  payload.clear();
+  append_batch(payload, {}, deflate_end(scratch));
+  port.tell_batch(f.connection, payload);
+}
+
+void TodoDelivery::State::tell_live(Follower& f, const Tail& tail) {
   f.has = here(f);
   scratch.assign(R"({"event":"todo.live","cursor":")");
   append_cursor_of(scratch, f);
-  scratch.append("\"").append(tail);
-  port.tell(f.connection, scratch);
+  scratch.push_back('"');
+  if (tail.deflated.empty()) {
+    scratch.append(tail.text);
+    return port.tell(f.connection, scratch);
+  }
+  payload.clear();
+  append_batch(payload, scratch, tail.deflated);
+  port.tell_batch(f.connection, payload);
 }
 
 void TodoDelivery::State::tell_run(Follower& f, const Run& run) {
@@ -776,13 +803,13 @@ void TodoDelivery::State::flush(Channel& c) {
   c.dirty = false;
   c.flushed = true;
   const auto& changes = c.window.changes();
-  std::string shared;
+  std::optional<Tail> shared;  // made when the first one needs it
   std::vector<std::string> runs;
-  if (!changes.empty()) {
+  const auto class_rows = [&] {
     Pieces pieces;
     for (const TodoWindow::Change& change : changes) write(pieces, change, *c.audience, *c.selection);
-    append_tail(shared, pieces, counts_of(c, nullptr, c.window.touched()));
-  }
+    return pieces;
+  };
   for (const RunPtr& run : c.window.runs()) append_run(runs.emplace_back(), *run);
   for (Follower* const f : c.followers) {
     if (f->stage != Stage::live || (c.window.empty() && f->window.empty())) continue;
@@ -802,19 +829,14 @@ void TodoDelivery::State::flush(Channel& c) {
       merge(pieces, *f);
       boost::container::flat_set<std::uint32_t> both = touched;
       both.insert(f->window.touched().begin(), f->window.touched().end());
-      std::string tail;
-      append_tail(tail, pieces, counts_of(c, f, both));
-      tell_live(*f, tail);
+      tell_live(*f, tail_of(pieces, counts_of(c, f, both)));
     } else if (!changes.empty()) {
       const bool own_counts = std::ranges::any_of(touched, [&](std::uint32_t g) { return f->personal.contains(g); });
       if (own_counts) {
-        Pieces pieces;
-        for (const TodoWindow::Change& change : changes) write(pieces, change, *c.audience, *c.selection);
-        std::string tail;
-        append_tail(tail, pieces, counts_of(c, f, touched));
-        tell_live(*f, tail);
+        tell_live(*f, tail_of(class_rows(), counts_of(c, f, touched)));
       } else {
-        tell_live(*f, shared);
+        if (!shared) shared = tail_of(class_rows(), counts_of(c, nullptr, touched));
+        tell_live(*f, *shared);
       }
     }
     for (const std::string& run : runs) port.tell(f->connection, run);

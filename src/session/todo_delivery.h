@@ -55,6 +55,7 @@ class TodoPort {
   virtual void begun(ConnectionId connection, SnapshotReason snapshot) = 0;
   virtual void refused(ConnectionId connection, const Refusal& refusal) = 0;
   virtual void tell(ConnectionId connection, std::string_view text) = 0;
+  virtual void tell_batch(ConnectionId connection, std::string_view payload) = 0;  // wire/batch_frame.h
   virtual std::size_t unsent(ConnectionId connection) const = 0;
   // Close it: it reads too slowly, or else what it follows cannot be told any more.
   enum class End : std::uint8_t { too_slow, lost };

@@ -226,6 +226,10 @@ void Hub::State::TodoLink::tell(ConnectionId connection, std::string_view text) 
   hub.transport.send(connection, text);
 }
 
+void Hub::State::TodoLink::tell_batch(ConnectionId connection, std::string_view payload) {
+  hub.transport.send_batch(connection, payload);
+}
+
 std::size_t Hub::State::TodoLink::unsent(ConnectionId connection) const { return hub.transport.unsent(connection); }
 
 void Hub::State::TodoLink::end(ConnectionId connection, End why) {

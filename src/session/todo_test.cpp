@@ -117,6 +117,26 @@ TEST_F(TodoTest, a_resync_replaces_a_type_and_every_tree_begins_anew) {
   EXPECT_EQ(status, 200);
 }
 
+TEST_F(TodoTest, a_bulk_goes_compressed_with_the_same_end_for_all_of_a_class) {
+  begin();
+  const ConnectionId a = follow(viewer), b = follow({"see2", {"viewer"}});
+  publish({bill("one", 1)});
+  EXPECT_TRUE(transport.batch_bytes.empty()) << "a small change is readable";
+  std::vector<LogEvent> bulk;
+  for (int i = 0; i < 1000; ++i) bulk.push_back(bill(std::to_string(i), 1));
+  pass(Millis(200));
+  publish(std::move(bulk));
+  EXPECT_EQ(client(a).rows.size(), 1001u);
+  EXPECT_EQ(client(b).rows, client(a).rows);
+  ASSERT_GT(transport.batch_bytes[a], 0u);
+  EXPECT_LT(transport.batch_bytes[a], 12u * 1000);
+  EXPECT_EQ(transport.batch_bytes[a], transport.batch_bytes[b]);
+  const std::size_t live = transport.batch_bytes[a];
+  const ConnectionId late = follow(viewer);
+  EXPECT_EQ(client(late).rows, client(a).rows);
+  EXPECT_LT(transport.batch_bytes[late], live * 2) << "pages too";
+}
+
 TEST_F(TodoTest, an_engine_that_fails_leaves_no_publisher_and_no_subscriber_without_an_answer) {
   begin();
   engine.late = true;

@@ -57,6 +57,8 @@ class LockEngine {
   // inside this call.
   virtual void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) = 0;
   virtual void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) = 0;
+  // Which log the namespace's board lives by, for those who kept a cursor; nil before the first command.
+  virtual EpochId epoch(NamespaceIndex ns) const = 0;
   // Ends the caller's turn: what was submitted since the last call may be committed as one batch.
   virtual void flush() = 0;
   // Whether anybody watches targets: without, an engine need not make TargetChanged events. On at first.

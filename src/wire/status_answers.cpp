@@ -3,9 +3,6 @@
 #include "base/assert.h"
 #include "wire/json_writer.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 namespace hf {
 namespace {
 
@@ -195,24 +192,6 @@ void append_counts(std::string& out, const std::vector<GroupTally>& groups, cons
 std::string_view group_name(const Catalog& catalog, Catalog::Index type, std::uint32_t place) noexcept {
   const auto& content = catalog.content();
   return content.groups[content.types[type].groups[place]].name;
-}
-
-Tally row_tally(std::string_view key, std::string_view group, Version version) {
-  std::string row;
-  row.reserve(key.size() + group.size() + 24);
-  row.append(key).append(1, '/').append(group).append(1, '@').append(std::to_string(version));
-  return {1, XXH32(row.data(), row.size(), 0), XXH32(row.data(), row.size(), 1)};
-}
-
-void add(Tally& to, const Tally& other) noexcept {
-  to.rows += other.rows;
-  to.sum0 += other.sum0;
-  to.sum1 += other.sum1;
-}
-void subtract(Tally& from, const Tally& other) noexcept {
-  from.rows -= other.rows;
-  from.sum0 -= other.sum0;
-  from.sum1 -= other.sum1;
 }
 
 void append_status_outcome(std::string& out, const StatusOutcome& outcome, const StatusAnswer& about) {

@@ -6,7 +6,6 @@
 //   row      {group, type, id, version, no?, state?, creator?, handler?, owner?, actor?, department?, action?, …, at}
 //   removal  {type, id, group, version, by?, action?, at, deleted?}: the state by which the row was lost
 //   counts   {type: {group: rows}}
-//   digest   rows, and two sums mod 2^32 of xxHash32 (seeds 0 and 1) over "type:id/group@version"
 //
 // A state of a bill has no secret of its own: who may see the bill sees all of it. Pure functions, thread-safe.
 
@@ -29,11 +28,6 @@ void append_counts(std::string& out, const std::vector<GroupTally>& groups, cons
 
 // The name of a type's group. REQUIRES: it has one at that place.
 std::string_view group_name(const Catalog& catalog, Catalog::Index type, std::uint32_t place) noexcept;
-// One row's part of the digest; `key` is "type:id".
-Tally row_tally(std::string_view key, std::string_view group, Version version);
-// Sums of 32 bits: adding and subtracting wrap around.
-void add(Tally& to, const Tally& other) noexcept;
-void subtract(Tally& from, const Tally& other) noexcept;
 
 // What an answer needs besides its outcome.
 struct StatusAnswer {

@@ -421,6 +421,8 @@ std::vector<std::string> EmbeddedEngine::namespace_names() const {
   return names;
 }
 
+EpochId EmbeddedEngine::epoch(NamespaceIndex ns) const { return partitions_[ns]->board.epoch(); }
+
 void EmbeddedEngine::set_watching(bool any) {
   watching_ = any;
   for (const auto& partition : partitions_) partition->tree.set_watching(any);

@@ -91,6 +91,7 @@ class EmbeddedEngine final : public LockEngine {
   bool busy() const noexcept;
   // Names by index.
   std::vector<std::string> namespace_names() const;
+  EpochId epoch(NamespaceIndex ns) const override;
   void set_watching(bool any) override;
 
   struct Counters {
