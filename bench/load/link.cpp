@@ -7,7 +7,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <random>
@@ -50,6 +52,29 @@ void write_all(int descriptor, std::string_view text) {
   }
 }
 
+// A batch: a byte 1, then raw deflate.
+std::string_view inflated(std::string_view batch) {
+  static std::string text;
+  if (batch.empty() || batch.front() != 1) die("a batch in another codec");
+  z_stream z{};
+  if (inflateInit2(&z, -15) != Z_OK) die("no memory");
+  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(batch.data() + 1));
+  z.avail_in = static_cast<uInt>(batch.size() - 1);
+  text.resize(std::max(text.size(), batch.size() * 8));
+  int state = Z_OK;
+  while (true) {
+    z.next_out = reinterpret_cast<Bytef*>(text.data()) + z.total_out;
+    z.avail_out = static_cast<uInt>(text.size() - z.total_out);
+    state = ::inflate(&z, Z_NO_FLUSH);
+    if (state != Z_OK || z.avail_out != 0) break;
+    text.resize(text.size() * 2);
+  }
+  const std::size_t size = z.total_out;
+  inflateEnd(&z);
+  if (state != Z_STREAM_END) die("a batch that cannot be read");
+  return std::string_view(text).substr(0, size);
+}
+
 // Appends what one blocking read gives; false at the end.
 bool read_more(int descriptor, std::string& to) {
   char bytes[16 * 1024];
@@ -83,14 +108,16 @@ std::string call_http(int port, std::string_view path, std::string_view token, s
   return answer.substr(head + 4);
 }
 
-std::string editor_token(int port, std::string_view user) {
-  const std::string who(user);
-  const std::string answer =
-      call_http(port, "/v1/dev/token", {}, R"({"user":")" + who + R"(","name":")" + who + R"(","roles":["editor"]})");
+std::string dev_token(int port, std::string_view user, std::string_view roles) {
+  std::string body = R"({"user":")";
+  body.append(user).append(R"(","name":")").append(user).append(R"(","roles":[)").append(roles).append("]}");
+  const std::string answer = call_http(port, "/v1/dev/token", {}, body);
   const std::string_view token = text_after(answer, R"("token":")");
   if (token.empty()) die("no token in", answer);
   return std::string(token);
 }
+
+std::string editor_token(int port, std::string_view user) { return dev_token(port, user, R"("editor")"); }
 
 std::string_view text_after(std::string_view json, std::string_view name_quoted) {
   const std::size_t at = json.find(name_quoted);
@@ -99,7 +126,8 @@ std::string_view text_after(std::string_view json, std::string_view name_quoted)
   return json.substr(0, json.find('"'));
 }
 
-Link::Link(int port, std::string_view token, std::uint64_t lease_ms) : socket_(dial(port)), mask_(random_word() | 1) {
+Link::Link(int port, std::string_view token, std::uint64_t lease_ms, Opening opening)
+    : socket_(dial(port)), mask_(random_word() | 1) {
   std::string upgrade =
       "GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: "
       "13\r\n"
@@ -107,24 +135,26 @@ Link::Link(int port, std::string_view token, std::uint64_t lease_ms) : socket_(d
       "Bearer ";
   upgrade.append(token).append("\r\n\r\n");
   write_all(socket_, upgrade);
-  std::size_t head = std::string::npos;
-  while ((head = in_.find("\r\n\r\n")) == std::string::npos) {
-    if (!read_more(socket_, in_)) die("no upgrade", in_);
-  }
-  if (!in_.starts_with("HTTP/1.1 101 ")) die("no upgrade", in_);
-  in_.erase(0, head + 4);
-
   queue(lease_ms == 0
             ? R"({"op":"hello","client":{"program":"lock_load"}})"
             : R"({"op":"hello","client":{"program":"lock_load"},"lease_ms":)" + std::to_string(lease_ms) + "}");
-  flush();
-  while (session_.empty()) {
+  while (opening == Opening::blocking && session_.empty()) {
     receive([this](std::string_view text) {
       if (!text.starts_with(R"({"event":"welcome")")) die("no welcome", text);
       session_ = text_after(text, R"("session":")");
     });
   }
   ::fcntl(socket_, F_SETFL, ::fcntl(socket_, F_GETFL) | O_NONBLOCK);
+}
+
+bool Link::take_upgrade(std::string_view& bytes) {
+  const std::size_t head = bytes.find("\r\n\r\n");
+  if (head == std::string_view::npos) return false;
+  if (!bytes.starts_with("HTTP/1.1 101 ")) die("no upgrade", bytes);
+  bytes.remove_prefix(head + 4);
+  upgraded_ = true;
+  flush();
+  return true;
 }
 
 Link::~Link() { ::close(socket_); }
@@ -159,7 +189,7 @@ void Link::queue(std::string_view text) {
 }
 
 void Link::flush() {
-  if (out_.empty()) return;
+  if (out_.empty() || !upgraded_) return;
   write_all(socket_, out_);
   out_.clear();
 }
@@ -170,6 +200,7 @@ std::string_view Link::read() {
   if (size == 0) die("the server closed the connection");
   if (size < 0 && errno != EAGAIN && errno != EINTR) die("cannot read", reason());
   const std::string_view fresh(buffer.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
+  bytes_in_ += fresh.size();
   if (in_.empty()) return fresh;
   return in_.append(fresh);
 }
@@ -190,9 +221,10 @@ std::optional<std::string_view> Link::take_text(std::string_view& bytes) {
   if (bytes.size() < head + size) return std::nullopt;
   const std::string_view payload = bytes.substr(head, size);
   if (at(0) == 0x88) die("the server closes", payload.size() > 2 ? payload.substr(2) : "");
-  if (at(0) != 0x81) die("a frame that is no text");
+  if (at(0) != 0x81 && at(0) != 0x82) die("a frame that is neither text nor batch");
+  const bool batch = at(0) == 0x82;
   bytes.remove_prefix(head + size);
-  return payload;
+  return batch ? inflated(payload) : payload;
 }
 
 void Link::keep(std::string_view rest) {

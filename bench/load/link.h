@@ -4,8 +4,8 @@
 // as the protocol allows, so that a run measures the server and not its client: texts go out in one write per
 // flush(), what comes in is handed out where it lies, and pings are answered by whoever reads.
 //
-// Opening blocks, one step after the other; after it the socket does not block. What is not as the protocol says
-// ends the program.
+// Opening blocks, one step after the other, or goes on while others open; after it the socket does not block. What is
+// not as the protocol says ends the program.
 //
 // One thread; a Link is not moved while it is polled.
 
@@ -18,7 +18,8 @@ namespace hf::load {
 
 // The body of an HTTP answer that has a 2xx status; anything else ends the program. An empty body: GET, else POST.
 std::string call_http(int port, std::string_view path, std::string_view token, std::string_view body);
-// A development token for `user`, an editor.
+// A development token for `user`; `roles` is the inside of a JSON list.
+std::string dev_token(int port, std::string_view user, std::string_view roles);
 std::string editor_token(int port, std::string_view user);
 
 // The text value of `"name":"` in JSON that we know the shape of; empty if it is not there.
@@ -26,15 +27,20 @@ std::string_view text_after(std::string_view json, std::string_view name_quoted)
 
 class Link {
  public:
+  enum class Opening : std::uint8_t {
+    blocking,  // welcomed when it is made
+    later      // what is queued goes out when the server has agreed; receive() sees to that
+  };
   // lease_ms 0: the server's own.
-  Link(int port, std::string_view token, std::uint64_t lease_ms = 0);
+  Link(int port, std::string_view token, std::uint64_t lease_ms = 0, Opening opening = Opening::blocking);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
   int descriptor() const { return socket_; }
   const std::string& session() const { return session_; }
-  std::uint64_t pings() const { return pings_; }  // answered so far
+  std::uint64_t pings() const { return pings_; }        // answered so far
+  std::uint64_t bytes_in() const { return bytes_in_; }  // of the socket, frames and all
 
   // Frames and masks `text` behind what is queued.
   void queue(std::string_view text);
@@ -46,6 +52,7 @@ class Link {
   template <class OnText>
   void receive(OnText&& on_text) {
     std::string_view bytes = read();
+    if (!upgraded_ && !take_upgrade(bytes)) return keep(bytes);
     while (const auto text = take_text(bytes)) {
       if (text->starts_with(R"({"event":"ping")")) {
         answer_ping(*text);
@@ -58,6 +65,8 @@ class Link {
 
  private:
   std::string_view read();  // what was kept and what is there now; valid until any Link reads
+  bool take_upgrade(std::string_view& bytes);
+  // A batch is inflated; its text is valid until the next one.
   static std::optional<std::string_view> take_text(std::string_view& bytes);
   void keep(std::string_view rest);
   void answer_ping(std::string_view text);
@@ -67,7 +76,8 @@ class Link {
   std::string in_;
   std::string out_;
   std::string session_;
-  std::uint64_t pings_ = 0;
+  std::uint64_t pings_ = 0, bytes_in_ = 0;
+  bool upgraded_ = false;
 };
 
 }  // namespace hf::load

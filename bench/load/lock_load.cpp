@@ -22,17 +22,12 @@
 // A pair's latency is from before the acquire is sent until the release is answered. request_id goes along as the
 // SDK sends it; --no-request-id leaves it out.
 
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
-
 #include <charconv>
 #include <memory>
-#include <random>
 
 #include "link.h"
 #include "measure.h"
+#include "poller.h"
 
 namespace hf::load {
 namespace {
@@ -40,7 +35,6 @@ namespace {
 constexpr std::size_t sessions_per_user = 20;
 constexpr int locks_per_session = 10'000;
 constexpr std::int64_t warm_up_ns = 300'000'000;
-constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t ping_period_ns = 10 * second_ns;  // the server's; an SDK renews its lease by them
 constexpr std::size_t samples_expected = 4'000'000;
 
@@ -59,19 +53,6 @@ struct Options {
   double settle_s = 12;
   bool request_id = true;
 };
-
-std::string random_text(std::size_t size) {
-  static std::mt19937_64 numbers(std::random_device{}());
-  constexpr std::string_view alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
-  std::string text;
-  while (text.size() < size) text += alphabet[numbers() % alphabet.size()];
-  return text;
-}
-
-void append_number(std::string& to, std::uint64_t number) {
-  char digits[20];
-  to.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
-}
 
 // Opens the clients' links, one user for every 20, on the ports in turns.
 class Opener {
@@ -102,58 +83,6 @@ std::vector<std::unique_ptr<Link>> open_links(const Options& options, int count,
   for (int i = 0; i < count; ++i) links.push_back(opener.open());
   return links;
 }
-
-// Tells which links have something to read, and when the one alarm is due.
-class Poller {
- public:
-  Poller()
-      : poll_(::epoll_create1(EPOLL_CLOEXEC)), timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
-    if (poll_ < 0 || timer_ < 0) die("no epoll or timer");
-    add(timer_, alarm_index);
-  }
-  ~Poller() {
-    ::close(timer_);
-    ::close(poll_);
-  }
-  Poller(const Poller&) = delete;
-  Poller& operator=(const Poller&) = delete;
-
-  void add(const std::vector<std::unique_ptr<Link>>& links) {
-    for (std::size_t i = 0; i < links.size(); ++i) add(*links[i], i);
-  }
-  void add(const Link& link, std::size_t index) { add(link.descriptor(), index); }
-  void set_alarm(std::int64_t at_ns) {
-    itimerspec at{};
-    at.it_value.tv_sec = at_ns / second_ns;
-    at.it_value.tv_nsec = at_ns % second_ns;
-    ::timerfd_settime(timer_, TFD_TIMER_ABSTIME, &at, nullptr);
-  }
-  // Waits up to `patience_ms`.
-  template <class OnLink, class OnAlarm>
-  void turn(OnLink&& on_link, OnAlarm&& on_alarm, int patience_ms = 100) {
-    epoll_event ready[256];
-    const int count = ::epoll_wait(poll_, ready, 256, patience_ms);
-    for (int i = 0; i < count; ++i) {
-      if (ready[i].data.u64 != alarm_index) {
-        on_link(static_cast<std::size_t>(ready[i].data.u64));
-        continue;
-      }
-      std::uint64_t expirations = 0;
-      if (::read(timer_, &expirations, sizeof expirations) > 0) on_alarm();
-    }
-  }
-
- private:
-  static constexpr std::uint64_t alarm_index = ~std::uint64_t{0};
-  void add(int descriptor, std::uint64_t index) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = index;
-    if (::epoll_ctl(poll_, EPOLL_CTL_ADD, descriptor, &event) != 0) die("epoll_ctl");
-  }
-  int poll_;
-  int timer_;
-};
 
 // Writes requests as the SDK does: a running id, and a request_id of the client's own prefix and that number.
 class RequestWriter {
@@ -688,10 +617,7 @@ Options read_options(int count, char** values) {
 
 int run(int count, char** values) {
   const Options options = read_options(count, values);
-  rlimit descriptors{};
-  ::getrlimit(RLIMIT_NOFILE, &descriptors);
-  descriptors.rlim_cur = descriptors.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &descriptors);
+  raise_descriptors();
   const std::string& mode = options.mode;
   if (mode == "bill") check_bill_covers_lines(options);
   if (mode == "pairs" || mode == "batch" || mode == "bill" || mode == "lines") {

@@ -32,6 +32,7 @@ struct Gateway::State : GatewayShared {
   Acceptor acceptor;
   asio::steady_timer pause;
   Descriptor sockets;  // the poller's: readable while a connection is ready
+  std::optional<Micros> wake_at;
   bool accepting = false;
   bool closed = false;
 
@@ -236,6 +237,16 @@ void Gateway::send(ConnectionId connection, std::string_view text) {
 
 void Gateway::send_batch(ConnectionId connection, std::string_view payload) {
   if (Connection* c = state_->find(connection)) c->send(Opcode::binary, payload);
+}
+
+void Gateway::wake_at(Micros monotonic) {
+  State& s = *state_;
+  if (s.wake_at && *s.wake_at <= monotonic) return;
+  s.wake_at = monotonic;
+  s.loop.once_at(monotonic, [self = s.self()] {
+    self->wake_at.reset();
+    if (!self->closed) self->handler.wake(Loop::now());
+  });
 }
 
 void Gateway::close(ConnectionId connection, std::uint16_t code, std::string_view reason) {

@@ -80,6 +80,7 @@ class Gateway final : public Transport {
   void send(ConnectionId connection, std::string_view text) override;
   void send_batch(ConnectionId connection, std::string_view payload) override;
   std::size_t unsent(ConnectionId connection) const override;
+  void wake_at(Micros monotonic) override;
   void close(ConnectionId connection, std::uint16_t code, std::string_view reason) override;
   void respond(ExchangeId exchange, HttpResponse response) override;
   void begin_stream(ExchangeId exchange) override;

@@ -30,6 +30,7 @@ class Echo final : public ConnectionHandler {
   void connected(ConnectionId, const WebSocketOpened&, Now) override { ++open; }
   void disconnected(ConnectionId, Now) override { --open; }
   void message(ConnectionId connection, std::string_view text, Now) override {
+    if (text.starts_with("batch ")) return transport->send_batch(connection, text.substr(6));
     if (text == "close") return transport->close(connection, 4001, "replaced");
     if (text.starts_with("flood ")) {
       const std::string block(static_cast<std::size_t>(std::stoul(std::string(text.substr(6)))), 'x');
@@ -63,7 +64,9 @@ class Echo final : public ConnectionHandler {
     std::erase(held, exchange);
     ++gone;
   }
+  void wake(Now now) override { woken.push_back(now.monotonic); }
   void turn_end() override { ++turns; }
+  std::vector<Micros> woken;
 };
 
 class GatewayTest : public testing::Test {
@@ -455,6 +458,34 @@ TEST_F(GatewayTest, messages_of_one_turn_share_one_write_and_one_turn_end) {
   client.send(bytes);
   for (int i = 0; i < 1000; ++i) ASSERT_EQ(client.receive().payload, "x");
   EXPECT_LT(echo_.turns - before, 100);
+}
+
+TEST_F(GatewayTest, of_several_times_to_be_woken_at_the_earliest_counts) {
+  serve();
+  const Micros now = Loop::now().monotonic;
+  on_loop([&] {
+    gateway_->wake_at(now + Micros(3600'000'000));
+    gateway_->wake_at(now + Micros(2000));
+    gateway_->wake_at(now + Micros(3600'000'000));
+    return 0;
+  });
+  ASSERT_TRUE(comes_true([this] { return echo_.woken.size() == 1; }));
+  EXPECT_GE(on_loop([this] { return echo_.woken[0]; }), now + Micros(2000));
+  on_loop([&] {
+    gateway_->wake_at(now);  // past: as soon as may be
+    return 0;
+  });
+  EXPECT_TRUE(comes_true([this] { return echo_.woken.size() == 2; }));
+}
+
+TEST_F(GatewayTest, a_batch_is_one_binary_message) {
+  serve();
+  Client socket(port_);
+  ASSERT_TRUE(socket.upgrade());
+  socket.send_text("batch \x01zip");
+  const Received received = socket.receive();
+  EXPECT_EQ(received.opcode, Opcode::binary);
+  EXPECT_EQ(received.payload, "\x01zip");
 }
 
 TEST(OsSecrets, ids_do_not_repeat) {

@@ -21,6 +21,8 @@ class ConnectionHandler {
   virtual void http(ExchangeId exchange, HttpRequest request, Now now) = 0;
   // The peer left before it was answered, or before the stream ended.
   virtual void http_gone(ExchangeId exchange, Now now) = 0;
+  // The time that Transport::wake_at asked for has come.
+  virtual void wake(Now now) = 0;
   // Everything that was ready has been handled: commands given since the last call may be committed together.
   virtual void turn_end() = 0;
 };

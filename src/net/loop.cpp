@@ -27,6 +27,7 @@ struct Loop::State {
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> guard = asio::make_work_guard(context);
   asio::signal_set signals{context};
+  asio::steady_timer once{context};
   std::list<Repeated> repeated;
   std::function<void(int)> on_signal;
   std::function<void()> turn_end;
@@ -62,6 +63,13 @@ void Loop::every(Millis period, std::function<void()> work) {
   Repeated& r = state_->repeated.emplace_back(state_->context, period, std::move(work));
   r.timer.expires_after(period);
   state_->wait(r);
+}
+
+void Loop::once_at(Micros monotonic, std::function<void()> work) {
+  state_->once.expires_at(std::chrono::steady_clock::time_point(monotonic));
+  state_->once.async_wait([work = std::move(work)](const boost::system::error_code& error) {
+    if (!error) work();
+  });
 }
 
 void Loop::on_signal(std::function<void(int)> handler) {

@@ -37,6 +37,9 @@ class Loop {
   void post(std::function<void()> work);
   // Calls `work` each `period`, until the loop ends; calls that came too late are not made up for.
   void every(Millis period, std::function<void()> work);
+  // Calls `work` once, at that time of the monotonic clock or just after, in place of what a former call has asked for
+  // and has not got yet.
+  void once_at(Micros monotonic, std::function<void()> work);
   // Calls `handler` with SIGTERM or SIGINT, each time one comes.
   void on_signal(std::function<void(int)> handler);
 

@@ -112,6 +112,7 @@ class Node final : public ConnectionHandler {
     hub_->http(exchange, std::move(request), now);
   }
   void http_gone(ExchangeId exchange, Now now) override { hub_->http_gone(exchange, now); }
+  void wake(Now now) override { hub_->wake(now); }
   void turn_end() override;
 
   void tick();

@@ -146,7 +146,11 @@ void Hub::on_event(NamespaceIndex ns, Event event) { state_->on_event(ns, event)
 void Hub::on_status(Ticket ticket, StatusOutcome&& outcome) { state_->on_status(ticket, std::move(outcome)); }
 void Hub::on_board_event(NamespaceIndex ns, const BoardEvent& event) { state_->todo.on_event(ns, event); }
 // Of locks, what a turn has brought was handed to the transport at once; it writes once per socket.
-void Hub::on_turn_end() { state_->todo.turn_end(); }
+void Hub::wake(Now now) {
+  state_->now = now;
+  on_turn_end();
+}
+void Hub::on_turn_end() { state_->todo.turn_end(state_->now.monotonic); }
 void Hub::on_failed(std::string why) { state_->fail_all(std::move(why)); }
 
 }  // namespace hf

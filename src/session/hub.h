@@ -38,7 +38,8 @@ struct TodoLimits {
   Millis digest_every{10'000};
   std::uint32_t questions_max = 64;  // to the engine at a time: a storm of returning clients stands in line
   std::uint32_t rows_per_page = 500;
-  std::size_t batch_bytes_min = 4096;        // a frame that has so many is compressed
+  std::size_t batch_bytes_min = 4096;  // a frame that has so many is compressed
+  Micros window_per_person{20};        // from one flush of a channel to the next, for each who was told; 100 ms at most
   std::uint32_t bills_per_frame_max = 2000;  // a channel's window that has so many leaves before its time
 };
 
@@ -93,6 +94,8 @@ class Transport {
   virtual void send_batch(ConnectionId connection, std::string_view payload) = 0;
   // Bytes queued for the connection that its socket has not taken yet.
   virtual std::size_t unsent(ConnectionId connection) const = 0;
+  // Calls Hub::wake() at this time of the monotonic clock. Only the earliest of several counts.
+  virtual void wake_at(Micros monotonic) = 0;
   // Closes after what is queued has been written.
   virtual void close(ConnectionId connection, std::uint16_t code, std::string_view reason) = 0;
   virtual void respond(ExchangeId exchange, HttpResponse response) = 0;
@@ -146,6 +149,7 @@ class Hub final : public LockEngineSink {
 
   // At least every 100 ms: pings, timeouts of waiting HTTP requests, the engine's tick.
   void tick(Now now);
+  void wake(Now now);  // Transport::wake_at asked for it
   // Stops taking work: readiness off, acquires refused as draining, connections closed 1012 with retry_ms,
   // spread over `window`. Frees nothing.
   void drain(Millis window, Now now);

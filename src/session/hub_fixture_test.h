@@ -44,6 +44,8 @@ struct PaperTransport final : Transport {
     ASSERT_TRUE(text) << text.error().detail;
     send(c, *text);
   }
+  std::optional<Micros> woken_at;  // the earliest that was asked for
+  void wake_at(Micros monotonic) override { woken_at = std::min(monotonic, woken_at.value_or(monotonic)); }
   void close(ConnectionId c, std::uint16_t code, std::string_view reason) override {
     closed[c] = {code, std::string(reason)};
   }

@@ -293,6 +293,7 @@ struct Hub::State {
     void tell(ConnectionId connection, std::string_view text) override;
     void tell_batch(ConnectionId connection, std::string_view payload) override;
     std::size_t unsent(ConnectionId connection) const override;
+    void wake_at(Micros monotonic) override;
     void end(ConnectionId connection, End why) override;
     State& hub;
   };

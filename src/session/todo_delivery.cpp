@@ -91,7 +91,8 @@ struct TodoDelivery::State {
     std::vector<Tally> tallies;  // by group
     std::vector<Follower*> followers;
     TodoWindow window;
-    bool dirty = false, flushed = false;  // since the last tick
+    bool dirty = false;
+    Micros due{0};  // not flushed before, but by a tick
   };
 
   // Followers to whom notices to reviewers, roles and departments mean the same.
@@ -801,7 +802,7 @@ void TodoDelivery::State::tell_digest(Follower& f) {
 
 void TodoDelivery::State::flush(Channel& c) {
   c.dirty = false;
-  c.flushed = true;
+  std::size_t told = 0;
   const auto& changes = c.window.changes();
   std::optional<Tail> shared;  // made when the first one needs it
   std::vector<std::string> runs;
@@ -839,28 +840,32 @@ void TodoDelivery::State::flush(Channel& c) {
         tell_live(*f, *shared);
       }
     }
+    ++told;
     for (const std::string& run : runs) port.tell(f->connection, run);
     for (const RunPtr& run : f->window.runs()) tell_run(*f, *run);
     f->window.clear();
     f->joined = false;
   }
   c.window.clear();
+  c.due = now + limits.window_per_person * static_cast<std::int64_t>(told);
 }
 
 void TodoDelivery::State::flush_all(bool tick) {
-  if (!any_dirty && !tick) return;
+  if (!any_dirty) return;
   any_dirty = false;
+  Micros next = Micros::max();
   for (const auto& [id, channel] : channels) {
     Channel& c = *channel;
-    if (c.dirty && (tick || !c.flushed)) {
+    if (!c.dirty) continue;
+    if (tick || c.due <= now) {
       flush(c);
-    } else if (c.dirty) {
+    } else {
       any_dirty = true;
-    } else if (tick) {
-      c.flushed = false;
+      next = std::min(next, c.due);
     }
   }
   written.clear();
+  if (any_dirty) port.wake_at(next);
 }
 
 // ---------------------------------------------------------------------------------------------- the outside
@@ -933,7 +938,10 @@ void TodoDelivery::answered(const TodoAsker& asker, StatusOutcome&& outcome) {
   s.ask();
 }
 
-void TodoDelivery::turn_end() { state_->flush_all(false); }
+void TodoDelivery::turn_end(Micros now) {
+  state_->now = now;
+  state_->flush_all(false);
+}
 
 void TodoDelivery::tick(Micros now) {
   State& s = *state_;

@@ -12,8 +12,9 @@
 // window has brought is written once. What a person sees beyond his class is kept beside it. Of several changes of a
 // row the last one leaves. A connection that does not read is told nothing until it has read, then what changed.
 //
-// A window is flushed at the end of the turn that opened it, or, when the channel was flushed since the last tick, with
-// the next tick. Nothing is sent to a connection from inside a call but by TodoPort. Not thread-safe.
+// A window is flushed at the end of the turn that opened it, unless the channel was flushed just before: each flush
+// keeps the next one away in proportion to the people told, so that many who are told often leave time for other work,
+// and a few are told at once. Nothing is sent to a connection from inside a call but by TodoPort. Not thread-safe.
 
 #include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -57,6 +58,8 @@ class TodoPort {
   virtual void tell(ConnectionId connection, std::string_view text) = 0;
   virtual void tell_batch(ConnectionId connection, std::string_view payload) = 0;  // wire/batch_frame.h
   virtual std::size_t unsent(ConnectionId connection) const = 0;
+  // Call turn_end() at this time of the monotonic clock too, if not before.
+  virtual void wake_at(Micros monotonic) = 0;
   // Close it: it reads too slowly, or else what it follows cannot be told any more.
   enum class End : std::uint8_t { too_slow, lost };
   virtual void end(ConnectionId connection, End why) = 0;
@@ -83,7 +86,7 @@ class TodoDelivery {
 
   void on_event(NamespaceIndex ns, const BoardEvent& event);
   void answered(const TodoAsker& asker, StatusOutcome&& outcome);
-  void turn_end();
+  void turn_end(Micros now);
   // At least every 100 ms.
   void tick(Micros now);
 

@@ -232,6 +232,8 @@ void Hub::State::TodoLink::tell_batch(ConnectionId connection, std::string_view 
 
 std::size_t Hub::State::TodoLink::unsent(ConnectionId connection) const { return hub.transport.unsent(connection); }
 
+void Hub::State::TodoLink::wake_at(Micros monotonic) { hub.transport.wake_at(monotonic); }
+
 void Hub::State::TodoLink::end(ConnectionId connection, End why) {
   if (!hub.failed.empty() || !hub.connections.contains(connection)) return;
   if (why == End::too_slow) return hub.shut(connection, close_code::too_slow, "you read too slowly");

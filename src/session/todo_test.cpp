@@ -117,6 +117,29 @@ TEST_F(TodoTest, a_resync_replaces_a_type_and_every_tree_begins_anew) {
   EXPECT_EQ(status, 200);
 }
 
+TEST_F(TodoTest, a_few_are_told_at_once_and_many_who_were_just_told_a_little_later) {
+  begin();
+  std::vector<ConnectionId> all;
+  for (int i = 0; i < 100; ++i) all.push_back(follow({"see" + std::to_string(i), {"viewer"}}));
+  pass(Millis(200));
+  transport.woken_at.reset();
+  publish({bill("1", 1)});
+  EXPECT_EQ(client(all[99]).rows.size(), 1u) << "nobody waits while little happens";
+  EXPECT_FALSE(transport.woken_at);
+  publish({bill("2", 1)});
+  publish({bill("2", 2)});
+  EXPECT_EQ(client(all[99]).rows.size(), 1u);
+  ASSERT_TRUE(transport.woken_at) << "but not for long";
+  EXPECT_EQ(*transport.woken_at - now.monotonic, Micros(20) * 100);
+  now.monotonic = *transport.woken_at - Micros(1);
+  hub->wake(now);
+  EXPECT_EQ(client(all[99]).rows.size(), 1u);
+  now.monotonic += Micros(1);
+  hub->wake(now);
+  EXPECT_EQ(client(all[0]).rows.at("SaleOrder:2/unreviewed"), 2u) << "the last one has left";
+  EXPECT_EQ(client(all[99]).rows.size(), 2u);
+}
+
 TEST_F(TodoTest, a_bulk_goes_compressed_with_the_same_end_for_all_of_a_class) {
   begin();
   const ConnectionId a = follow(viewer), b = follow({"see2", {"viewer"}});
