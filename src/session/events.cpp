@@ -102,6 +102,8 @@ void Hub::State::wait_ended(const WaitEnded& ended) {
 }
 
 void Hub::State::target_changed(NamespaceIndex ns, const TargetChanged& changed, const Event& event) {
+  if (ns < locks_known.size() && locks_known[ns])
+    todo.target_changed(ns, changed.target, changed.grant ? &*changed.grant : nullptr);
   watchers.watching(ns, changed.target, watching);
   if (watching.empty()) return;
   told.clear();

@@ -7,6 +7,16 @@
 
 namespace hf {
 
+namespace {
+
+TodoLimits todo_limits(const HubOptions& options) {
+  TodoLimits limits = options.todo;
+  limits.hide_names |= options.hide_names;
+  return limits;
+}
+
+}  // namespace
+
 Hub::State::State(HubOptions o, const Catalog& c, LockEngine& e, Transport& t, SecretSource& s)
     : options(std::move(o)),
       catalog(c),
@@ -15,7 +25,7 @@ Hub::State::State(HubOptions o, const Catalog& c, LockEngine& e, Transport& t, S
       secrets(s),
       identities(options, c, e, s),
       open_key(s.next_id()),
-      todo(c, todo_link, options.todo) {
+      todo(c, todo_link, todo_limits(options)) {
   engine.set_watching(watching_on);
 }
 
@@ -35,8 +45,11 @@ void Hub::State::tick() {
   todo.tick(now.monotonic);
   connections_due();
   exchanges_due();
-  if (watching_on && watchers.nobody() && now.monotonic - watching_since > watching_kept)
+  if (watching_on && watchers.nobody() && todo.nobody() && now.monotonic - watching_since > watching_kept) {
     engine.set_watching(watching_on = false);
+    locks_known.clear();
+    todo.forget_locks();
+  }
 }
 
 // From before the first look at a bill, so that no change falls between the look and the watch.
@@ -81,6 +94,8 @@ void Hub::State::end_waits() {
 
 void Hub::State::reset() {
   end_waits();
+  locks_known.clear();
+  todo.forget_locks();
   std::vector<ExchangeId> streaming;
   for (const auto& [id, exchange] : exchanges) {
     if (exchange.state == Exchange::State::streaming) streaming.push_back(id);

@@ -38,8 +38,11 @@ struct TodoLimits {
   Millis digest_every{10'000};
   std::uint32_t questions_max = 64;  // to the engine at a time: a storm of returning clients stands in line
   std::uint32_t rows_per_page = 500;
-  std::size_t batch_bytes_min = 4096;  // a frame that has so many is compressed
-  Micros window_per_person{20};        // from one flush of a channel to the next, for each who was told; 100 ms at most
+  std::size_t batch_bytes_min = 4096;     // a frame that has so many is compressed
+  std::size_t edited_bills_max = 20'000;  // of a namespace, whose rows say who edits them
+  std::size_t edited_bills_per_tick = 500;
+  bool hide_names = false;       // rows say that somebody edits them, not who
+  Micros window_per_person{20};  // from one flush of a channel to the next, for each who was told; 100 ms at most
   std::uint32_t bills_per_frame_max = 2000;  // a channel's window that has so many leaves before its time
 };
 

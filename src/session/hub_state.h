@@ -54,6 +54,7 @@ enum class Step : std::uint8_t {
   cancel_wait,  // nobody waits for this wait any more; a grant made meanwhile is released
   status,       // of the status board: tell the asker
   todo,         // of the status board: tell the to-do delivery
+  locks,        // a page of all locks: tell the to-do delivery
 };
 
 struct Errand {
@@ -256,6 +257,9 @@ struct Hub::State {
   void on_status(Ticket ticket, StatusOutcome&& outcome);
   void status_answered(Errand& errand, StatusOutcome&& outcome);
   void answer_status(const Errand& errand, StatusOutcome& outcome);
+  // Who edits what is told to those who follow a tree: all that is locked now, then each change.
+  void learn_locks(NamespaceIndex ns, Token after);
+  void locks_listed(const Errand& errand, const Outcome& outcome);
   // The call that began the connection's subscription, if it is not answered yet.
   std::optional<Call> take_subscribing(ConnectionId connection);
   void supersede_subscribing(ConnectionId connection);
@@ -317,6 +321,7 @@ struct Hub::State {
   TodoLink todo_link{*this};
   session::TodoDelivery todo;
   boost::unordered_flat_map<ConnectionId, Call> subscribing;  // not answered yet
+  std::vector<bool> locks_known;                              // by namespace: who edits what has been asked for
   static constexpr Micros board_tick{1'000'000};              // how often the board sweeps what is due, at least
   Micros board_due{0};
   session::Positions positions;

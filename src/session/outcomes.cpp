@@ -20,6 +20,7 @@ void Hub::State::on_outcome(Ticket ticket, Outcome& outcome) {
     case Step::todo:
       if (Refusal* refusal = std::get_if<Refusal>(&outcome)) status_answered(errand, std::move(*refusal));
       return;
+    case Step::locks: return locks_listed(errand, outcome);
     case Step::cancel_wait:
       if (const Granted* granted = std::get_if<Granted>(&outcome)) {
         release_undelivered(errand.call.who->ns, caller_of(errand.call), granted->grant.session, granted->grant.lock);

@@ -116,7 +116,12 @@ struct TodoDelivery::State {
     std::string deflated;  // the same, if it is large
   };
 
-  State(const Catalog& c, TodoPort& p, TodoLimits l) : catalog(c), port(p), limits(l) {
+  State(const Catalog& c, TodoPort& p, TodoLimits l)
+      : catalog(c),
+        port(p),
+        limits(l),
+        editing(l.edited_bills_max),
+        everybody(std::make_shared<const Audience>(c, Claims{.super = true})) {
     const auto& types = catalog.content().types;
     begins.reserve(types.size() + 1);
     for (std::size_t i = 0; i < types.size(); ++i) {
@@ -130,6 +135,8 @@ struct TodoDelivery::State {
   const Catalog& catalog;
   TodoPort& port;
   TodoLimits limits;
+  TodoEditing editing;
+  AudiencePtr everybody;              // who sees all, for questions of our own
   std::vector<std::uint32_t> begins;  // by type: its first group among `groups`
   std::vector<GroupTally> groups;     // all of the catalog, by type and place; without tallies
   std::map<ConnectionId, std::unique_ptr<Follower>> followers;
@@ -185,6 +192,8 @@ struct TodoDelivery::State {
   void ran(NamespaceIndex ns, const RunTold& event);
   void noticed(NamespaceIndex ns, const Notice& notice);
   void reset(NamespaceIndex ns, const BoardReset& event);
+  void edited(NamespaceIndex ns, const BillPtr& bill);
+  void append_edited(Pieces& to, const Follower& f, const std::vector<BillPtr>& told);
   void soil(Channel& c) { any_dirty = c.dirty = true; }
   void flush_if_full(NamespaceIndex ns, const std::vector<Follower*>& told);
 
@@ -192,10 +201,11 @@ struct TodoDelivery::State {
   std::uint32_t group_of(Catalog::Index type, std::size_t place) const {
     return begins[type] + static_cast<std::uint32_t>(place);
   }
-  const std::string& members_of(const Bill& bill);
-  void upsert(Pieces& to, const Bill& bill, std::uint32_t rows);
+  const std::string& members_of(NamespaceIndex ns, const Bill& bill);
+  void upsert(Pieces& to, NamespaceIndex ns, const Bill& bill, std::uint32_t rows);
   void remove(Pieces& to, const Removal& removal, std::uint32_t rows);
-  void write(Pieces& to, const TodoWindow::Change& change, const Audience& audience, const TodoSelection& selection);
+  void write(Pieces& to, NamespaceIndex ns, const TodoWindow::Change& change, const Audience& audience,
+             const TodoSelection& selection);
   void merge(Pieces& to, const Follower& f);
   void append_tail(std::string& out, const Pieces& pieces, const std::vector<GroupTally>& counts);
   Tail tail_of(const Pieces& pieces, const std::vector<GroupTally>& counts);
@@ -455,7 +465,7 @@ void TodoDelivery::State::page(Follower& f, const TodoPage& page) {
   const GroupTally& group = groups[f.pages.back()];
   if (!page.bills.empty()) {
     Pieces pieces;
-    for (const BillPtr& bill : page.bills) upsert(pieces, *bill, std::uint32_t{1} << group.group);
+    for (const BillPtr& bill : page.bills) upsert(pieces, f.what.ns, *bill, std::uint32_t{1} << group.group);
     scratch.assign(R"({"event":"todo.page")");
     append_tail(scratch, pieces, {});
     tell_frame(f);
@@ -482,7 +492,7 @@ void TodoDelivery::State::changes(Follower& f, const TodoDiff& diff) {
   Pieces pieces;
   const auto& rows = f.channel->selection->rows;
   for (const BillPtr& bill : diff.changed)
-    upsert(pieces, *bill, bill->rows(*f.what.audience) & rows[bill->type_index()]);
+    upsert(pieces, f.what.ns, *bill, bill->rows(*f.what.audience) & rows[bill->type_index()]);
   for (const Removal& removal : diff.removed) remove(pieces, removal, removal.groups & rows[removal.by->type_index()]);
   append_tail(scratch, pieces, {});
   tell_frame(f);
@@ -497,8 +507,9 @@ void TodoDelivery::State::go_live(Follower& f, const TodoDiff& diff) {
   Pieces pieces;
   const auto& rows = f.channel->selection->rows;
   for (const BillPtr& bill : diff.changed)
-    upsert(pieces, *bill, bill->rows(*f.what.audience) & rows[bill->type_index()]);
+    upsert(pieces, f.what.ns, *bill, bill->rows(*f.what.audience) & rows[bill->type_index()]);
   for (const Removal& removal : diff.removed) remove(pieces, removal, removal.groups & rows[removal.by->type_index()]);
+  append_edited(pieces, f, diff.changed);
   tell_live(f, tail_of(pieces, all_counts_of(f)));
   for (const RunPtr& run : diff.runs) tell_run(f, *run);
   tell_digest(f);
@@ -511,6 +522,7 @@ void TodoDelivery::State::changed(NamespaceIndex ns, const StatusChanged& event)
   const Bill& after = *event.after;
   const Bill* const before = event.before.get();
   if (const auto log = logs.find(ns); log != logs.end()) log->second.last = after.offset();
+  editing.now_is(ns, event.after);
   const Catalog::Index type = after.type_index();
   if (type >= begins.size()) return;
   const std::uint32_t was = before != nullptr ? before->groups() : 0;
@@ -597,17 +609,60 @@ void TodoDelivery::State::ran(NamespaceIndex ns, const RunTold& event) {
   std::vector<Follower*> told;
   if (typed) told = concerned(ns, nullptr, *bill);
   each_tracked(ns, 'u', run.event.actor.user, [&](Follower& f) { told.push_back(&f); });
+  const std::string key = std::string(run.event.type).append(1, ':').append(run.event.id);
+  const TodoEditing::Editor* const editor = editing.find(ns, key);
+  const std::string holder = editor != nullptr ? editor->user : std::string();
+  each_tracked(ns, 'u', holder, [&](Follower& f) { told.push_back(&f); });
   std::ranges::sort(told, {}, &Follower::connection);
   told.erase(std::ranges::unique(told).begin(), told.end());
   for (Follower* const f : told) {
     if (f->stage != Stage::live || by_class(*f->channel)) continue;
     const bool sees =
         typed && f->channel->selection->counted[bill->type_index()] && visible(*f->what.audience, bill->facts());
-    if (!sees && f->what.audience->user() != run.event.actor.user) continue;
+    const std::string& user = f->what.audience->user();
+    if (!sees && user != run.event.actor.user && user != holder) continue;
     f->window.note(event.run);
     soil(*f->channel);
   }
   flush_if_full(ns, told);
+}
+
+// Somebody else edits the bill now, or nobody: its rows are told again as they are.
+void TodoDelivery::State::edited(NamespaceIndex ns, const BillPtr& bill) {
+  editing.now_is(ns, bill);
+  const Catalog::Index type = bill->type_index();
+  const std::uint32_t rows = bill->groups();
+  if (type >= begins.size() || rows == 0) return;
+  const BillFacts facts = bill->facts();
+  for (const auto& [id, channel] : channels) {
+    Channel& c = *channel;
+    if (c.ns != ns || !c.counted || !c.selection->counted[type] || !c.audience->sees_by_class(facts)) continue;
+    c.window.note(bill, rows, rows, true);
+    soil(c);
+  }
+  const std::vector<Follower*> persons = concerned(ns, nullptr, *bill);
+  for (Follower* const f : persons) {
+    const Audience& who = *f->what.audience;
+    if (f->stage != Stage::live || !f->channel->selection->counted[type]) continue;
+    if (!visible(who, facts) || who.sees_by_class(facts)) continue;
+    f->window.note(bill, rows, rows, true);
+    soil(*f->channel);
+  }
+  flush_if_full(ns, persons);
+}
+
+// All rows that are edited, but of the bills in `told`: what the client knew of others is void.
+void TodoDelivery::State::append_edited(Pieces& to, const Follower& f, const std::vector<BillPtr>& told) {
+  const auto& selected = f.channel->selection->rows;
+  std::vector<const Bill*> known;
+  for (const BillPtr& bill : told) known.push_back(bill.get());
+  std::ranges::sort(known);
+  editing.each(f.what.ns, [&](const TodoEditing::Editor& editor) {
+    if (!editor.bill || editor.bill->type_index() >= begins.size()) return;
+    const std::uint32_t rows = editor.bill->rows(*f.what.audience) & selected[editor.bill->type_index()];
+    if (rows == 0 || std::ranges::binary_search(known, editor.bill.get())) return;
+    upsert(to, f.what.ns, *editor.bill, rows);
+  });
 }
 
 // A notice is kept until it is read: who reads too slowly finds it in notice.list.
@@ -654,17 +709,25 @@ void TodoDelivery::State::reset(NamespaceIndex ns, const BoardReset&) {
 
 // ---------------------------------------------------------------------------------------------- frames
 
-const std::string& TodoDelivery::State::members_of(const Bill& bill) {
+const std::string& TodoDelivery::State::members_of(NamespaceIndex ns, const Bill& bill) {
   const auto [at, fresh] = written.try_emplace(&bill);
-  if (fresh) append_bill_members(at->second, bill);
+  if (!fresh) return at->second;
+  append_bill_members(at->second, bill);
+  if (const auto* const editor = editing.find(ns, bill.text(Bill::key))) {
+    at->second.append(R"(,"editing":)");
+    JsonWriter w(at->second);
+    w.begin_object();
+    if (!limits.hide_names) w.field("user", editor->user).some("name", editor->name);
+    w.key("since").time(editor->since).end_object();
+  }
   return at->second;
 }
 
-void TodoDelivery::State::upsert(Pieces& to, const Bill& bill, std::uint32_t rows) {
+void TodoDelivery::State::upsert(Pieces& to, NamespaceIndex ns, const Bill& bill, std::uint32_t rows) {
   for (std::uint32_t place = 0; (rows >> place) != 0; ++place) {
     if ((rows >> place & 1) == 0) continue;
     if (!to.upsert.empty()) to.upsert.push_back(',');
-    append_row(to.upsert, group_name(catalog, bill.type_index(), place), members_of(bill));
+    append_row(to.upsert, group_name(catalog, bill.type_index(), place), members_of(ns, bill));
   }
 }
 
@@ -676,11 +739,11 @@ void TodoDelivery::State::remove(Pieces& to, const Removal& removal, std::uint32
   }
 }
 
-void TodoDelivery::State::write(Pieces& to, const TodoWindow::Change& change, const Audience& audience,
-                                const TodoSelection& selection) {
+void TodoDelivery::State::write(Pieces& to, NamespaceIndex ns, const TodoWindow::Change& change,
+                                const Audience& audience, const TodoSelection& selection) {
   const std::uint32_t told = selection.rows[change.now->type_index()];
   const std::uint32_t rows = change.now->rows(audience);
-  upsert(to, *change.now, rows & told);
+  upsert(to, ns, *change.now, rows & told);
   for (const Removal& removal : change.lost) remove(to, removal, removal.groups & told & ~rows);
 }
 
@@ -691,8 +754,8 @@ void TodoDelivery::State::merge(Pieces& to, const Follower& f) {
   for (const TodoWindow::Change& change : c.window.changes()) {
     const TodoWindow::Change* const own = f.window.find(change.now->text(Bill::key));
     if (own == nullptr) {
-      if (change.now->offset() <= f.has.since) continue;
-      write(to, change, *f.what.audience, *c.selection);
+      if (change.now->offset() <= f.has.since && !change.always) continue;
+      write(to, f.what.ns, change, *f.what.audience, *c.selection);
       continue;
     }
     TodoWindow::Change both = change;
@@ -701,10 +764,11 @@ void TodoDelivery::State::merge(Pieces& to, const Follower& f) {
       for (Removal& other : both.lost) other.groups &= ~removal.groups;
       both.lost.push_back(removal);
     }
-    write(to, both, *f.what.audience, *c.selection);
+    write(to, f.what.ns, both, *f.what.audience, *c.selection);
   }
   for (const TodoWindow::Change& change : f.window.changes()) {
-    if (c.window.find(change.now->text(Bill::key)) == nullptr) write(to, change, *f.what.audience, *c.selection);
+    if (c.window.find(change.now->text(Bill::key)) == nullptr)
+      write(to, f.what.ns, change, *f.what.audience, *c.selection);
   }
 }
 
@@ -808,7 +872,7 @@ void TodoDelivery::State::flush(Channel& c) {
   std::vector<std::string> runs;
   const auto class_rows = [&] {
     Pieces pieces;
-    for (const TodoWindow::Change& change : changes) write(pieces, change, *c.audience, *c.selection);
+    for (const TodoWindow::Change& change : changes) write(pieces, c.ns, change, *c.audience, *c.selection);
     return pieces;
   };
   for (const RunPtr& run : c.window.runs()) append_run(runs.emplace_back(), *run);
@@ -912,8 +976,21 @@ void TodoDelivery::on_event(NamespaceIndex ns, const BoardEvent& event) {
   std::visit(Route{*state_, ns}, event);
 }
 
+void TodoDelivery::target_changed(NamespaceIndex ns, const Target& target, const Grant* grant) {
+  state_->editing.changed(ns, target, grant);
+}
+bool TodoDelivery::wants_locks(NamespaceIndex ns) const { return !state_->editing.is_full(ns); }
+void TodoDelivery::forget_locks() { state_->editing.clear(); }
+bool TodoDelivery::nobody() const noexcept { return state_->followers.empty(); }
+
 void TodoDelivery::answered(const TodoAsker& asker, StatusOutcome&& outcome) {
   State& s = *state_;
+  if (asker.kind == TodoAsker::Kind::edited) {
+    // One that is not on the board has no rows.
+    if (const auto* found = std::get_if<StatusFound>(&outcome))
+      s.edited(static_cast<NamespaceIndex>(asker.id), found->bill);
+    return;
+  }
   if (asker.kind == TodoAsker::Kind::channel) {
     const auto channel = s.channels.find(asker.id);
     if (channel != s.channels.end() && channel->second->serial == asker.serial) s.counted(*channel->second, outcome);
@@ -960,6 +1037,11 @@ void TodoDelivery::tick(Micros now) {
     } else {
       s.hold(f);
     }
+  }
+  for (auto& [ns, key] : s.editing.take_stirred(s.limits.edited_bills_per_tick)) {
+    const std::size_t colon = key.find(':');
+    s.port.ask(ns, {TodoAsker::Kind::edited, ns, 0},
+               GetStatus{s.everybody, key.substr(0, colon), key.substr(colon + 1)});
   }
   while (!s.digests.empty() && s.digests.front().first <= now) {
     const auto who = s.digests.front().second;

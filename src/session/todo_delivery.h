@@ -27,6 +27,7 @@
 
 #include "session/hub.h"
 #include "session/todo_cursor.h"
+#include "session/todo_editing.h"
 #include "session/todo_window.h"
 #include "wire/status_answers.h"
 
@@ -42,8 +43,8 @@ using TodoSelectionPtr = std::shared_ptr<const TodoSelection>;
 
 // Who asks a question of the board.
 struct TodoAsker {
-  enum class Kind : std::uint8_t { follower, channel } kind = Kind::follower;
-  std::uint64_t id = 0;      // connection or channel
+  enum class Kind : std::uint8_t { follower, channel, edited } kind = Kind::follower;
+  std::uint64_t id = 0;      // connection or channel; of an edited bill: the namespace
   std::uint64_t serial = 0;  // an answer to a former question is not waited for any more
 };
 
@@ -85,6 +86,14 @@ class TodoDelivery {
   void renew(ConnectionId connection, AudiencePtr audience, AudiencePtr audience_class);
 
   void on_event(NamespaceIndex ns, const BoardEvent& event);
+  // A target's holder is another now; `grant` null: nobody. Or it is held, as a list of locks says.
+  void target_changed(NamespaceIndex ns, const Target& target, const Grant* grant);
+  // Whether a list of the namespace's locks would tell more.
+  bool wants_locks(NamespaceIndex ns) const;
+  // Nobody is told of locks any more: what is known of them would grow old.
+  void forget_locks();
+  bool nobody() const noexcept;
+
   void answered(const TodoAsker& asker, StatusOutcome&& outcome);
   void turn_end(Micros now);
   // At least every 100 ms.

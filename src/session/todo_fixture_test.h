@@ -35,6 +35,7 @@ struct TodoClient {
   AudiencePtr audience;                         // what its user may see now
   std::map<std::string, std::uint64_t> rows;    // "type:id/group" -> version
   std::map<std::string, std::uint64_t> counts;  // "type/group"
+  std::map<std::string, std::string> editing;   // rows that say that they are edited, and by whom
   std::vector<std::string> removed;             // "row by action", in their order
   std::string cursor, mode, reason;             // of the newest answer or snapshot
   std::size_t frames = 0, upserts = 0, digests = 0, snapshots = 0, read = 0;
@@ -55,11 +56,13 @@ struct TodoClient {
     if (event == "todo.digest") return check_digest(said);
     if (event != "todo.page" && event != "todo.live") return;
     ++frames;
+    if (event == "todo.live" && !live) editing.clear();  // the first one tells all that are edited
     if (const auto* why = o.if_contains("reason")) {
       EXPECT_EQ(event, "todo.page");
       reason = std::string(why->as_string());
       ++snapshots;
       rows.clear();
+      editing.clear();
       counts.clear();
       cursor.clear();  // of rows that are not kept
       live = false;
@@ -72,13 +75,22 @@ struct TodoClient {
         const auto to = row.at("version").to_number<std::uint64_t>();
         EXPECT_GE(to, version) << "a version goes back on the screen: " << boost::json::serialize(said);
         version = to;
+        if (const auto* by = row.as_object().if_contains("editing")) {
+          const auto* user = by->as_object().if_contains("user");
+          editing[row_key(row)] = user != nullptr ? std::string(user->as_string()) : "";
+        } else {
+          editing.erase(row_key(row));
+        }
       }
     }
     if (const auto* list = o.if_contains("remove")) {
       for (const auto& row : list->as_array()) {
         const auto found = rows.find(row_key(row));
         removed.push_back(row_key(row) + " by " + by(row));
-        if (found != rows.end() && row.at("version").to_number<std::uint64_t>() >= found->second) rows.erase(found);
+        if (found != rows.end() && row.at("version").to_number<std::uint64_t>() >= found->second) {
+          editing.erase(found->first);
+          rows.erase(found);
+        }
       }
     }
     if (const auto* types = o.if_contains("counts")) {

@@ -123,6 +123,7 @@ void Hub::State::operate(Call& call, TodoSubscribeFields& f) {
   const BearerPtr who = call.who;
   supersede_subscribing(connection);
   subscribing.emplace(connection, std::move(call));
+  learn_locks(who->ns, 0);
   todo.subscribe(connection, {who->ns, who->audience, who->audience_class, std::move(*selection), cursor});
 }
 
@@ -130,6 +131,34 @@ void Hub::State::operate(Call& call, TodoUnsubscribeFields&) {
   supersede_subscribing(call.peer);
   todo.unsubscribe(call.peer);
   answer_body(call, "{}");
+}
+
+void Hub::State::learn_locks(NamespaceIndex ns, Token after) {
+  if (after == 0) {
+    somebody_watches();
+    if (locks_known.size() <= ns) locks_known.resize(std::size_t{ns} + 1);
+    if (locks_known[ns]) return;
+    locks_known[ns] = true;
+  }
+  Errand errand;
+  errand.op = Op::lock_list;
+  errand.step = Step::locks;
+  errand.asker = {session::TodoAsker::Kind::edited, ns, 0};
+  engine.submit(ns, errands.put(std::move(errand)),
+                ListLocks{.kind = Kind::edit, .limit = options.limits.list_page_max, .after = after}, now.wall);
+}
+
+void Hub::State::locks_listed(const Errand& errand, const Outcome& outcome) {
+  const auto ns = static_cast<NamespaceIndex>(errand.asker.id);
+  const LockList* const list = std::get_if<LockList>(&outcome);
+  if (list == nullptr) {
+    locks_known[ns] = false;  // the next who subscribes asks again
+    return;
+  }
+  for (const Grant& grant : list->locks) {
+    for (const HeldTarget& held : grant.targets) todo.target_changed(ns, held.target, &grant);
+  }
+  if (list->next != 0 && todo.wants_locks(ns)) learn_locks(ns, list->next);
 }
 
 std::optional<Hub::State::Call> Hub::State::take_subscribing(ConnectionId connection) {

@@ -8,6 +8,7 @@ namespace hf::test {
 namespace {
 
 using Rows = std::map<std::string, std::uint64_t>;
+using Texts = std::map<std::string, std::string>;
 
 // ------------------------------------------------------------------------------------------ publishing and asking
 
@@ -116,6 +117,77 @@ TEST_F(TodoTest, a_resync_replaces_a_type_and_every_tree_begins_anew) {
   resync(R"({"resync":")" + text(said, "resync") + R"(","drop":true})");
   EXPECT_EQ(status, 200);
 }
+
+// ------------------------------------------------------------------------------------------ who edits
+
+TEST_F(TodoTest, rows_say_who_edits_the_bill_to_all_who_see_them_and_to_nobody_else) {
+  begin();
+  publish({bill("1", 1), bill("2", 1)});
+  const ConnectionId editor = connect();
+  hello(editor, token("zhou"));
+  const auto lock = [&](const std::string& target) {
+    return text(ask(editor, R"({"id":9,"op":"lock.acquire","targets":[")" + target + R"("]})"), "ok.lock");
+  };
+  const std::string first = lock("SaleOrder:1");
+  const ConnectionId a = follow(viewer), b = follow(li), other = follow(wu);
+  pass(Millis(200));
+  EXPECT_EQ(client(a).editing, (Texts{{"SaleOrder:1/unreviewed", "zhou"}})) << "a lock from before there was a tree";
+  EXPECT_EQ(client(b).editing, client(a).editing) << "a person's own rows too";
+  EXPECT_TRUE(client(other).editing.empty());
+  lock("SaleOrder:2");
+  lock("SaleOrder:2/SaleOrderDetail/1");
+  lock("SaleOrder:nowhere");
+  ask(editor, R"({"id":9,"op":"lock.release","lock":")" + first + R"("})");
+  pass(Millis(200));
+  EXPECT_EQ(client(a).editing, (Texts{{"SaleOrder:2/unreviewed", "zhou"}}));
+  EXPECT_EQ(client(b).editing, client(a).editing);
+  publish({bill("2", 2)});
+  pass(Millis(200));
+  EXPECT_EQ(client(a).editing, (Texts{{"SaleOrder:2/unreviewed", "zhou"}})) << "told again with the bill";
+  const std::string before = client(a).cursor;
+  hub->disconnected(a, now);
+  ask(editor, R"({"id":9,"op":"lock.release_all"})");
+  pass(Millis(200));
+  lock("SaleOrder:1");
+  pass(Millis(200));
+  const ConnectionId again = open(viewer);
+  const std::size_t read = client(again).read;
+  clients[again] = client(a);
+  clients[again].read = read;
+  subscribe(again, with_cursor(before));
+  EXPECT_EQ(client(again).mode, "diff");
+  EXPECT_EQ(client(again).editing, (Texts{{"SaleOrder:1/unreviewed", "zhou"}}));
+  EXPECT_EQ(client(again).rows, board_rows(viewer));
+}
+
+TEST_F(TodoTest, where_names_are_hidden_rows_say_only_that_somebody_edits_them) {
+  options.hide_names = true;
+  begin();
+  publish({bill("1", 1)});
+  const ConnectionId a = follow(viewer), editor = connect();
+  hello(editor, token("zhou"));
+  ask(editor, R"({"id":9,"op":"lock.acquire","targets":["SaleOrder:1"]})");
+  pass(Millis(200));
+  EXPECT_EQ(client(a).editing, (Texts{{"SaleOrder:1/unreviewed", ""}}));
+}
+
+TEST_F(TodoTest, a_bill_that_is_taken_and_freed_at_once_is_not_told_and_beyond_the_limit_none_is) {
+  options.todo.edited_bills_max = 1;
+  begin();
+  publish({bill("1", 1), bill("2", 1)});
+  const ConnectionId a = follow(viewer), editor = connect();
+  hello(editor, token("zhou"));
+  pass(Millis(200));
+  const std::size_t frames = transport.sent[a].size();
+  const std::string lock = text(ask(editor, R"({"id":9,"op":"lock.acquire","targets":["SaleOrder:1"]})"), "ok.lock");
+  ask(editor, R"({"id":9,"op":"lock.release","lock":")" + lock + R"("})");
+  ask(editor, R"({"id":9,"op":"lock.acquire","targets":["SaleOrder:1","SaleOrder:2"]})");
+  pass(Millis(200));
+  EXPECT_EQ(client(a).editing.size(), 1u);
+  EXPECT_EQ(transport.sent[a].size(), frames + 1);
+}
+
+// ------------------------------------------------------------------------------------------ windows
 
 TEST_F(TodoTest, a_few_are_told_at_once_and_many_who_were_just_told_a_little_later) {
   begin();
@@ -688,20 +760,24 @@ TEST_F(TodoTest, a_later_subscription_takes_the_place_of_the_former_and_unsubscr
 
 // ------------------------------------------------------------------------------------------ runs and notices
 
-TEST_F(TodoTest, a_run_is_told_to_its_actor_and_to_who_sees_the_bill) {
+TEST_F(TodoTest, a_run_is_told_to_its_actor_to_who_sees_the_bill_and_to_who_edits_it) {
   begin();
   publish({bill("1", 1)});
+  const ConnectionId editor = connect(), edits = follow({"zhou", {}});
+  hello(editor, token("zhou"));
+  ask(editor, R"({"id":9,"op":"lock.acquire","targets":["SaleOrder:1"]})");
   const ConnectionId sees = follow(viewer);
   const ConnectionId made = follow(li);
   const ConnectionId acts = follow({"zhao", {}});
   const ConnectionId other = follow(wu);
   const std::string cursor = client(sees).cursor;
   publish({RunEvent{RunId{Id128{1, 2}}, "SaleOrder", "1", "writing", "审核", "", {"zhao", "Zhao"}, std::nullopt}});
-  for (const ConnectionId c : {sees, made, acts}) {
+  for (const ConnectionId c : {sees, made, acts, edits}) {
     ASSERT_EQ(said(c, "run.step").size(), 1u) << c;
     EXPECT_EQ(text(said(c, "run.step")[0], "step"), "writing");
   }
   EXPECT_TRUE(said(other, "run.step").empty());
+  EXPECT_TRUE(client(edits).rows.empty()) << "the bill itself he does not see";
   const ConnectionId back = open(viewer);
   clients[back].rows = client(sees).rows;
   subscribe(back, with_cursor(cursor));

@@ -20,14 +20,16 @@ class TodoWindow {
   struct Change {
     BillPtr first, now;  // `first` holds the key
     std::vector<Removal> lost;
+    bool always = false;  // told whatever the client's cursor says: what changed has no offset
   };
 
   // The bill has rows in the groups `has` by `after`, and had them in `had` before it.
-  void note(const BillPtr& after, std::uint32_t had, std::uint32_t has) {
+  void note(const BillPtr& after, std::uint32_t had, std::uint32_t has, bool always = false) {
     const auto [at, fresh] = places_.try_emplace(after->text(Bill::key), changes_.size());
-    if (fresh) changes_.push_back({after, after, {}});
+    if (fresh) changes_.push_back({after, after, {}, false});
     Change& change = changes_[at->second];
     change.now = after;
+    change.always |= always;
     for (Removal& removal : change.lost) removal.groups &= ~has;
     if ((had & ~has) != 0) change.lost.push_back({after, had & ~has});
   }
