@@ -42,7 +42,7 @@ struct TodoLimits {
   std::size_t edited_bills_max = 20'000;  // of a namespace, whose rows say who edits them
   std::size_t edited_bills_per_tick = 500;
   bool hide_names = false;       // rows say that somebody edits them, not who
-  Micros window_per_person{20};  // from one flush of a channel to the next, for each who was told; 100 ms at most
+  Micros window_per_person{10};  // from one flush of a channel to the next, for each who was told; 100 ms at most
   std::uint32_t bills_per_frame_max = 2000;  // a channel's window that has so many leaves before its time
 };
 

@@ -202,7 +202,7 @@ TEST_F(TodoTest, a_few_are_told_at_once_and_many_who_were_just_told_a_little_lat
   publish({bill("2", 2)});
   EXPECT_EQ(client(all[99]).rows.size(), 1u);
   ASSERT_TRUE(transport.woken_at) << "but not for long";
-  EXPECT_EQ(*transport.woken_at - now.monotonic, Micros(20) * 100);
+  EXPECT_EQ(*transport.woken_at - now.monotonic, Micros(10) * 100);
   now.monotonic = *transport.woken_at - Micros(1);
   hub->wake(now);
   EXPECT_EQ(client(all[99]).rows.size(), 1u);
