@@ -17,6 +17,7 @@
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "engine/status_limits.h"
 
 namespace hf {
 
@@ -68,6 +69,9 @@ struct Config {
   Millis header_timeout{10'000};
   Millis body_timeout{30'000};
   Millis idle_timeout{75'000};
+  // [status]
+  StatusLimits status;
+  bool notices = true;  // a rejection is told to the bill's creator all the same
   // [limits]
   Limits limits;
   // [log]

@@ -58,6 +58,8 @@ StatusBoardOptions board_options(const Config& config, const Catalog& catalog) {
   StatusBoardOptions options;
   options.catalog = {std::shared_ptr<const Catalog>(), &catalog};  // not owned: it outlives the engine
   options.clock_step_max = config.limits.clock_step_max;
+  options.limits = config.status;
+  options.notices = config.notices;
   return options;
 }
 

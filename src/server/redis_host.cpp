@@ -29,7 +29,7 @@ std::uint64_t digest_of_rules(const Config& config, const Catalog& catalog) {
   std::string rules;
   const auto add = [&](std::string_view text) { rules.append(text).push_back('\0'); };
   for (const ConfigKey& key : config_keys(config)) {
-    if (key.section != "limits") continue;
+    if (key.section != "limits" && key.section != "status") continue;
     add(key.name);
     add(key.value);
   }
