@@ -12,6 +12,7 @@
 #include "child.h"
 #include "client/http.h"
 #include "client/values.h"
+#include "console.h"
 #include "show.h"
 #include "wire/server_messages.h"
 
@@ -25,29 +26,7 @@ using holdfast::Error;
 using holdfast::Millis;
 using holdfast::Result;
 
-constexpr Millis connect_max{3'000};     // a person waits at the terminal
 constexpr Millis command_grace{10'000};  // from SIGTERM to SIGKILL for a command whose lock was lost
-
-// Lines of several threads do not mix.
-std::mutex& output() {
-  static std::mutex mutex;
-  return mutex;
-}
-std::atomic<int> output_error{0};
-void say(const std::string& line) {
-  std::lock_guard guard(output());
-  errno = 0;
-  if (!(std::cout << line << std::flush) && output_error == 0) output_error = errno != 0 ? errno : -1;
-}
-void complain(const std::string& line) {
-  std::lock_guard guard(output());
-  std::cerr << line << std::flush;
-}
-void say_json(json::object object) { say(json::serialize(object) + "\n"); }
-void say_event(const char* event, json::object object) {
-  object["event"] = event;
-  say_json(std::move(object));
-}
 
 std::string text_in(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
@@ -78,38 +57,6 @@ std::vector<json::object> list_in(const json::value& value, std::string_view nam
     if (one.is_object()) out.push_back(one.get_object());
   }
   return out;
-}
-
-holdfast::Options options_of(const Arguments& a) {
-  holdfast::Options options;
-  options.url = a.server;
-  options.token = a.token;
-  options.language = a.language;
-  options.client.program = "holdfast";
-  options.client.window = a.label;
-  return options;
-}
-
-tl::unexpected<Error> no_token() {
-  return holdfast::failure(
-      Code::unauthenticated,
-      "no token: give --token or set HOLDFAST_TOKEN; on a development server `holdfast token USER` makes one");
-}
-
-Error at_server(const Arguments& a, Error error) {
-  if (error.code == Code::too_many)
-    error.detail = error.text() + " `holdfast sessions` lists your sessions, with --end ID it ends one.";
-  if (error.code == Code::unavailable) error.detail = a.server + ": " + error.text();
-  return error;
-}
-
-Result<Client> connect(const Arguments& a, holdfast::Options options) {
-  if (options.token.empty()) return no_token();
-  auto client = Client::open(std::move(options));
-  if (!client) return client;
-  auto ready = client->wait_ready(connect_max);
-  if (!ready) return tl::unexpected(at_server(a, ready.error()));
-  return client;
 }
 
 // A question or an answer goes by HTTP and takes no session: who has all his sessions open can still look, answer
@@ -360,7 +307,7 @@ int hold(const Arguments& a, Holding& holding, holdfast::LockHandle handle) {
       if (ended && !(lost && child.leaves_others())) return lost ? exit_refused : *ended;
       if (woken.signal != 0 && woken.signal != SIGCHLD && (child.is_apart() || !woken.from_terminal))
         child.send(woken.signal);
-    } else if (woken.output_gone || output_error != 0 || (woken.signal != 0 && woken.signal != SIGCHLD)) {
+    } else if (woken.output_gone || output_error() != 0 || (woken.signal != 0 && woken.signal != SIGCHLD)) {
       break;
     }
   }
@@ -459,32 +406,6 @@ std::optional<Millis> parse_duration(const std::string& text) {
     factor = 86'400'000;
   if (factor == 0 || number > 366ULL * 86'400'000 / factor) return std::nullopt;
   return Millis(static_cast<Millis::rep>(number * factor));
-}
-
-int finish_output(int code) {
-  say("");
-  if (output_error == 0) return code;
-  const int why = output_error;
-  if (why != EPIPE)
-    complain("holdfast: cannot write the output" + (why > 0 ? std::string(": ") + ::strerror(why) : "") + "\n");
-  return code == exit_done ? exit_refused : code;
-}
-
-int report(const Arguments& a, const Error& error) {
-  if (a.json) {
-    say_json({{"error", to_json(error)}});
-  } else {
-    complain("holdfast: " + plain(error.text()) +
-             (error.deadlock ? " Waiting would never end: both wait for each other." : "") + "\n" + conflicts(error));
-  }
-  switch (error.code) {
-    case Code::invalid:
-    case Code::too_large: return exit_usage;
-    case Code::unavailable:
-    case Code::draining:
-    case Code::unknown_outcome: return exit_unavailable;
-    default: return exit_refused;
-  }
 }
 
 int lock(const Arguments& a) {
@@ -623,7 +544,7 @@ int watch(const Arguments& a) {
     if (item.conflicts.empty()) say(plain(item.target) + ": free\n");
     for (const holdfast::Conflict& one : item.conflicts) say(conflict(one));
   }
-  while (!closed && output_error == 0 && (a.count == 0 || seen < a.count)) {
+  while (!closed && output_error() == 0 && (a.count == 0 || seen < a.count)) {
     const auto woken = attention.wait();
     if (woken.output_gone || (woken.signal != 0 && woken.signal != SIGCHLD)) return exit_done;
   }
@@ -720,7 +641,7 @@ int verify(const Arguments& a) {
 }
 
 int token(const Arguments& a) {
-  holdfast::DevToken who{a.target, a.name, a.roles, a.ns};
+  holdfast::DevToken who{a.target, a.name, a.roles, a.ns, a.employee, a.departments, a.super};
   if (who.roles.empty()) who.roles = {"editor"};
   auto made = holdfast::dev_token(a.server, who);
   if (!made) {

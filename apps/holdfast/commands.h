@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "holdfast/client.h"
+#include "holdfast/status.h"
 
 namespace hf::cli {
 
@@ -38,8 +39,23 @@ struct Arguments {
   std::vector<std::string> roles;
   std::uint64_t fencing_token = 0;
   std::uint32_t limit = 100;
-  std::uint32_t count = 0;  // watch: end after so many events; 0: never
+  std::uint32_t count = 0;  // watch, todo, demo-data: end after so many events; 0: never
   std::string session;      // sessions: the one to end
+
+  std::string employee;  // token
+  std::vector<std::string> departments;
+  bool super = false;
+  std::vector<std::string> types;  // todo
+  std::string group;
+  bool once = false;
+  std::string file, batch_id;   // publish, resync; "-": standard input
+  holdfast::StatusEvent event;  // publish; what its options say
+  std::vector<std::string> state;
+  std::string creator, handler, owner, actor;  // USER or USER=NAME
+  std::uint32_t bills = 300;                   // demo-data
+  std::uint32_t per_second = 4;
+  std::uint64_t seed = 1;
+  bool live = false;
 };
 
 int lock(const Arguments& a);
@@ -59,6 +75,10 @@ int sessions(const Arguments& a);
 int requests(const Arguments& a);
 int stats(const Arguments& a);
 int demo(const Arguments& a);
+int todo(const Arguments& a);
+int publish(const Arguments& a);
+int resync(const Arguments& a);
+int demo_data(const Arguments& a);
 
 // "30s", "2m", "500ms", "1h", or a number of seconds; nothing if it is none of them.
 std::optional<holdfast::Millis> parse_duration(const std::string& text);

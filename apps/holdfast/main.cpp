@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "commands.h"
+#include "outbox.h"
 #include "server_program.h"
 
 namespace {
@@ -63,7 +64,7 @@ int main(int argc, char** argv) {
   a.token = environment("HOLDFAST_TOKEN");
   a.language = language();
 
-  CLI::App app{"holdfast: the first editor owns the bill. Lock, watch, ask and answer from a shell."};
+  CLI::App app{"holdfast: the first editor owns the bill. Lock, watch, ask, answer, publish and follow from a shell."};
   app.require_subcommand(1);
   app.fallthrough();
   app.set_version_flag("--version", "holdfast " HF_VERSION);
@@ -148,6 +149,9 @@ int main(int argc, char** argv) {
   token->add_option("--name", a.name, "The name shown to others");
   token->add_option("--role", a.roles, "viewer, editor, admin, or one of the catalog (editor)");
   token->add_option("--ns", a.ns, "The namespace (default)");
+  token->add_option("--employee", a.employee, "The id that his own bills have as `owner` (the user)");
+  token->add_option("--department", a.departments, "A department of his; several times for several");
+  token->add_flag("--super", a.super, "Sees all bills of every type");
   add("catalog", "The bill types that can be locked", hf::cli::catalog)
       ->add_option("type", a.target, "One type in full");
   auto* sessions = add("sessions", "Your sessions; everybody's with the right admin", hf::cli::sessions);
@@ -155,6 +159,50 @@ int main(int argc, char** argv) {
   sessions->add_option("--end", a.session, "End this one; its locks are free at once");
   add("requests", "Requests that you made or are asked", hf::cli::requests)->alias("waits");
   add("stats", "Counters of the server", hf::cli::stats);
+
+  auto* todo = add("todo", "Your to-do tree, live, until Ctrl-C", hf::cli::todo);
+  todo->add_option("--types", a.types, "Only these types, e.g. SaleOrder,PurOrder")->delimiter(',');
+  todo->add_option("--group", a.group, "Rows of this group only, e.g. unreviewed or SaleOrder/unreviewed");
+  todo->add_flag("--once", a.once, "Print it as it is now and end");
+  todo->add_option("--count", a.count, "End after so many changes");
+  todo->footer(
+      "On a terminal the tree is drawn in place: types, their groups and how many bills stand in each, the bills that\n"
+      "changed last. Elsewhere, and with --json, each change is a line.");
+
+  auto* publish = add("publish", "Tell what a bill is now; needs the right status.publish", hf::cli::publish);
+  publish->add_option("bill", a.target, "The bill, e.g. SaleOrder:1001");
+  publish->add_option("--version", a.event.version, "The version of the bill's own row; it only grows");
+  publish->add_option("--state", a.state, "Status columns: DataStatus=2,ApprovalStatus=0")->delimiter(',');
+  publish->add_option("--no", a.event.no, "Its number, for people");
+  publish->add_option("--action", a.event.action, "What was done, e.g. submit or 提交");
+  publish->add_option("--reason", a.event.reason, "Why");
+  publish->add_option("--actor", a.actor, "Who did it: USER or USER=NAME; the same for the next three");
+  publish->add_option("--creator", a.creator, "Who made it");
+  publish->add_option("--handler", a.handler, "Who handles it");
+  publish->add_option("--owner", a.owner, "The responsible employee");
+  publish->add_option("--department", a.event.department, "Its department");
+  publish->add_option("--title", a.event.title, "A title");
+  publish->add_option("--partner", a.event.partner, "Customer or supplier");
+  publish->add_option("--amount", a.event.amount, "An amount, as text");
+  publish->add_option("--cause", a.event.cause, "The bill or run behind it");
+  publish->add_flag("--deleted", a.event.deleted, "The bill is no more");
+  publish->add_option("--file", a.file, "Events as JSON, one a line or in one array; - is standard input");
+  publish->add_option("--batch-id", a.batch_id, "Under the same id the same events are published once");
+  publish->footer("Exit code 1 if an event was not logged: its version is not above the known one.");
+
+  auto* resync = add("resync", "Replace all bills of a type by those of a file", hf::cli::resync);
+  resync->add_option("type", a.type, "The type")->required();
+  resync->add_option("--file", a.file, "Events as JSON, one a line or in one array; - is standard input")->required();
+
+  auto* demo_data = add("demo-data", "Publish made-up bills, to have something to look at", hf::cli::demo_data);
+  demo_data->add_option("--bills", a.bills, "How many")->check(CLI::Range(1, 100'000))->capture_default_str();
+  demo_data->add_option("--seed", a.seed, "Another seed makes other bills")->capture_default_str();
+  demo_data->add_flag("--live", a.live, "Then go on moving bills between groups until Ctrl-C");
+  demo_data->add_option("--rate", a.per_second, "Moves in a second")
+      ->check(CLI::Range(1, 1'000))
+      ->capture_default_str();
+  demo_data->add_option("--count", a.count, "With --live: end after so many moves");
+  demo_data->footer("Without a token it asks a server that runs with --dev for one.");
   add("demo", "Two people, one bill: the whole story in one terminal, with a crash of the server at the end",
       hf::cli::demo);
   for (const auto& [name, help] : {std::pair{"backup", "Write all locks of a stopped server into a file"},
@@ -164,6 +212,23 @@ int main(int argc, char** argv) {
     command->callback(
         [&code, command] { code = hf::cli::become_server_program(command->get_name(), command->remaining()); });
   }
+
+  hf::cli::OutboxArguments o;
+  o.from = environment("HOLDFAST_OUTBOX");
+  CLI::App* outbox = app.add_subcommand("outbox", "The table that an ERP writes its events to (docs/outbox.md)");
+  outbox->require_subcommand(1);
+  auto* relay =
+      outbox->add_subcommand("relay", "Publish what is written there, until Ctrl-C; of several, one publishes");
+  relay->add_option("--from", o.from, "sqlite:PATH or postgresql://USER@HOST/DATABASE (HOLDFAST_OUTBOX)");
+  relay->add_option("--token-file", o.token_file, "The token lies in this file, which may be renewed");
+  relay->add_option("--lease", o.lease, "How long a silent relay is taken for alive (10s; 2s to 10m)");
+  relay->callback([&] { code = hf::cli::outbox_relay(a, o); });
+  auto* state = outbox->add_subcommand("status", "What waits, what was refused, who relays");
+  state->add_option("--from", o.from, "As for relay (HOLDFAST_OUTBOX)");
+  state->callback([&] { code = hf::cli::outbox_status(a, o); });
+  auto* sql = outbox->add_subcommand("sql", "Print the SQL that makes the table");
+  sql->add_option("database", o.database, "sqlite, postgresql, sqlserver or mysql")->required();
+  sql->callback([&] { code = hf::cli::outbox_sql(a, o); });
 
   std::string shell;
   CLI::App* complete = app.add_subcommand("completion", "A completion script for bash or zsh");

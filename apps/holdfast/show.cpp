@@ -142,6 +142,18 @@ std::string conflicts(const holdfast::Error& error) {
   return out;
 }
 
+std::string cut(const std::string& text, std::size_t width) {
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t end = i + 1;
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
+    used += columns(std::string_view(text).substr(i, end - i));
+    if (used > width) return text.substr(0, i);
+    i = end;
+  }
+  return text;
+}
+
 std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const std::string& name : head) widths.push_back(columns(name));

@@ -26,6 +26,7 @@
 #include <memory>
 
 #include "holdfast/result.h"
+#include "holdfast/status.h"
 #include "holdfast/types.h"
 
 namespace holdfast {
@@ -46,6 +47,7 @@ class Executor {
 };
 
 class LockHandle;
+class TodoView;
 
 enum class Link : std::uint8_t {
   connecting,  // first connect, or after a drop; locks are held until their deadline
@@ -72,6 +74,8 @@ struct Options {
   // heartbeat, so it must be quick and thread-safe. None: always active.
   std::function<Millis()> idle;
   std::shared_ptr<Executor> executor;  // none: a thread of the client's own
+  // How many published events may wait for the server; beyond, publish() is refused with too_many.
+  std::size_t outbox_events_max = 10'000;
 
   std::function<void(const LinkChange&)> on_link;
   // Somebody asks for a lock of this user: answer with agree, refuse or defer. The lock may be held by
@@ -120,6 +124,20 @@ struct ListFilter {
   Millis older{0};
   std::uint32_t limit = 100;  // at most 500
   std::string next;
+};
+
+struct Publish {
+  std::vector<LogEvent> events;  // 1 to 1,000
+  // The same batch under the same id is published once, also by another client. Empty: the client makes one up.
+  std::string batch_id;
+  // 0: a call that blocks waits as long as the client's options say; one with `done` waits until it is answered.
+  Millis deadline{0};
+};
+
+struct Resynced {
+  std::uint64_t bills = 0;  // the type has now
+  std::uint64_t left = 0;   // were not named, and left
+  bool operator==(const Resynced&) const = default;
 };
 
 // A lock that this client holds. Moving it moves the responsibility; the last one out releases.
@@ -232,6 +250,25 @@ class Client {
   void watch(std::vector<std::string> targets, Done<Nothing> done);
   Result<Nothing> unwatch(std::vector<std::string> targets);
 
+  // Tells what bills have become; needs the right status.publish. Publishes leave in the order of the calls, one
+  // after the other, and wait in the client's outbox while the server is away. The outbox is in memory: what must
+  // not be lost with this process belongs into a table of the database that has the bills.
+  // An answer is durable and has one result for each event. Fails at once with too_many if the outbox is full, with
+  // too_large if the batch is beyond what the server reads.
+  Result<std::vector<Published>> publish(Publish what);
+  void publish(Publish what, Done<std::vector<Published>> done);
+  // What the server knows of a bill; not_found if this user does not see it. history: newest first, `limit` (100; at
+  // most 500) states to a page.
+  Result<BillStatus> status(const std::string& type, const std::string& id);
+  void status(const std::string& type, const std::string& id, Done<BillStatus> done);
+  Result<BillHistory> history(const std::string& type, const std::string& id, std::uint32_t limit = 0,
+                              const std::string& next = {});
+  void history(const std::string& type, const std::string& id, std::uint32_t limit, const std::string& next,
+               Done<BillHistory> done);
+  // Replaces all bills of a type: opens a resync, sends the bills in pages, commits. Blocks; each of its messages has
+  // the deadline of the client's options. A failure leaves the board as it was. Needs the right status.publish.
+  Result<Resynced> resync(const std::string& type, const std::vector<StatusEvent>& bills);
+
   // Any operation of the protocol by its name: fields and answer are JSON objects. `repeatable` calls are
   // given a request id and repeated as the others are. For what this header does not have yet.
   enum class Repeat : std::uint8_t { query, change };
@@ -240,6 +277,7 @@ class Client {
 
  private:
   friend class LockHandle;
+  friend class TodoView;
   class Body;
   explicit Client(std::shared_ptr<Body> body) noexcept;
   std::shared_ptr<Body> body_;
@@ -251,6 +289,9 @@ struct DevToken {
   std::string name;
   std::vector<std::string> roles;
   std::string ns;
+  std::string employee{};                  // the id that a bill's owner has; empty: the user
+  std::vector<std::string> departments{};  // his
+  bool super = false;                      // sees all bills of every type
 };
 Result<std::string> dev_token(const std::string& url, const DevToken& who, Millis deadline = Millis(10'000));
 

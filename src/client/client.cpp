@@ -5,16 +5,9 @@
 
 #include <boost/json.hpp>
 #include <charconv>
-#include <condition_variable>
-#include <deque>
-#include <future>
-#include <mutex>
-#include <random>
-#include <thread>
 
-#include "client/core.h"
+#include "client/client_body.h"
 #include "client/http.h"
-#include "client/transport.h"
 #include "client/values.h"
 
 namespace holdfast {
@@ -22,7 +15,6 @@ namespace {
 
 using hf::client::Core;
 using hf::client::Held;
-using hf::client::Output;
 using hf::client::Reply;
 using hf::client::Taken;
 using hf::client::Time;
@@ -31,68 +23,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr Millis lease_min{10'000};
 constexpr Millis lease_max{1'800'000};
-constexpr Millis close_max{2'000};
-
-tl::unexpected<Error> closed() { return failure(Code::session_gone, "this client was closed"); }
 
 std::string host_name() {
   char name[256] = {};
   return gethostname(name, sizeof name - 1) == 0 ? std::string(name) : std::string();
-}
-
-// Runs calls on a thread of its own. The queue outlives the thread's owner, which may be destroyed by a call.
-class OwnThread final : public Executor {
- public:
-  OwnThread() : queue_(std::make_shared<Queue>()), thread_([queue = queue_] { run(*queue); }) {}
-  ~OwnThread() override { stop(); }
-
-  void post(std::function<void()> call) override {
-    std::lock_guard guard(queue_->mutex);
-    queue_->calls.push_back(std::move(call));
-    queue_->more.notify_one();
-  }
-  // Runs what is queued, then ends the thread.
-  void stop() {
-    {
-      std::lock_guard guard(queue_->mutex);
-      queue_->over = true;
-      queue_->more.notify_one();
-    }
-    if (!thread_.joinable()) return;
-    if (thread_.get_id() == std::this_thread::get_id()) {
-      thread_.detach();
-    } else {
-      thread_.join();
-    }
-  }
-
- private:
-  struct Queue {
-    std::mutex mutex;
-    std::condition_variable more;
-    std::deque<std::function<void()>> calls;
-    bool over = false;
-  };
-  static void run(Queue& queue) {
-    std::unique_lock lock(queue.mutex);
-    for (;;) {
-      queue.more.wait(lock, [&] { return queue.over || !queue.calls.empty(); });
-      if (queue.calls.empty()) return;
-      auto call = std::move(queue.calls.front());
-      queue.calls.pop_front();
-      lock.unlock();
-      call();
-      call = nullptr;
-      lock.lock();
-    }
-  }
-  std::shared_ptr<Queue> queue_;
-  std::thread thread_;
-};
-
-std::uint64_t seed() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32) | device();
 }
 
 template <class T>
@@ -104,170 +38,6 @@ Result<T> take(Result<hf::Outcome> outcome, auto convert) {
 }
 
 }  // namespace
-
-// The core, its transport and the executor, tied together. The core belongs to the transport's thread.
-class Client::Body final : public hf::client::Transport::Listener, public std::enable_shared_from_this<Client::Body> {
- public:
-  Body(Options options, hf::client::Url url)
-      : provider_(options.token_provider),
-        executor_(options.executor),
-        transport_(std::move(url), options.language, *this),
-        core_(std::move(options), seed()) {
-    if (executor_ == nullptr) executor_ = own_ = std::make_shared<OwnThread>();
-  }
-
-  void start() {
-    core_.set_transferred([self = weak_from_this()](const std::function<void(LockHandle)>& callback, Taken taken) {
-      callback(handle(self, std::move(taken)));
-    });
-    thread_ = std::thread([this] { transport_.run(); });
-    transport_.post([this] {
-      core_.start(Clock::now());
-      turn();
-    });
-  }
-
-  // Runs `work(core, now)` on the transport's thread. False, and nothing happens, after close().
-  template <class F>
-  bool post(F work) {
-    std::lock_guard guard(gate_);
-    if (closed_) return false;
-    transport_.post([this, work = std::move(work)]() mutable {
-      work(core_, Clock::now());
-      turn();
-    });
-    return true;
-  }
-
-  void close() noexcept {
-    {
-      std::lock_guard guard(gate_);
-      if (closed_) return;
-      closed_ = true;
-      transport_.post([this] {
-        core_.end(Clock::now());
-        turn();
-        transport_.stop(close_max);
-      });
-    }
-    thread_.join();
-    if (own_ != nullptr) own_->stop();
-  }
-
-  template <class T, class F>
-  void later(Done<T> done, F work) {
-    auto shared = std::make_shared<Done<T>>(std::move(done));
-    const bool posted = post([shared, work = std::move(work)](Core& core, Time now) mutable {
-      work(core, now,
-           Reply<T>{[shared](Result<T> result) {
-                      if (*shared) (*shared)(std::move(result));
-                    },
-                    false});
-    });
-    if (!posted && *shared) executor_->post([shared] { (*shared)(closed()); });
-  }
-  template <class T, class F>
-  Result<T> wait(F work) {
-    auto promise = std::make_shared<std::promise<Result<T>>>();
-    auto future = promise->get_future();
-    const bool posted = post([promise, work = std::move(work)](Core& core, Time now) mutable {
-      work(core, now, Reply<T>{[promise](Result<T> result) { promise->set_value(std::move(result)); }, true});
-    });
-    if (!posted) return closed();
-    return future.get();
-  }
-
-  static LockHandle handle(std::weak_ptr<Body> body, Taken taken);
-  std::function<void(Core&, Time, Reply<LockHandle>)> taking(std::function<void(Core&, Time, Reply<Taken>)> work);
-
-  Result<Nothing> wait_ready(Millis at_most) {
-    std::unique_lock lock(shown_mutex_);
-    changed_.wait_for(lock, at_most, [&] { return link_ != Link::connecting; });
-    if (link_ == Link::ready) return Nothing{};
-    if (!why_.code_name.empty()) return tl::unexpected(why_);
-    return failure(Code::unavailable, "no connection to the server yet");
-  }
-  Link link() const {
-    std::lock_guard guard(shown_mutex_);
-    return link_;
-  }
-  std::string session() const {
-    std::lock_guard guard(shown_mutex_);
-    return session_;
-  }
-  std::vector<std::string> rights() const {
-    std::lock_guard guard(shown_mutex_);
-    return rights_;
-  }
-
- private:
-  void on_open() override {
-    core_.opened(Clock::now());
-    turn();
-  }
-  void on_text(std::string_view text) override {
-    core_.message(Clock::now(), text);
-    turn();
-  }
-  void on_closed(std::uint16_t code, std::string reason) override {
-    core_.closed(Clock::now(), code, std::move(reason));
-    turn();
-  }
-  void on_timer() override {
-    core_.tick(Clock::now());
-    turn();
-  }
-
-  void turn() {
-    Output out = core_.take();
-    show();
-    if (out.drop && !out.close) transport_.drop(hf::client::Transport::Drop::now);
-    if (out.connect) transport_.connect();
-    if (!out.messages.empty()) transport_.send(out.messages);
-    if (out.close) transport_.drop(hf::client::Transport::Drop::after_writing);
-    if (out.want_token) {
-      executor_->post([self = weak_from_this(), provider = provider_] {
-        auto token = provider();
-        if (auto body = self.lock()) {
-          body->post([token = std::move(token)](Core& core, Time now) { core.token(now, token); });
-        }
-      });
-    }
-    for (hf::client::Call& call : out.calls) {
-      if (call.direct)
-        call.run();
-      else
-        executor_->post(std::move(call.run));
-    }
-    transport_.wake_at(core_.next());
-  }
-
-  void show() {
-    std::lock_guard guard(shown_mutex_);
-    if (link_ == core_.link() && session_ == core_.session_text() && why_ == core_.link_error()) return;
-    link_ = core_.link();
-    session_ = core_.session_text();
-    rights_ = core_.rights();
-    why_ = core_.link_error();
-    changed_.notify_all();
-  }
-
-  std::function<Result<std::string>()> provider_;
-  std::shared_ptr<Executor> executor_;
-  std::shared_ptr<OwnThread> own_;
-  hf::client::Transport transport_;
-  Core core_;
-  std::thread thread_;
-  std::mutex gate_;
-  bool closed_ = false;
-
-  mutable std::mutex shown_mutex_;
-  std::condition_variable changed_;
-  Link link_ = Link::connecting;
-  std::string session_;
-  std::vector<std::string> rights_;
-  Error why_;
-};
 
 // ---------------------------------------------------------------------------------------------- LockHandle
 
@@ -715,6 +485,11 @@ Result<std::string> dev_token(const std::string& url, const DevToken& who, Milli
   for (const std::string& role : who.roles) roles.emplace_back(role);
   fields["roles"] = std::move(roles);
   if (!who.ns.empty()) fields["ns"] = who.ns;
+  if (!who.employee.empty()) fields["employee"] = who.employee;
+  boost::json::array departments;
+  for (const std::string& department : who.departments) departments.emplace_back(department);
+  fields["departments"] = std::move(departments);
+  if (who.super) fields["super"] = true;
   auto answer = hf::client::call_over_http({.url = url,
                                             .method = "POST",
                                             .path = "/v1/dev/token",

@@ -174,6 +174,8 @@ void Core::lost_link(Time now, holdfast::Error why, Millis least) {
   }
   link_due_ = now + std::max(Millis(delay), least);
   link_error_ = why;
+  todo_due_ = Time::max();
+  show_todo(holdfast::TodoState::connecting, why);
   show(holdfast::Link::connecting, false, std::move(why));
 }
 
@@ -185,6 +187,7 @@ void Core::closed(Time now, std::uint16_t code, std::string reason) {
   } else if (code == close_code::unauthenticated) {
     refuse_identity(now, own(holdfast::Code::unauthenticated, std::move(reason)));
   } else {
+    if (code == close_code::too_big) refuse_publish_too_big(now);
     engine_lost_ = engine_lost_ || (code == close_code::drain && reason.starts_with(close_code::engine_lost_reason));
     if (reason.empty()) reason = "the connection was closed";
     lost_link(
@@ -211,6 +214,8 @@ void Core::stop(Time now, holdfast::Error why, LostReason reason) {
   lose_all(reason);
   auto pending = std::exchange(pending_, {});
   unsent_.clear();
+  outbox_.clear();
+  outbox_events_ = 0;
   in_flight_ = claims_ = 0;
   due_.clear();
   for (auto& [id, one] : pending) {
@@ -218,6 +223,7 @@ void Core::stop(Time now, holdfast::Error why, LostReason reason) {
   }
   auto waits = std::exchange(waits_, {});
   for (auto& [id, wait] : waits) answer<Taken>(wait.reply, tl::unexpected(why));
+  end_todo(why);
   show(holdfast::Link::closed, false, std::move(why));
 }
 
@@ -261,7 +267,7 @@ Time Core::next() const {
   Time next = link_due_;
   if (!due_.empty()) next = std::min(next, due_.begin()->first);
   if (leased()) next = std::min(next, lease_deadline_);
-  if (phase_ == Phase::ready) next = std::min(next, beat_due_);
+  if (phase_ == Phase::ready) next = std::min({next, beat_due_, todo_due_});
   return next;
 }
 
@@ -316,6 +322,7 @@ void Core::end_due(Time now) {
     }
   }
   if (phase_ == Phase::ready && now >= beat_due_) beat(now);
+  if (phase_ == Phase::ready && now >= todo_due_) subscribe_todo(now);
   pump(now);
 }
 
@@ -324,17 +331,17 @@ void Core::end_due(Time now) {
 std::uint64_t Core::submit(Time now, Pending pending, Millis deadline) {
   end_due(now);
   const std::uint64_t id = ++last_id_;
-  if (phase_ == Phase::closed || pending_.size() >= pending_max) {
+  if (phase_ == Phase::closed || pending_.size() >= pending_max + outbox_.size()) {
     auto why = phase_ == Phase::closed ? link_error_ : own(holdfast::Code::too_many, "too many calls are unanswered");
     if (pending.complete) pending.complete(now, tl::unexpected(std::move(why)));
     return id;
   }
-  pending.deadline = now + (deadline.count() > 0 ? deadline : options_.deadline);
+  pending.deadline = deadline == forever ? Time::max() : now + (deadline.count() > 0 ? deadline : options_.deadline);
   if (std::string* request_id = request_id_field(pending.fields)) *request_id = id_prefix_ + std::to_string(id);
   if (pending.claims) ++claims_;
-  due_.emplace(rounded(pending.deadline), Due{Due::What::deadline, id, {}});
+  if (deadline != forever) due_.emplace(rounded(pending.deadline), Due{Due::What::deadline, id, {}});
+  if (!pending.in_line) unsent_.insert(id);
   pending_.emplace(id, std::move(pending));
-  unsent_.insert(id);
   pump(now);
   return id;
 }
@@ -351,6 +358,8 @@ void Core::pump(Time now) {
 void Core::transmit(Time now, std::uint64_t id, Pending& pending) {
   if (auto* here = std::get_if<TransferFields>(&pending.fields); here != nullptr && here->to_session.is_nil())
     here->to_session = session_;
+  if (auto* todo = std::get_if<TodoSubscribeFields>(&pending.fields); todo != nullptr && followed_ != nullptr)
+    todo->cursor = followed_->todo.cursor();
   if (!pending.sent) pending.sent_first = now;
   pending.sent_last = now;
   pending.sent = pending.in_flight = true;
@@ -529,6 +538,7 @@ void Core::welcome(Time now, const Welcome& welcome) {
   seq_ = std::max(seq_, welcome.seq);
   show(holdfast::Link::ready, welcome.resumed, {});
   if (!watched_.empty()) quietly(now, WatchFields{{}, {watched_.begin(), watched_.end()}});
+  if (followed_ != nullptr && todo_asked_ == 0) subscribe_todo(now);
   if (welcome.resumed && welcome.state) {
     reconcile(now, *welcome.state, nullptr, nullptr);
   } else if (welcome.resumed) {
@@ -661,6 +671,7 @@ void Core::push(Time now, const Push& push, std::string_view text) {
     } else if (const auto* unknown = std::get_if<UnknownPush>(&push)) {
       name = unknown->name;
     }
+    if (pushed_status(now, name, text)) return;
     if (name == "bill.changed" && options_.on_watch) {
       holdfast::WatchEvent event;
       event.what = holdfast::WatchEvent::What::bill_changed;

@@ -16,6 +16,7 @@
 // Not thread-safe: one thread owns it. Held and Lease are shared with handles, which read their atomics.
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -29,7 +30,9 @@
 #include <vector>
 
 #include "base/random.h"
+#include "client/todo_core.h"
 #include "holdfast/client.h"
+#include "holdfast/todo_view.h"
 #include "wire/server_messages.h"
 #include "wire/websocket.h"
 
@@ -42,6 +45,11 @@ inline constexpr Millis silence_max{15'000};  // without a message the link coun
 inline constexpr Millis backoff_max{5'000};
 inline constexpr std::size_t in_flight_max = 60;  // the server allows 64 a session
 inline constexpr std::size_t pending_max = 10'000;
+inline constexpr std::size_t publish_bytes_max = 1'000'000;  // of its message: the server reads up to 1 MiB
+inline constexpr Millis forever{-1};                         // as a deadline: none
+// Between two subscriptions of a tree whose frames do not fit, doubled each time.
+inline constexpr Millis resubscribe_base{500};
+inline constexpr Millis resubscribe_max{60'000};
 
 // How long a renewal for `lease` may be relied upon.
 constexpr Millis trusted(Millis lease) { return lease - lease / 50 - Millis(500); }
@@ -82,6 +90,18 @@ struct Taken {
   std::uint64_t handle = 0;
   std::shared_ptr<std::atomic<bool>> alive;
   std::map<std::string, std::optional<std::uint64_t>> versions;
+};
+
+// What a TodoView and the core share. The core writes under `mutex`, anybody reads under it.
+struct Followed {
+  holdfast::TodoOptions options;  // constant
+  std::shared_ptr<std::atomic<bool>> alive = std::make_shared<std::atomic<bool>>(true);
+
+  std::mutex mutex;
+  std::condition_variable changed;  // of `state`
+  TodoCore todo;
+  holdfast::TodoState state = holdfast::TodoState::connecting;
+  holdfast::Error why;
 };
 
 struct Call {
@@ -137,6 +157,11 @@ class Core {
   void send(Time now, Fields fields, Reply<Outcome> reply);
   void refuse(Reply<Outcome> reply, holdfast::Error why) { answer<Outcome>(reply, tl::unexpected(std::move(why))); }
   void call(Time now, const std::string& op, const std::string& fields_json, bool change, Reply<std::string> reply);
+  void publish(Time now, const std::vector<holdfast::LogEvent>& events, const std::string& batch_id, Millis deadline,
+               Reply<std::vector<holdfast::Published>> reply);
+  // Follows a tree until unfollow(); refused if one is followed already.
+  void follow(Time now, std::shared_ptr<Followed> followed, Reply<holdfast::Nothing> reply);
+  void unfollow(Time now, const std::shared_ptr<Followed>& followed);
   void on_lost(const Taken& taken, std::function<void(const holdfast::Lost&)> callback);
   // How to make a handle for Options::on_transferred_here and hand it over.
   using Transferred = std::function<void(const std::function<void(holdfast::LockHandle)>& callback, Taken taken)>;
@@ -171,6 +196,7 @@ class Core {
     bool sent = false;       // ever
     bool in_flight = false;  // on this link
     bool claims = false;     // its answer may bring a lock or a wait
+    bool in_line = false;    // waits for the publish before it
     bool abandoned = false;  // its deadline has passed; the answer is still wanted, to give back what it brings
     std::optional<holdfast::Error> last_error;
   };
@@ -221,6 +247,7 @@ class Core {
   void beat(Time now);
   void ping(Time now, const Ping& ping);
   void push(Time now, const Push& push, std::string_view text);
+  bool pushed_status(Time now, const std::string& name, std::string_view text);
   void saw(Time now, std::uint64_t seq);
   void ask_state(Time now);
   void reconcile(Time now, const SessionSnapshot& state, const std::set<LockId>* locks, const std::set<LockId>* waits);
@@ -239,6 +266,14 @@ class Core {
   void drop_lock(LockId lock);
   void end_due(Time now);
   bool leased() const;
+
+  void next_publish(std::uint64_t done);
+  void refuse_publish_too_big(Time now);
+  void subscribe_todo(Time now);
+  void todo_subscribed(Time now, const holdfast::Result<Answered>& answered);
+  void doubt_todo(Time now, std::uint32_t doubts);
+  void show_todo(holdfast::TodoState state, holdfast::Error why = {});
+  void end_todo(holdfast::Error why);
 
   holdfast::Options options_;
   Transferred transferred_;
@@ -290,6 +325,12 @@ class Core {
   bool orphans_ = false;       // an acquire was given up unanswered in this session
   std::set<LockId> requests_;  // told to on_requested
   std::set<Target> watched_;
+
+  std::map<std::uint64_t, std::size_t> outbox_;  // publishes by id: their events. Only the first one is on its way
+  std::size_t outbox_events_ = 0;
+  std::shared_ptr<Followed> followed_;
+  std::uint64_t todo_asked_ = 0;  // the subscription that is unanswered
+  Time todo_due_ = Time::max();   // when to subscribe again
 };
 
 }  // namespace hf::client

@@ -438,6 +438,15 @@ TEST_F(HubHttp, development_tokens_are_for_this_machine_in_development_only) {
   EXPECT_EQ(status, 403);
   EXPECT_EQ(text(http("POST", "/v1/dev/token", "", "{}"), "field"), "user");
   EXPECT_EQ(text(http("POST", "/v1/dev/token", "", R"({"user":"li","roles":"x"})"), "field"), "roles");
+  EXPECT_EQ(text(http("POST", "/v1/dev/token", "", R"({"user":"li","departments":"x"})"), "field"), "departments");
+  const auto sees = http("POST", "/v1/dev/token", "",
+                         R"({"user":"li","employee":"E7","departments":["D1","D2"],"super":true,"service":false})");
+  const auto read = verify_jwt(text(sees, "token"), options.keys, now.wall, "");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->employee, "E7");
+  EXPECT_EQ(read->departments, (std::vector<std::string>{"D1", "D2"}));
+  EXPECT_TRUE(read->super);
+  EXPECT_FALSE(read->service);
   options.dev = false;
   start();
   http("POST", "/v1/dev/token", "", body);

@@ -57,13 +57,23 @@ Result<Identity> dev_identity(const json::object& object) {
   if (!roles) return tl::unexpected(roles.error());
   auto rights = texts_of(object, "rights");
   if (!rights) return tl::unexpected(rights.error());
-  const json::value* service = object.if_contains("service");
+  auto employee = text_of(object, "employee", user_bytes_max);
+  if (!employee) return tl::unexpected(employee.error());
+  auto departments = texts_of(object, "departments");
+  if (!departments) return tl::unexpected(departments.error());
+  const auto flag = [&](const char* what) {
+    const json::value* value = object.if_contains(what);
+    return value != nullptr && value->is_bool() && value->get_bool();
+  };
   identity.user = std::move(*user);
   identity.name = name->empty() ? identity.user : std::move(*name);
   if (!ns->empty()) identity.ns = std::move(*ns);
   identity.roles = std::move(*roles);
   identity.rights = std::move(*rights);
-  identity.service = service != nullptr && service->is_bool() && service->get_bool();
+  identity.employee = std::move(*employee);
+  identity.departments = std::move(*departments);
+  identity.super = flag("super");
+  identity.service = flag("service");
   return identity;
 }
 

@@ -74,6 +74,28 @@ void Relay::let_through() {
   cut();  // what was swallowed would be missing in the middle
 }
 
+void Relay::falsify(std::string what, std::string by) {
+  std::lock_guard guard(falsifying_);
+  what_ = std::move(what);
+  by_ = std::move(by);
+}
+
+bool Relay::pass_answer(int from, int to) {
+  char buffer[16 * 1024];
+  const ssize_t got = ::recv(from, buffer, sizeof buffer, 0);
+  if (got <= 0) return false;
+  if (swallowing_answers_) return true;
+  std::string said(buffer, static_cast<std::size_t>(got));
+  {
+    std::lock_guard guard(falsifying_);
+    if (const auto at = what_.empty() ? std::string::npos : said.find(what_); at != std::string::npos) {
+      said.replace(at, what_.size(), by_);
+      what_.clear();
+    }
+  }
+  return ::send(to, said.data(), said.size(), MSG_NOSIGNAL) == got;
+}
+
 void Relay::run() {
   std::list<Pair> pairs;
   std::vector<int> stranded;
@@ -96,7 +118,7 @@ void Relay::run() {
     for (auto pair = pairs.begin(); pair != pairs.end(); at += 2) {
       bool open = !cutting;
       if (open && fds[at].revents != 0) open = pass(pair->client, pair->server, swallowing_);
-      if (open && fds[at + 1].revents != 0) open = pass(pair->server, pair->client, swallowing_answers_);
+      if (open && fds[at + 1].revents != 0) open = pass_answer(pair->server, pair->client);
       if (!open && stranding) {
         ::close(pair->client);
         stranded.push_back(pair->server);

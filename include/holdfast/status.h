@@ -1,0 +1,140 @@
+#pragma once
+
+// What bills are, as a user of the SDK sees it: what he publishes, what the server knows, the rows of his to-do tree.
+//
+// Plain data, compared and copied by value. A StatusEvent says what a bill is now, not what to do with it; a RunStep
+// tells one step of an action. Versions come from the bill's own row and only grow. Points in time are wall clocks of
+// whoever published: show them to people, do not decide by them.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "holdfast/types.h"
+
+namespace holdfast {
+
+struct Person {
+  std::string user;
+  std::string name;
+  bool operator==(const Person&) const = default;
+};
+
+// A status column's value; true and false are 1 and 0.
+using StateValue = std::variant<std::int64_t, std::string>;
+
+struct StatusEvent {
+  std::string type;  // required: SaleOrder
+  std::string id;    // required: the bill's id within its type
+  std::string no;    // its number, for people
+  std::optional<std::uint64_t> version;
+  std::map<std::string, StateValue> state;  // the columns that the catalog's groups ask for
+  Person creator, handler;
+  Person owner;  // the responsible employee: `user` is the id that a token's `employee` has
+  Person actor;  // who did it
+  std::string department;
+  std::string action;  // 提交, 审核, 驳回 …
+  std::string reason;
+  std::optional<WallTime> at;
+  bool deleted = false;
+  std::string title, partner, amount;
+  std::string cause;  // the bill or run behind it
+  bool operator==(const StatusEvent&) const = default;
+};
+
+// One step of an action; failed, refused and cancelled ones too.
+struct RunStep {
+  std::string run;  // required: an id of 26 characters
+  std::string type, id;
+  std::string step, action, error;
+  Person actor;
+  std::optional<WallTime> at;
+  std::uint64_t offset = 0;  // its place in the log; told, not published
+  bool operator==(const RunStep&) const = default;
+};
+
+using LogEvent = std::variant<StatusEvent, RunStep>;
+
+// What became of one event that was published.
+struct Published {
+  enum class What : std::uint8_t {
+    logged,   // durable, at `number` in the log
+    stale,    // its version is not above the known one, which is `number`: not logged
+    differs,  // its version is the known one, `number`, but it says something else: not logged
+  };
+  What what = What::logged;
+  std::uint64_t number = 0;
+  bool operator==(const Published&) const = default;
+};
+
+// What the server knows of a bill.
+struct BillStatus {
+  StatusEvent state;
+  std::uint64_t offset = 0;  // its place in the log
+  bool unordered = false;    // published without a version
+  bool operator==(const BillStatus&) const = default;
+};
+
+struct BillHistory {
+  std::vector<BillStatus> states;  // newest first
+  std::vector<RunStep> runs;
+  std::string next;  // cursor of the next page; empty: the end
+  bool operator==(const BillHistory&) const = default;
+};
+
+// Who edits a bill. `by` is empty where names are hidden.
+struct Editing {
+  Person by;
+  WallTime since{};
+  bool operator==(const Editing&) const = default;
+};
+
+// A bill in a group of its type.
+struct TodoRow {
+  std::string group;
+  StatusEvent bill;
+  bool unordered = false;
+  std::optional<Editing> editing;  // somebody holds its edit lock
+  bool operator==(const TodoRow&) const = default;
+};
+
+// type → group → how many rows this user sees in it.
+using TodoCounts = std::map<std::string, std::map<std::string, std::uint64_t>>;
+
+struct TodoChange {
+  enum class What : std::uint8_t { added, changed, removed };
+  What what = What::added;
+  TodoRow row;  // removed: as it was
+  Person by;    // who did it, by what, and when
+  std::string action, reason;
+  WallTime at{};
+  bool deleted = false;  // removed: the bill is no more
+  bool operator==(const TodoChange&) const = default;
+};
+
+// What one frame of the server has changed: show it as a whole.
+struct TodoChanges {
+  // Not empty: a snapshot begins and everything shown before is gone. first, trimmed, epoch or audience.
+  std::string snapshot;
+  std::vector<TodoChange> rows;
+  TodoCounts counts;  // the groups whose count was told
+  bool empty() const noexcept { return snapshot.empty() && rows.empty() && counts.empty(); }
+  bool operator==(const TodoChanges&) const = default;
+};
+
+// Something that this user should know of: kept by the server until it is read.
+struct Notice {
+  std::uint64_t notice = 0;  // its number
+  std::string type, id, no, title;
+  std::uint64_t version = 0;
+  std::string action, reason;
+  Person actor;
+  WallTime at{};
+  bool rejection = false;
+  bool operator==(const Notice&) const = default;
+};
+
+}  // namespace holdfast

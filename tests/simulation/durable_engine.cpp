@@ -1,0 +1,113 @@
+#include "simulation/durable_engine.h"
+
+#include <map>
+
+#include "engine/change.h"
+
+namespace hf::sim {
+namespace {
+
+// The journal as a store folds it: the last change of each key.
+std::string folded(std::string_view journal) {
+  std::map<std::pair<Entity, Id128>, std::string> kept;
+  while (const auto change = take_change(journal)) {
+    if (!is_folded(change->header.entity)) continue;
+    const auto key = std::pair(change->header.entity, change->header.key);
+    if ((change->header.flags & change_erase) != 0) {
+      kept.erase(key);
+    } else {
+      kept[key] = change->whole;
+    }
+  }
+  std::string out;
+  for (const auto& [key, change] : kept) out += change;
+  return out;
+}
+
+}  // namespace
+
+DurableEngine::DurableEngine(Scheduler& scheduler, Random& random, StatusBoardOptions board, Disk& disk, Wall clock)
+    : scheduler_(scheduler), random_(random), disk_(disk), board_(std::move(board)) {
+  if (random_.one_in(2)) disk_.journal = folded(disk_.journal);
+  const bool read = tree_.recover(disk_.journal) && tree_.recovered(clock, 0) && board_.recover(disk_.journal) &&
+                    board_.recovered(clock, EpochId{Id128{7, ++disk_.starts}});
+  if (!read) broken_ = "the journal is not read again";
+}
+
+std::string DurableEngine::check() const {
+  if (!broken_.empty()) return broken_;
+  const std::string tree = tree_.check();
+  return tree.empty() ? board_.check() : tree;
+}
+
+Result<NamespaceIndex> DurableEngine::open_namespace(std::string_view) { return NamespaceIndex{0}; }
+
+void DurableEngine::submit(NamespaceIndex, Ticket ticket, Command&& command, Wall clock) {
+  Told told;
+  told.ticket = ticket;
+  told.outcome = tree_.apply(command, clock, told.events, gathering_.changes);
+  gathering_.told.push_back(std::move(told));
+}
+
+void DurableEngine::submit_status(NamespaceIndex, Ticket ticket, StatusCommand&& command, Wall clock) {
+  Told told;
+  told.ticket = ticket;
+  told.status = true;
+  told.status_outcome = board_.apply(command, clock, told.board_events, gathering_.changes);
+  for (const BoardEvent& event : told.board_events) {
+    const auto* const changed = std::get_if<StatusChanged>(&event);
+    if (changed != nullptr) undurable_.emplace(changed->after->text(Bill::key), changed->after->version());
+  }
+  gathering_.told.push_back(std::move(told));
+}
+
+void DurableEngine::flush() {
+  if (!writing_.empty() || gathering_.told.empty()) return;
+  tree_.seal(gathering_.changes);
+  board_.seal(gathering_.changes);
+  writing_.push_back(std::exchange(gathering_, {}));
+  const auto most = static_cast<std::uint64_t>(commit_max.count());
+  scheduler_.after(Micros(most / 10 + random_.below(most)), [this, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) commit();
+  });
+}
+
+void DurableEngine::commit() {
+  Batch batch = std::move(writing_.front());
+  writing_.pop_front();
+  disk_.journal += batch.changes;
+  deliver(std::move(batch));
+  flush();
+}
+
+void DurableEngine::deliver(Batch&& batch) {
+  for (const Told& told : batch.told) {
+    for (const BoardEvent& event : told.board_events) {
+      const auto* const changed = std::get_if<StatusChanged>(&event);
+      if (changed != nullptr)
+        undurable_.erase({std::string(changed->after->text(Bill::key)), changed->after->version()});
+    }
+  }
+  const std::weak_ptr<bool> alive = alive_;
+  for (Told& told : batch.told) {
+    for (Event& event : told.events) sink_->on_event(0, std::move(event));
+    for (const BoardEvent& event : told.board_events) sink_->on_board_event(0, event);
+    if (told.ticket == 0) continue;
+    if (told.status) {
+      sink_->on_status(told.ticket, std::move(told.status_outcome));
+    } else {
+      sink_->on_outcome(told.ticket, std::move(told.outcome));
+    }
+  }
+  sink_->on_turn_end();
+}
+
+void DurableEngine::crash() {
+  alive_.reset();
+  for (const Batch& batch : writing_) {
+    if (random_.one_in(2)) break;
+    disk_.journal += batch.changes;
+  }
+}
+
+}  // namespace hf::sim

@@ -1,0 +1,70 @@
+#pragma once
+
+// TodoScreen is a client's to-do tree as the simulator knows it: messages in, rows and counts to look at. Whatever
+// keeps rows by docs/protocol.md can stand behind it; ReferenceScreen is the plainest one that does, and verifies the
+// digest.
+//
+// Not thread-safe.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "simulation/erp.h"
+
+namespace hf::sim {
+
+using Counts = std::map<std::string, std::uint64_t>;  // "type/group" -> rows
+
+class TodoScreen {
+ public:
+  virtual ~TodoScreen() = default;
+  // A subscription was sent, as message `todo`, with cursor() unless it is empty or in doubt. Until it is answered,
+  // what comes is of the former one: it must not be applied, for the rows must stay those of the cursor that was sent.
+  virtual void asked() = 0;
+  // One message of the server, as it came; those that are not of to-do are passed over.
+  virtual void hear(std::string_view message) = 0;
+  // The connection is gone.
+  virtual void left() = 0;
+
+  virtual const Rows& rows() const = 0;
+  virtual const Counts& counts() const = 0;
+  // Where to go on from; empty: begin anew.
+  virtual const std::string& cursor() const = 0;
+  // The tree follows.
+  virtual bool live() const = 0;
+  // A digest was not that of the rows: what stands here is not to be believed. Subscribe without a cursor.
+  virtual bool doubts() const = 0;
+};
+
+class ReferenceScreen final : public TodoScreen {
+ public:
+  void asked() override { ++unanswered_; }
+  void hear(std::string_view message) override;
+  void left() override {
+    live_ = false;
+    unanswered_ = 0;
+  }
+  const Rows& rows() const override { return rows_; }
+  const Counts& counts() const override { return counts_; }
+  const std::string& cursor() const override { return cursor_; }
+  bool live() const override { return live_; }
+  bool doubts() const override { return doubts_; }
+
+ private:
+  Rows rows_;
+  Counts counts_;
+  std::string cursor_;
+  std::size_t unanswered_ = 0;
+  bool live_ = false, doubts_ = false;
+};
+
+// What a digest must say of these rows.
+struct Digest {
+  std::uint32_t rows = 0, sum0 = 0, sum1 = 0;
+  bool operator==(const Digest&) const = default;
+};
+Digest digest_of(const Rows& rows);
+
+}  // namespace hf::sim
