@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "simulation/sdk_screen.h"
 #include "wire/jwt.h"
 #include "wire/messages.h"
 
@@ -79,7 +80,9 @@ Seat& World::add_seat(Claims claims, Selection selection, std::unique_ptr<TodoSc
   seat.index = seats.size() - 1;
   seat.claims = std::move(claims);
   seat.selection = std::move(selection);
-  seat.screen = screen ? std::move(screen) : std::make_unique<ReferenceScreen>();
+  seat.screen = std::move(screen);
+  if (!seat.screen && seat.index % 2 == 1) seat.screen = std::make_unique<SdkScreen>();
+  if (!seat.screen) seat.screen = std::make_unique<ReferenceScreen>();
   seat.judge =
       std::make_unique<Judge>(erp, [this, &seat](const std::string& what) { fault(seat.claims.user + ": " + what); });
   connect(seat);

@@ -1,0 +1,34 @@
+#include "simulation/sdk_screen.h"
+
+#include "base/assert.h"
+
+namespace hf::sim {
+
+void SdkScreen::hear(std::string_view message) {
+  if (message.starts_with(R"({"id":"todo")")) {
+    --unanswered_;
+    return core_.subscribing();
+  }
+  if (unanswered_ != 0) return;
+  const auto changes = core_.feed(message);
+  HF_ASSERT(changes.has_value());
+  if (!changes->snapshot.empty()) {
+    rows_.clear();
+    counts_.clear();
+  }
+  // Only what it says has changed: what a user's screen would show.
+  for (const holdfast::TodoChange& change : changes->rows) {
+    const std::string row = change.row.bill.type + ":" + change.row.bill.id + "/" + change.row.group;
+    if (change.what == holdfast::TodoChange::What::removed) {
+      HF_ASSERT(rows_.erase(row) == 1);
+    } else {
+      rows_[row] = change.row.bill.version.value_or(0);
+    }
+  }
+  HF_ASSERT(rows_.size() == core_.rows().size());
+  for (const auto& [type, groups] : changes->counts) {
+    for (const auto& [group, count] : groups) counts_[type + "/" + group] = count;
+  }
+}
+
+}  // namespace hf::sim
