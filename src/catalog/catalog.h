@@ -31,7 +31,8 @@ namespace catalog {
 
 using Index = std::uint32_t;  // into one of the catalog's lists
 
-inline constexpr std::size_t groups_per_type_max = 32;  // the groups a bill is in are the bits of a word
+inline constexpr std::size_t groups_per_type_max =
+    31;  // the groups a bill is in are the bits of a word, which is shifted by their number
 
 // ---- tables
 

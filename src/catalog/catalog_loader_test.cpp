@@ -337,7 +337,7 @@ TEST(CatalogLoader, a_type_with_more_groups_than_a_word_has_bits_is_refused) {
   text.replace(text.find("[[type]]"), 0, groups);
   EXPECT_EQ(problems(text), "");
   text.replace(text.find("groups = [\"g0\""), 10, "groups = [\"drafts\", ");
-  EXPECT_NE(problems(text).find("groups are more than 32"), std::string::npos) << problems(text);
+  EXPECT_NE(problems(text).find("groups are more than 31"), std::string::npos) << problems(text);
 }
 
 TEST(CatalogLoader, a_part_whose_table_lacks_the_prefix_is_refused) {

@@ -159,6 +159,7 @@ bool Core::pushed_status(Time now, const std::string& name, std::string_view tex
   const holdfast::TodoOptions& options = followed_->options;
   const auto alive = followed_->alive;
   if (name.starts_with("todo.")) {
+    if (todo_asked_ != 0) return true;  // of a former subscription
     holdfast::TodoChanges changes;
     bool live = false;
     std::uint32_t doubts = 0;

@@ -72,6 +72,7 @@ struct TodoCore::Frame {
   std::vector<Removal> remove;
   holdfast::TodoCounts counts;
   Tally digest;
+  bool all_editing = false;
 };
 
 holdfast::Result<TodoCore::Frame> TodoCore::read(std::string_view text) const {
@@ -107,16 +108,19 @@ holdfast::Result<TodoCore::Frame> TodoCore::read(std::string_view text) const {
   };
   const bool rows_read = each("upsert", [&](const json::object& one) {
     auto row = read_row(one);
-    if (row) frame.upsert.push_back(*std::move(row));
-    return row.has_value();
+    if (!row) return false;
+    frame.upsert.push_back(*std::move(row));
+    return true;
   });
   if (!rows_read) return unreadable("a row has type, id, group and version");
   const bool removals_read = each("remove", [&](const json::object& one) {
     auto removal = Removal::read(one);
-    if (removal) frame.remove.push_back(*std::move(removal));
-    return removal.has_value();
+    if (!removal) return false;
+    frame.remove.push_back(*std::move(removal));
+    return true;
   });
   if (!removals_read) return unreadable("a removal has type, id, group and version");
+  frame.all_editing = read_text(*object, "editing") == "all";
   if (const json::value* counts = object->if_contains("counts")) {
     auto told = read_counts(*counts);
     if (!told) return unreadable("counts are whole numbers by type and group");
@@ -145,7 +149,7 @@ holdfast::Result<TodoChanges> TodoCore::feed(std::string_view text) {
     begin();
     changes.snapshot = std::move(frame->reason);
   }
-  if (frame->kind == Frame::Kind::live && !live_) forget_editing(changes);
+  if (frame->all_editing) forget_editing(changes);
   for (holdfast::TodoRow& row : frame->upsert) put(std::move(row), changes);
   for (Removal& removal : frame->remove) remove(std::move(removal), changes);
   for (const auto& [type, groups] : frame->counts) {
@@ -173,7 +177,7 @@ void TodoCore::begin() {
   live_ = doubted_ = wants_resubscribe_ = false;
 }
 
-// The first live frame names every row that is edited: what was known before may be over.
+// The frame names every row that is edited: what was known before may be over.
 void TodoCore::forget_editing(TodoChanges& changes) {
   for (auto& [key, row] : rows_) {
     if (!row.editing) continue;

@@ -85,9 +85,9 @@ TEST_F(Tree, rows_say_who_edits_them_until_a_frame_or_a_new_subscription_says_ot
   hears(live("c3", upsert(row("1", 5) + "," + row("2", 6, "unreviewed", edited))));
   EXPECT_FALSE(core.rows().at(first).editing);
   core.subscribing();
-  const auto changes = hears(live("c4", upsert(row("1", 5, "unreviewed", edited))));
+  const auto changes = hears(live("c4", R"("editing":"all",)" + upsert(row("1", 5, "unreviewed", edited))));
   EXPECT_TRUE(core.rows().at(first).editing);
-  EXPECT_FALSE(core.rows().at(second).editing) << "the first live frame tells all that are edited";
+  EXPECT_FALSE(core.rows().at(second).editing) << "the frame tells all that are edited";
   EXPECT_EQ(changes.rows.size(), 2U);
   EXPECT_EQ(hears(live("c5")).rows.size(), 0U);
   EXPECT_TRUE(core.rows().at(first).editing);

@@ -31,8 +31,10 @@ Result<std::vector<Verdict>> publish_over_http(const ServerAddress& server, cons
                                               .body = body_of(rows),
                                               .deadline = deadline});
   if (answer) return read_verdicts(*answer, rows.size());
-  // A code that we do not know says nothing about a row: the rows wait.
+  // A code that we do not know says nothing about a row, nor does what kept us from asking: the rows wait.
   const auto& error = answer.error();
+  if (error.field == "url") return fail(Code::unavailable, error.text(), error.field);
+  if (error.field == "token") return fail(Code::unauthenticated, error.text(), error.field);
   return fail(code_from_name(error.code_name).value_or(Code::unavailable), error.text(), error.field);
 }
 

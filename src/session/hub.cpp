@@ -37,7 +37,12 @@ void Hub::State::tick() {
       engine.submit(ns, 0, Tick{}, now.wall);
       if (board_due <= now.monotonic) engine.submit_status(ns, 0, StatusTick{}, now.wall);
     }
-    if (board_due <= now.monotonic) board_due = now.monotonic + board_tick;
+    if (board_due <= now.monotonic) {
+      board_due = now.monotonic + board_tick;
+      if (std::exchange(locks_unlisted, false) && !todo.nobody()) {
+        for (NamespaceIndex ns = 0; ns < locks_known.size(); ++ns) learn_locks(ns, 0);
+      }
+    }
   }
   tell_positions();
   const double rate = options.requests_per_second_max;

@@ -322,6 +322,7 @@ struct Hub::State {
   session::TodoDelivery todo;
   boost::unordered_flat_map<ConnectionId, Call> subscribing;  // not answered yet
   std::vector<bool> locks_known;                              // by namespace: who edits what has been asked for
+  bool locks_unlisted = false;                                // and was refused: again, after a while
   static constexpr Micros board_tick{1'000'000};              // how often the board sweeps what is due, at least
   Micros board_due{0};
   session::Positions positions;

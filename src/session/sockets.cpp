@@ -159,6 +159,9 @@ void Hub::State::hello(ConnectionId id, Connection& c, const MessageId& message,
     return;
   }
   c.who = std::move(who);
+  // One more hello may come with another token: what the former one showed is over.
+  for (const SessionId session : c.sessions) unwatch_unseen(session, *c.who);
+  todo.renew(id, c.who->audience, c.who->audience_class);
   c.auth_asked = false;
   c.greeted = true;
   ++c.opening;

@@ -69,7 +69,9 @@ struct TodoDelivery::State {
     Stage stage = Stage::starting;
     Next next = Next::counts;
     bool begun = false;   // the subscription was answered
-    bool joined = false;  // live since the channel's window was opened
+    bool joined = false;  // live since the channel's window was opened: with what was true at this offset,
+    Offset joined_with = 0;
+    std::uint64_t joined_at = 0;  // and at this count of changes that have none
     SnapshotReason reason = SnapshotReason::first;
     std::optional<Micros> held_since;                          // it does not read: what comes next waits
     Cursor has;                                                // what the client has, as the last frame said
@@ -149,7 +151,7 @@ struct TodoDelivery::State {
   std::uint32_t questions = 0;                              // on their way
   std::vector<std::pair<ConnectionId, std::uint64_t>> held;
   std::deque<std::pair<Micros, std::pair<ConnectionId, std::uint64_t>>> digests;
-  std::uint64_t next_channel = 1, next_serial = 1;
+  std::uint64_t next_channel = 1, next_serial = 1, stirs = 0;
   Micros now{0};
   bool any_dirty = false;
   boost::unordered_flat_map<const Bill*, std::string> written;  // members of rows, within one flush
@@ -214,7 +216,7 @@ struct TodoDelivery::State {
   std::vector<GroupTally> all_counts_of(const Follower& f) const;
   Tally tally_of(const Follower& f, std::uint32_t group) const;
   void tell_frame(Follower& f);  // `scratch`
-  void tell_live(Follower& f, const Tail& tail);
+  void tell_live(Follower& f, const Tail& tail, bool all_editing = false);
   void append_cursor_of(std::string& out, const Follower& f) const;
   void tell_run(Follower& f, const Run& run);
   void tell_digest(Follower& f);
@@ -510,7 +512,9 @@ void TodoDelivery::State::go_live(Follower& f, const TodoDiff& diff) {
     upsert(pieces, f.what.ns, *bill, bill->rows(*f.what.audience) & rows[bill->type_index()]);
   for (const Removal& removal : diff.removed) remove(pieces, removal, removal.groups & rows[removal.by->type_index()]);
   append_edited(pieces, f, diff.changed);
-  tell_live(f, tail_of(pieces, all_counts_of(f)));
+  tell_live(f, tail_of(pieces, all_counts_of(f)), true);
+  f.joined_with = f.has.since;
+  f.joined_at = stirs;
   for (const RunPtr& run : diff.runs) tell_run(f, *run);
   tell_digest(f);
   digests.push_back({now + limits.digest_every, {f.connection, f.serial}});
@@ -522,7 +526,6 @@ void TodoDelivery::State::changed(NamespaceIndex ns, const StatusChanged& event)
   const Bill& after = *event.after;
   const Bill* const before = event.before.get();
   if (const auto log = logs.find(ns); log != logs.end()) log->second.last = after.offset();
-  editing.now_is(ns, event.after);
   const Catalog::Index type = after.type_index();
   if (type >= begins.size()) return;
   const std::uint32_t was = before != nullptr ? before->groups() : 0;
@@ -630,6 +633,7 @@ void TodoDelivery::State::ran(NamespaceIndex ns, const RunTold& event) {
 // Somebody else edits the bill now, or nobody: its rows are told again as they are.
 void TodoDelivery::State::edited(NamespaceIndex ns, const BillPtr& bill) {
   editing.now_is(ns, bill);
+  ++stirs;
   const Catalog::Index type = bill->type_index();
   const std::uint32_t rows = bill->groups();
   if (type >= begins.size() || rows == 0) return;
@@ -637,7 +641,7 @@ void TodoDelivery::State::edited(NamespaceIndex ns, const BillPtr& bill) {
   for (const auto& [id, channel] : channels) {
     Channel& c = *channel;
     if (c.ns != ns || !c.counted || !c.selection->counted[type] || !c.audience->sees_by_class(facts)) continue;
-    c.window.note(bill, rows, rows, true);
+    c.window.note(bill, rows, rows, stirs);
     soil(c);
   }
   const std::vector<Follower*> persons = concerned(ns, nullptr, *bill);
@@ -645,7 +649,7 @@ void TodoDelivery::State::edited(NamespaceIndex ns, const BillPtr& bill) {
     const Audience& who = *f->what.audience;
     if (f->stage != Stage::live || !f->channel->selection->counted[type]) continue;
     if (!visible(who, facts) || who.sees_by_class(facts)) continue;
-    f->window.note(bill, rows, rows, true);
+    f->window.note(bill, rows, rows, stirs);
     soil(*f->channel);
   }
   flush_if_full(ns, persons);
@@ -713,7 +717,7 @@ const std::string& TodoDelivery::State::members_of(NamespaceIndex ns, const Bill
   const auto [at, fresh] = written.try_emplace(&bill);
   if (!fresh) return at->second;
   append_bill_members(at->second, bill);
-  if (const auto* const editor = editing.find(ns, bill.text(Bill::key))) {
+  if (const auto* const editor = editing.tell(ns, bill.text(Bill::key))) {
     at->second.append(R"(,"editing":)");
     JsonWriter w(at->second);
     w.begin_object();
@@ -754,7 +758,7 @@ void TodoDelivery::State::merge(Pieces& to, const Follower& f) {
   for (const TodoWindow::Change& change : c.window.changes()) {
     const TodoWindow::Change* const own = f.window.find(change.now->text(Bill::key));
     if (own == nullptr) {
-      if (change.now->offset() <= f.has.since && !change.always) continue;
+      if (change.now->offset() <= f.joined_with && change.stirred <= f.joined_at) continue;
       write(to, f.what.ns, change, *f.what.audience, *c.selection);
       continue;
     }
@@ -829,11 +833,11 @@ void TodoDelivery::State::tell_frame(Follower& f) {
   port.tell_batch(f.connection, payload);
 }
 
-void TodoDelivery::State::tell_live(Follower& f, const Tail& tail) {
+void TodoDelivery::State::tell_live(Follower& f, const Tail& tail, bool all_editing) {
   f.has = here(f);
   scratch.assign(R"({"event":"todo.live","cursor":")");
   append_cursor_of(scratch, f);
-  scratch.push_back('"');
+  scratch.append(all_editing ? R"(","editing":"all")" : "\"");
   if (tail.deflated.empty()) {
     scratch.append(tail.text);
     return port.tell(f.connection, scratch);
@@ -905,7 +909,9 @@ void TodoDelivery::State::flush(Channel& c) {
       }
     }
     ++told;
-    for (const std::string& run : runs) port.tell(f->connection, run);
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      if (!f->joined || c.window.runs()[i]->offset > f->joined_with) port.tell(f->connection, runs[i]);
+    }
     for (const RunPtr& run : f->window.runs()) tell_run(*f, *run);
     f->window.clear();
     f->joined = false;
@@ -963,6 +969,9 @@ void TodoDelivery::renew(ConnectionId connection, AudiencePtr audience, Audience
 }
 
 void TodoDelivery::on_event(NamespaceIndex ns, const BoardEvent& event) {
+  // Who edits what is known while nobody follows, too.
+  if (const auto* const changed = std::get_if<StatusChanged>(&event)) state_->editing.now_is(ns, changed->after);
+  if (std::holds_alternative<BoardReset>(event)) state_->editing.forget_bills(ns);
   if (state_->followers.empty()) return;
   struct Route {
     State& s;
@@ -981,6 +990,7 @@ void TodoDelivery::target_changed(NamespaceIndex ns, const Target& target, const
 }
 bool TodoDelivery::wants_locks(NamespaceIndex ns) const { return !state_->editing.is_full(ns); }
 void TodoDelivery::forget_locks() { state_->editing.clear(); }
+void TodoDelivery::forget_locks(NamespaceIndex ns) { state_->editing.forget(ns); }
 bool TodoDelivery::nobody() const noexcept { return state_->followers.empty(); }
 
 void TodoDelivery::answered(const TodoAsker& asker, StatusOutcome&& outcome) {

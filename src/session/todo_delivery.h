@@ -92,6 +92,7 @@ class TodoDelivery {
   bool wants_locks(NamespaceIndex ns) const;
   // Nobody is told of locks any more: what is known of them would grow old.
   void forget_locks();
+  void forget_locks(NamespaceIndex ns);  // they are to be listed anew
   bool nobody() const noexcept;
 
   void answered(const TodoAsker& asker, StatusOutcome&& outcome);

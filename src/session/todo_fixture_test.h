@@ -56,7 +56,7 @@ struct TodoClient {
     if (event == "todo.digest") return check_digest(said);
     if (event != "todo.page" && event != "todo.live") return;
     ++frames;
-    if (event == "todo.live" && !live) editing.clear();  // the first one tells all that are edited
+    if (o.contains("editing")) editing.clear();  // it tells all that are edited
     if (const auto* why = o.if_contains("reason")) {
       EXPECT_EQ(event, "todo.page");
       reason = std::string(why->as_string());

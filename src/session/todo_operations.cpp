@@ -139,6 +139,7 @@ void Hub::State::learn_locks(NamespaceIndex ns, Token after) {
     if (locks_known.size() <= ns) locks_known.resize(std::size_t{ns} + 1);
     if (locks_known[ns]) return;
     locks_known[ns] = true;
+    todo.forget_locks(ns);
   }
   Errand errand;
   errand.op = Op::lock_list;
@@ -150,9 +151,11 @@ void Hub::State::learn_locks(NamespaceIndex ns, Token after) {
 
 void Hub::State::locks_listed(const Errand& errand, const Outcome& outcome) {
   const auto ns = static_cast<NamespaceIndex>(errand.asker.id);
+  if (ns >= locks_known.size() || !locks_known[ns]) return;  // forgotten meanwhile
   const LockList* const list = std::get_if<LockList>(&outcome);
   if (list == nullptr) {
-    locks_known[ns] = false;  // the next who subscribes asks again
+    locks_known[ns] = false;
+    locks_unlisted = true;
     return;
   }
   for (const Grant& grant : list->locks) {

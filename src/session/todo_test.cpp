@@ -160,6 +160,70 @@ TEST_F(TodoTest, rows_say_who_edits_the_bill_to_all_who_see_them_and_to_nobody_e
   EXPECT_EQ(client(again).rows, board_rows(viewer));
 }
 
+TEST_F(TodoTest, a_resync_of_an_edited_bill_tells_its_new_state_alone) {
+  begin();
+  publish({bill("1", 9), bill("2", 9)});
+  const ConnectionId a = follow(viewer), editor = connect();
+  hello(editor, token("zhou"));
+  ask(editor, R"({"id":9,"op":"lock.acquire","targets":["SaleOrder:1","SaleOrder:2"]})");
+  pass(Millis(200));
+  EXPECT_EQ(client(a).editing.size(), 2u);
+  const auto resync = [&](const std::string& body) { return http("POST", "/v1/status/resync", publisher, body); };
+  const std::string id = text(resync(R"({"type":"SaleOrder"})"), "resync");
+  resync(R"({"resync":")" + id + "\"," + publish_body({bill("2", 3, 1)}).substr(1));
+  resync(R"({"resync":")" + id + R"(","commit":true})");
+  EXPECT_EQ(client(a).rows, (Rows{{"SaleOrder:2/unsubmitted", 3}}));
+  pass(Millis(200));
+  EXPECT_EQ(client(a).rows, (Rows{{"SaleOrder:2/unsubmitted", 3}}));
+  EXPECT_EQ(client(a).editing, (Texts{{"SaleOrder:2/unsubmitted", "zhou"}}));
+}
+
+TEST_F(TodoTest, what_became_of_an_edited_bill_while_nobody_followed_is_known) {
+  begin();
+  publish({bill("1", 1)});
+  const ConnectionId first = follow(viewer), editor = connect();
+  hello(editor, token("zhou"));
+  ask(editor, R"({"id":9,"op":"lock.acquire","targets":["SaleOrder:1"]})");
+  pass(Millis(200));
+  lose(first);
+  publish({bill("1", 2, 1)});
+  const ConnectionId second = follow(viewer);
+  EXPECT_EQ(client(second).rows, (Rows{{"SaleOrder:1/unsubmitted", 2}}));
+  EXPECT_EQ(client(second).editing, (Texts{{"SaleOrder:1/unsubmitted", "zhou"}}));
+}
+
+TEST_F(TodoTest, a_lock_that_ended_while_somebody_did_not_read_is_over_when_he_has) {
+  begin();
+  publish({bill("1", 1)});
+  const ConnectionId a = follow(viewer), editor = connect();
+  hello(editor, token("zhou"));
+  const std::string lock = text(ask(editor, R"({"id":9,"op":"lock.acquire","targets":["SaleOrder:1"]})"), "ok.lock");
+  pass(Millis(200));
+  EXPECT_EQ(client(a).editing.size(), 1u);
+  transport.backlog[a] = 2 << 20;
+  ask(editor, R"({"id":9,"op":"lock.release","lock":")" + lock + R"("})");
+  pass(Millis(300));
+  EXPECT_EQ(client(a).editing.size(), 1u);
+  transport.backlog[a] = 0;
+  pass(Millis(300));
+  EXPECT_TRUE(client(a).editing.empty());
+}
+
+TEST_F(TodoTest, a_further_hello_with_narrower_rights_begins_the_tree_anew) {
+  begin();
+  StatusEvent of_wu = bill("2", 1);
+  of_wu.creator = {"wu", "Wu"};
+  publish({bill("1", 1), of_wu});
+  const Who wide{"wu", {"viewer"}};
+  const ConnectionId c = follow(wide);
+  EXPECT_EQ(client(c).rows.size(), 2u);
+  clients[c].audience = audience_of(wu);
+  tell(c, R"({"op":"hello","token":")" + token_of(wu) + R"("})");
+  engine.pump();
+  EXPECT_EQ(client(c).rows, (Rows{{"SaleOrder:2/unreviewed", 1}}));
+  EXPECT_EQ(client(c).reason, "audience");
+}
+
 TEST_F(TodoTest, where_names_are_hidden_rows_say_only_that_somebody_edits_them) {
   options.hide_names = true;
   begin();

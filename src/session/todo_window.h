@@ -5,6 +5,7 @@
 //
 // Not thread-safe.
 
+#include <algorithm>
 #include <boost/container/flat_set.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
@@ -20,16 +21,16 @@ class TodoWindow {
   struct Change {
     BillPtr first, now;  // `first` holds the key
     std::vector<Removal> lost;
-    bool always = false;  // told whatever the client's cursor says: what changed has no offset
+    std::uint64_t stirred = 0;  // when something changed last that has no offset, as a client's cursor has; 0: nothing
   };
 
   // The bill has rows in the groups `has` by `after`, and had them in `had` before it.
-  void note(const BillPtr& after, std::uint32_t had, std::uint32_t has, bool always = false) {
+  void note(const BillPtr& after, std::uint32_t had, std::uint32_t has, std::uint64_t stirred = 0) {
     const auto [at, fresh] = places_.try_emplace(after->text(Bill::key), changes_.size());
-    if (fresh) changes_.push_back({after, after, {}, false});
+    if (fresh) changes_.push_back({after, after, {}, 0});
     Change& change = changes_[at->second];
     change.now = after;
-    change.always |= always;
+    change.stirred = std::max(change.stirred, stirred);
     for (Removal& removal : change.lost) removal.groups &= ~has;
     if ((had & ~has) != 0) change.lost.push_back({after, had & ~has});
   }

@@ -169,6 +169,9 @@ TEST_P(OutboxProcess, rows_wait_for_a_server_and_for_a_token_and_are_then_draine
   erp.write_bill("1", 1);
   RelayProcess relay({"--from", database.url(), "--server", network.url(), "--token-file", file}, log());
   ASSERT_TRUE(eventually([&] { return relay.log().find("no token in") != std::string::npos; })) << relay.log();
+  std::ofstream(file) << "to\nken\n";
+  ASSERT_TRUE(eventually([&] { return relay.log().find("line breaks") != std::string::npos; })) << relay.log();
+  EXPECT_EQ(database.outbox().state()->refused, 0u) << "an operator's mistake condemns no row";
   std::ofstream(file) << token << "\n";
   ASSERT_TRUE(eventually([&] { return relay.log().find("unavailable") != std::string::npos; })) << relay.log();
   EXPECT_EQ(erp.rows(), 1);
