@@ -40,7 +40,7 @@ void Hub::State::tick() {
     if (board_due <= now.monotonic) {
       board_due = now.monotonic + board_tick;
       if (std::exchange(locks_unlisted, false) && !todo.nobody()) {
-        for (NamespaceIndex ns = 0; ns < locks_known.size(); ++ns) learn_locks(ns, 0);
+        for (std::size_t ns = 0; ns < locks_known.size(); ++ns) learn_locks(static_cast<NamespaceIndex>(ns), 0);
       }
     }
   }
