@@ -143,9 +143,9 @@ std::string& EmbeddedEngine::changes_of(NamespaceIndex ns) {
   return turn.sections[partition.section - 1].changes;
 }
 
-void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) {
+EmbeddedEngine::Answer* EmbeddedEngine::begin_answer(NamespaceIndex ns, Ticket ticket, Wall clock) {
   HF_ASSERT(ns < partitions_.size());
-  if (failed_ || stopped_) return;
+  if (failed_ || stopped_) return nullptr;
   Turn& turn = *gathering_;
   ++counters_.commands;
   turn.at = clock;
@@ -153,40 +153,44 @@ void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, Command&& command,
   Answer& answer = turn.answers.emplace_back();
   answer.ticket = ticket;
   answer.ns = ns;
+  return &answer;
+}
+
+void EmbeddedEngine::end_answer(Answer& answer) const {
+  answer.events_end = gathering_->events.size();
+  answer.board_events_end = gathering_->board_events.size();
+}
+
+void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) {
+  Answer* const answer = begin_answer(ns, ticket, clock);
+  if (answer == nullptr) return;
+  Turn& turn = *gathering_;
   if (std::string why = refusal_of(adds(command)); !why.empty()) {
-    answer.outcome = refusal(Code::unavailable, std::move(why));
+    answer->outcome = refusal(Code::unavailable, std::move(why));
   } else {
     std::string& changes = changes_of(ns);
     const std::size_t before = changes.size();
-    answer.outcome = partitions_[ns]->tree.apply(command, clock, turn.events, changes);
+    answer->outcome = partitions_[ns]->tree.apply(command, clock, turn.events, changes);
     turn.change_bytes += changes.size() - before;
   }
-  answer.events_end = turn.events.size();
-  answer.board_events_end = turn.board_events.size();
+  end_answer(*answer);
 }
 
 void EmbeddedEngine::submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) {
-  HF_ASSERT(ns < partitions_.size());
-  if (failed_ || stopped_) return;
+  Answer* const answer = begin_answer(ns, ticket, clock);
+  if (answer == nullptr) return;
   Turn& turn = *gathering_;
-  ++counters_.commands;
-  turn.at = clock;
-  wall_us_.store(to_us(clock), std::memory_order_relaxed);
-  Answer& answer = turn.answers.emplace_back();
-  answer.ticket = ticket;
-  answer.ns = ns;
   if (std::string why = refusal_of(adds(command)); !why.empty()) {
-    answer.status = std::make_unique<StatusOutcome>(refusal(Code::unavailable, std::move(why)));
+    answer->status = std::make_unique<StatusOutcome>(refusal(Code::unavailable, std::move(why)));
   } else {
     Partition& partition = *partitions_[ns];
     std::string& changes = changes_of(ns);
     const std::size_t before = changes.size();
-    answer.status = std::make_unique<StatusOutcome>(partition.board.apply(command, clock, turn.board_events, changes));
+    answer->status = std::make_unique<StatusOutcome>(partition.board.apply(command, clock, turn.board_events, changes));
     partition.board_changed |= changes.size() != before;
     turn.change_bytes += changes.size() - before;
   }
-  answer.events_end = turn.events.size();
-  answer.board_events_end = turn.board_events.size();
+  end_answer(*answer);
 }
 
 void EmbeddedEngine::flush() {

@@ -113,6 +113,10 @@ class EmbeddedEngine final : public LockEngine {
   std::string refusal_of(bool adds) const;
   // What the namespace's commands of the gathering turn have changed so far.
   std::string& changes_of(NamespaceIndex ns);
+  // The place of the command's answer in the gathering turn; null: nobody is answered any more. What the command made
+  // of events is the answer's once it has ended.
+  Answer* begin_answer(NamespaceIndex ns, Ticket ticket, Wall clock);
+  void end_answer(Answer& answer) const;
   void pump();
   bool commit_here();
   void ask_to_tend();
