@@ -140,19 +140,6 @@ bool is_push(std::string_view text) { return text.starts_with(R"({"event":")"); 
 
 constexpr std::string_view lock_name = R"("lock":")";
 
-JsonLine begin_line(const Options& options, double clients, double ops, const CostMeter::Cost& cost, Samples& latency) {
-  JsonLine line;
-  line.text("peer", options.peer).text("scenario", options.scenario.empty() ? options.mode : options.scenario);
-  line.number("clients", clients, 0).number("ops", ops, 0).number("seconds", cost.seconds, 3);
-  line.number("ops_per_s", ops / cost.seconds).number("p50_us", latency.percentile_us(50));
-  line.number("p95_us", latency.percentile_us(95)).number("p99_us", latency.percentile_us(99));
-  line.number("cpu_s_server", cost.server_cpu_s, 2).number("rss_mb_server", cost.server_rss_mb);
-  line.number("cpu_s_client", cost.client_cpu_s, 2).number("cpu_s_other", cost.other_cpu_s, 2).text("run", options.run);
-  if (!options.redis_pids.empty())
-    line.number("cpu_s_redis", cost.redis_cpu_s, 2).number("rss_mb_redis", cost.redis_rss_mb);
-  return line;
-}
-
 // ---------------------------------------------------------------------------------------------- pairs
 
 // What one pair locks, as the inside of a JSON list.

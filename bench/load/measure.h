@@ -74,6 +74,21 @@ class JsonLine {
   std::string line_ = "{";
 };
 
+// The fields that every scenario's line has. `Options` says peer, mode, scenario, run and redis_pids.
+template <class Options>
+JsonLine begin_line(const Options& options, double clients, double ops, const CostMeter::Cost& cost, Samples& latency) {
+  JsonLine line;
+  line.text("peer", options.peer).text("scenario", options.scenario.empty() ? options.mode : options.scenario);
+  line.number("clients", clients, 0).number("ops", ops, 0).number("seconds", cost.seconds, 3);
+  line.number("ops_per_s", ops / cost.seconds).number("p50_us", latency.percentile_us(50));
+  line.number("p95_us", latency.percentile_us(95)).number("p99_us", latency.percentile_us(99));
+  line.number("cpu_s_server", cost.server_cpu_s, 2).number("rss_mb_server", cost.server_rss_mb);
+  line.number("cpu_s_client", cost.client_cpu_s, 2).number("cpu_s_other", cost.other_cpu_s, 2).text("run", options.run);
+  if (!options.redis_pids.empty())
+    line.number("cpu_s_redis", cost.redis_cpu_s, 2).number("rss_mb_redis", cost.redis_rss_mb);
+  return line;
+}
+
 // --name value pairs; a name without a value is "1". A name that is not in `known` ends the program with code 2.
 class Arguments {
  public:

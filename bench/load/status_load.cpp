@@ -178,19 +178,6 @@ class Trees {
   std::uint64_t published_ = 0;
 };
 
-JsonLine begin_line(const Options& options, double ops, const CostMeter::Cost& cost, Samples& latency) {
-  JsonLine line;
-  line.text("peer", options.peer).text("scenario", options.scenario.empty() ? options.mode : options.scenario);
-  line.number("clients", options.clients, 0).number("ops", ops, 0).number("seconds", cost.seconds, 3);
-  line.number("ops_per_s", ops / cost.seconds).number("p50_us", latency.percentile_us(50));
-  line.number("p95_us", latency.percentile_us(95)).number("p99_us", latency.percentile_us(99));
-  line.number("cpu_s_server", cost.server_cpu_s, 2).number("rss_mb_server", cost.server_rss_mb);
-  line.number("cpu_s_client", cost.client_cpu_s, 2).number("cpu_s_other", cost.other_cpu_s, 2).text("run", options.run);
-  if (!options.redis_pids.empty())
-    line.number("cpu_s_redis", cost.redis_cpu_s, 2).number("rss_mb_redis", cost.redis_rss_mb);
-  return line;
-}
-
 class Load {
  public:
   explicit Load(const Options& options)
@@ -248,7 +235,7 @@ class Load {
     go(static_cast<std::int64_t>(options_.seconds * 1e9), options_.rounds);
     const auto cost = meter.cost();
     Samples& told = options_.mode == "latency" ? each_ : last_;
-    JsonLine line = begin_line(options_, static_cast<double>(rows_), cost, told);
+    JsonLine line = begin_line(options_, options_.clients, static_cast<double>(rows_), cost, told);
     line.number("each_p50_us", each_.percentile_us(50)).number("each_p99_us", each_.percentile_us(99)).print();
   }
 
@@ -260,7 +247,7 @@ class Load {
     const auto cost = meter.cost();
     const double kb = (cost.server_rss_mb - cost.server_rss_mb_before) * 1024 / options_.clients;
     Samples none;
-    begin_line(options_, options_.clients, cost, none).number("kb_per_connection", kb, 2).print();
+    begin_line(options_, options_.clients, options_.clients, cost, none).number("kb_per_connection", kb, 2).print();
   }
 
   void bulk() {
@@ -277,7 +264,7 @@ class Load {
       bytes += trees_.bytes_in() - before;
     }
     const double rows = double(options_.rounds) * options_.batch * options_.clients;
-    begin_line(options_, rows, meter.cost(), none)
+    begin_line(options_, options_.clients, rows, meter.cost(), none)
         .number("bytes_per_row", static_cast<double>(bytes) / rows, 2)
         .print();
   }
@@ -294,7 +281,7 @@ class Load {
     const auto all = static_cast<std::uint64_t>(options_.batch) * trees_.size();
     if (rows_ != all) die("rows came " + std::to_string(rows_), "not " + std::to_string(all));
     Samples none;
-    begin_line(options_, options_.clients, cost, none).print();
+    begin_line(options_, options_.clients, options_.clients, cost, none).print();
   }
 
   void recover() {
@@ -321,7 +308,8 @@ class Load {
       if (rows_ > recover_missed) twice += rows_ - recover_missed;
       trees_.close();
     }
-    JsonLine line = begin_line(options_, double(options_.rounds) * recover_missed, meter.cost(), times);
+    JsonLine line =
+        begin_line(options_, options_.clients, double(options_.rounds) * recover_missed, meter.cost(), times);
     line.number("lost", static_cast<double>(lost), 0).number("dup", static_cast<double>(twice), 0).print();
   }
 
@@ -447,7 +435,7 @@ void accept(const Options& options) {
   batches.clear();
   const CostMeter meter(options.pids, options.redis_pids);
   go(static_cast<std::int64_t>(options.seconds * 1e9));
-  begin_line(options, static_cast<double>(accepted), meter.cost(), batches).print();
+  begin_line(options, options.clients, static_cast<double>(accepted), meter.cost(), batches).print();
 }
 
 int run(int count, char** values) {
