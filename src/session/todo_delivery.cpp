@@ -195,7 +195,7 @@ struct TodoDelivery::State {
   void noticed(NamespaceIndex ns, const Notice& notice);
   void reset(NamespaceIndex ns, const BoardReset& event);
   void edited(NamespaceIndex ns, const BillPtr& bill);
-  void append_edited(Pieces& to, const Follower& f, const std::vector<BillPtr>& told);
+  std::vector<BillPtr> edited_for(const Follower& f, const std::vector<BillPtr>& told) const;
   void soil(Channel& c) { any_dirty = c.dirty = true; }
   void flush_if_full(NamespaceIndex ns, const std::vector<Follower*>& told);
 
@@ -508,11 +508,22 @@ void TodoDelivery::State::go_live(Follower& f, const TodoDiff& diff) {
   f.serial = next_serial++;
   Pieces pieces;
   const auto& rows = f.channel->selection->rows;
-  for (const BillPtr& bill : diff.changed)
-    upsert(pieces, f.what.ns, *bill, bill->rows(*f.what.audience) & rows[bill->type_index()]);
+  const auto shown = [&](const Bill& bill) { return bill.rows(*f.what.audience) & rows[bill.type_index()]; };
+  for (const BillPtr& bill : diff.changed) upsert(pieces, f.what.ns, *bill, shown(*bill));
   for (const Removal& removal : diff.removed) remove(pieces, removal, removal.groups & rows[removal.by->type_index()]);
-  append_edited(pieces, f, diff.changed);
+  const std::vector<BillPtr> edited = edited_for(f, diff.changed);
+  std::size_t next = 0;
+  const auto append_some = [&] {
+    for (const std::size_t end = next + limits.bills_per_frame_max; next < edited.size() && next < end; ++next)
+      upsert(pieces, f.what.ns, *edited[next], shown(*edited[next]));
+  };
+  append_some();
   tell_live(f, tail_of(pieces, all_counts_of(f)), true);
+  while (next < edited.size()) {
+    pieces = {};
+    append_some();
+    tell_live(f, tail_of(pieces, {}));
+  }
   f.joined_with = f.has.since;
   f.joined_at = stirs;
   for (const RunPtr& run : diff.runs) tell_run(f, *run);
@@ -655,18 +666,19 @@ void TodoDelivery::State::edited(NamespaceIndex ns, const BillPtr& bill) {
   flush_if_full(ns, persons);
 }
 
-// All rows that are edited, but of the bills in `told`: what the client knew of others is void.
-void TodoDelivery::State::append_edited(Pieces& to, const Follower& f, const std::vector<BillPtr>& told) {
+// All bills that are edited and shown to him, but those in `told`: what the client knew of others is void.
+std::vector<BillPtr> TodoDelivery::State::edited_for(const Follower& f, const std::vector<BillPtr>& told) const {
   const auto& selected = f.channel->selection->rows;
   std::vector<const Bill*> known;
   for (const BillPtr& bill : told) known.push_back(bill.get());
   std::ranges::sort(known);
+  std::vector<BillPtr> edited;
   editing.each(f.what.ns, [&](const TodoEditing::Editor& editor) {
     if (!editor.bill || editor.bill->type_index() >= begins.size()) return;
     const std::uint32_t rows = editor.bill->rows(*f.what.audience) & selected[editor.bill->type_index()];
-    if (rows == 0 || std::ranges::binary_search(known, editor.bill.get())) return;
-    upsert(to, f.what.ns, *editor.bill, rows);
+    if (rows != 0 && !std::ranges::binary_search(known, editor.bill.get())) edited.push_back(editor.bill);
   });
+  return edited;
 }
 
 // A notice is kept until it is read: who reads too slowly finds it in notice.list.

@@ -251,6 +251,33 @@ TEST_F(TodoTest, a_bill_that_is_taken_and_freed_at_once_is_not_told_and_beyond_t
   EXPECT_EQ(transport.sent[a].size(), frames + 1);
 }
 
+TEST_F(TodoTest, who_comes_is_told_of_many_edited_bills_in_frames_that_are_bounded) {
+  options.todo.bills_per_frame_max = 2;
+  begin();
+  const ConnectionId editor = connect();
+  hello(editor, token("zhou"));
+  Texts edited;
+  for (int i = 1; i <= 5; ++i) {
+    const std::string id = std::to_string(i);
+    publish({bill(id, 1)});
+    ask(editor, R"({"id":9,"op":"lock.acquire","targets":["SaleOrder:)" + id + R"("]})");
+    edited["SaleOrder:" + id + "/unreviewed"] = "zhou";
+  }
+  const ConnectionId first = follow(viewer);
+  pass(Millis(200));
+  const ConnectionId a = follow(viewer);
+  EXPECT_EQ(client(a).editing, edited);
+  EXPECT_EQ(client(first).editing, edited);
+  std::vector<std::size_t> rows;
+  for (const std::string& frame : transport.sent[a]) {
+    const auto o = boost::json::parse(frame).as_object();
+    if (const auto* upsert = o.if_contains("upsert"); upsert && o.at("event") == "todo.live") {
+      rows.push_back(upsert->as_array().size());
+    }
+  }
+  EXPECT_EQ(rows, (std::vector<std::size_t>{2, 2, 1}));
+}
+
 // ------------------------------------------------------------------------------------------ windows
 
 TEST_F(TodoTest, a_few_are_told_at_once_and_many_who_were_just_told_a_little_later) {

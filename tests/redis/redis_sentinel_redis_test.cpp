@@ -54,10 +54,13 @@ TEST(RedisSentinelLink, the_new_master_is_found_when_the_old_one_died) {
   redis.server(0).kill();
   ASSERT_TRUE(link.wait_downs(1));
   EXPECT_EQ(link.text({"GET", "k"}, Millis(30'000)), "v");
-  const RedisProcess* master = redis.master();
-  ASSERT_NE(master, nullptr);
-  EXPECT_EQ(link.last_up().address, master->address().text());
-  EXPECT_EQ(link.text({"SET", "k", "w"}), "OK");
+  // Sentinels that are short of time may replace the new master as well; the link ends where they do.
+  EXPECT_TRUE(eventually([&] {
+    if (link.text({"SET", "k", "w"}) != "OK") return false;
+    const auto named = redis.sentinel(0).command({"SENTINEL", "get-master-addr-by-name", "mymaster"});
+    return named.items.size() == 2 && link.last_up().address == named.items[0].text + ":" + named.items[1].text;
+  })) << link.last_up().address;
+  EXPECT_NE(link.last_up().address, redis.server(0).address().text());
 }
 
 TEST(RedisSentinelLink, a_master_that_was_away_is_not_followed_when_it_is_back) {
