@@ -507,6 +507,21 @@ int locks(const Arguments& a) {
   return exit_done;
 }
 
+// "version 8: 审核 by Li Lei, DataStatus 4".
+std::string bill_line(const holdfast::StatusEvent& bill) {
+  std::string line = "version " + std::to_string(bill.version.value_or(0));
+  std::string separator = ": ";
+  const auto add = [&](const std::string& text) { line += std::exchange(separator, ", ") + text; };
+  if (bill.deleted) add("deleted");
+  const std::string by = plain(bill.actor.name.empty() ? bill.actor.user : bill.actor.name);
+  if (!bill.action.empty()) add(plain(bill.action) + (by.empty() ? "" : " by " + by));
+  for (const auto& [column, value] : bill.state) {
+    const auto* const number = std::get_if<std::int64_t>(&value);
+    add(plain(column) + " " + (number != nullptr ? std::to_string(*number) : plain(std::get<std::string>(value))));
+  }
+  return line;
+}
+
 int watch(const Arguments& a) {
   Attention attention;
   if (!attention.take()) return exit_unavailable;
@@ -522,8 +537,10 @@ int watch(const Arguments& a) {
       const auto& holder = *event.holder;
       say(plain(event.target) + ": " + plain(holder.user_name.empty() ? holder.user : holder.user_name) +
           " has it, for " + since(holder.acquired_at) + "\n");
+    } else if (event.bill) {
+      say(plain(event.target) + ": " + bill_line(*event.bill) + "\n");
     } else {
-      say(plain(event.target) + ": the bill changed\n");
+      say(plain(event.target) + ": the bill is gone, or not yours to see\n");
     }
     ++seen;
     attention.call();

@@ -119,9 +119,10 @@ int main(int argc, char** argv) {
   locks->add_option("--older", a.older, "Only those held for longer than this");
   locks->add_option("--limit", a.limit, "At most so many")->check(CLI::Range(1, 500))->capture_default_str();
 
-  auto* watch = add("watch", "Print who gets and leaves targets, until Ctrl-C", hf::cli::watch);
+  auto* watch =
+      add("watch", "Print what bills are and become, and who gets and leaves them, until Ctrl-C", hf::cli::watch);
   watch->add_option("targets", a.targets, "Bills to watch")->required();
-  watch->add_option("--count", a.count, "End after so many changes");
+  watch->add_option("--count", a.count, "End after so many events");
 
   add("agree", "Give a lock to who asks for it", hf::cli::agree)
       ->add_option("request", a.target, "The request's id")

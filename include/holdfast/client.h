@@ -245,7 +245,8 @@ class Client {
   Result<std::uint32_t> release_all(const std::string& type = {});
   void release_all(const std::string& type, Done<std::uint32_t> done);
 
-  // Events on these targets come to Options::on_watch until unwatched, also after a reconnect. At most 200.
+  // Events on these bills come to Options::on_watch until unwatched, also after a reconnect: first what each is that
+  // this user may see, then what becomes of it. At most 200.
   Result<Nothing> watch(std::vector<std::string> targets);
   void watch(std::vector<std::string> targets, Done<Nothing> done);
   Result<Nothing> unwatch(std::vector<std::string> targets);

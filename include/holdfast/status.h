@@ -125,6 +125,17 @@ struct TodoChanges {
   bool operator==(const TodoChanges&) const = default;
 };
 
+// Something changed on a watched bill: its lock, a part's lock, or the bill itself.
+struct WatchEvent {
+  enum class What : std::uint8_t { lock_changed, lock_free, bill_changed };
+  What what = What::lock_changed;
+  std::string target;
+  std::optional<LockInfo> holder;   // lock_changed: who holds it now
+  std::optional<StatusEvent> bill;  // bill_changed: what it is now; absent: it is not there, or not this user's to see
+  std::string json;                 // the whole event as the server sent it
+  bool operator==(const WatchEvent&) const = default;
+};
+
 // Something that this user should know of: kept by the server until it is read.
 struct Notice {
   std::uint64_t notice = 0;  // its number

@@ -157,14 +157,4 @@ struct LockPage {
   bool operator==(const LockPage&) const = default;
 };
 
-// Something changed on a watched target.
-struct WatchEvent {
-  enum class What : std::uint8_t { lock_changed, lock_free, bill_changed };
-  What what = What::lock_changed;
-  std::string target;
-  std::optional<LockInfo> holder;  // lock_changed: who holds it now
-  std::string json;                // the whole event as the server sent it
-  bool operator==(const WatchEvent&) const = default;
-};
-
 }  // namespace holdfast

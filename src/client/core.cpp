@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/assert.h"
+#include "client/status_values.h"
 #include "client/values.h"
 #include "wire/json_writer.h"
 
@@ -679,9 +680,8 @@ void Core::push(Time now, const Push& push, std::string_view text) {
       boost::system::error_code failed;
       const auto value = boost::json::parse(boost::json::string_view(text.data(), text.size()), failed);
       if (const auto* object = value.if_object()) {
-        if (const auto* target = object->if_contains("target"); target != nullptr && target->is_string()) {
-          event.target = std::string(target->get_string());
-        }
+        event.target = read_text(*object, "target");
+        event.bill = read_bill(*object);
       }
       emit([callback = options_.on_watch, event = std::move(event)] { callback(event); });
     } else if (options_.on_event) {

@@ -296,6 +296,9 @@ void Hub::State::begin_stream(const Call& call, const Checked& now_state) {
   scratch.append("\n\n");
   transport.stream(call.peer, scratch);
   streams.push_back({now.monotonic + options.ping_every, call.peer});
+  for (const CheckItem& item : now_state.items) {
+    ask_bill({call.who->ns, item.target, Watcher::of_stream(call.peer)});
+  }
 }
 
 void Hub::State::end_stream(ExchangeId id) {

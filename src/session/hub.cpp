@@ -25,7 +25,8 @@ Hub::State::State(HubOptions o, const Catalog& c, LockEngine& e, Transport& t, S
       secrets(s),
       identities(options, c, e, s),
       open_key(s.next_id()),
-      todo(c, todo_link, todo_limits(options)) {
+      todo(c, todo_link, todo_limits(options)),
+      everybody(std::make_shared<const Audience>(c, Claims{.super = true})) {
   engine.set_watching(watching_on);
 }
 
@@ -43,6 +44,9 @@ void Hub::State::tick() {
         for (std::size_t ns = 0; ns < locks_known.size(); ++ns) learn_locks(static_cast<NamespaceIndex>(ns), 0);
       }
     }
+  }
+  if (failed.empty()) {
+    for (WatchedBill& bill : std::exchange(bills_unanswered, {})) ask_bill(std::move(bill));
   }
   tell_positions();
   const double rate = options.requests_per_second_max;
@@ -164,7 +168,7 @@ void Hub::on_reset() { state_->reset(); }
 void Hub::on_taken_elsewhere(const SessionId& session) { state_->taken_elsewhere(session); }
 void Hub::on_event(NamespaceIndex ns, Event event) { state_->on_event(ns, event); }
 void Hub::on_status(Ticket ticket, StatusOutcome&& outcome) { state_->on_status(ticket, std::move(outcome)); }
-void Hub::on_board_event(NamespaceIndex ns, const BoardEvent& event) { state_->todo.on_event(ns, event); }
+void Hub::on_board_event(NamespaceIndex ns, const BoardEvent& event) { state_->on_board_event(ns, event); }
 // Of locks, what a turn has brought was handed to the transport at once; it writes once per socket.
 void Hub::wake(Now now) {
   state_->now = now;

@@ -55,6 +55,7 @@ enum class Step : std::uint8_t {
   status,       // of the status board: tell the asker
   todo,         // of the status board: tell the to-do delivery
   locks,        // a page of all locks: tell the to-do delivery
+  bill,         // what a watched bill is now: tell its watchers
 };
 
 struct Errand {
@@ -287,6 +288,22 @@ struct Hub::State {
   void wait_ended(const WaitEnded& ended);
   void end_waits_of(SessionId session);
   void target_changed(NamespaceIndex ns, const TargetChanged& changed, const Event& event);
+  void on_board_event(NamespaceIndex ns, const BoardEvent& event);
+  // Asks what a watched bill is; `watcher` is told, or else all who watch it.
+  struct WatchedBill {
+    NamespaceIndex ns = 0;
+    Target bill;
+    std::optional<session::Watcher> watcher;
+  };
+  void ask_bill(WatchedBill asked);
+  void bill_found(Ticket ticket, const StatusOutcome& outcome);
+  // To those in `watching` who see it; to who does not, but is owed a word, that it is gone.
+  template <class Owed>
+  void tell_bill(const Bill& bill, const Owed& owed);
+  void tell_gone(const Target& bill);
+  // Tells those in `watching`, each connection once, the text that is theirs; null: nothing.
+  template <class TextFor>
+  void tell_watching(std::string_view name, const TextFor& text_for);
 
   // What the to-do delivery asks of the hub.
   struct TodoLink final : session::TodoPort {
@@ -327,6 +344,9 @@ struct Hub::State {
   Micros board_due{0};
   session::Positions positions;
   session::Watchers watchers;
+  boost::unordered_flat_map<Ticket, WatchedBill> bills_asked;
+  std::vector<WatchedBill> bills_unanswered;  // to be asked for again
+  AudiencePtr everybody;                      // who sees all, for questions of our own
   // Whether the engine makes events for watchers. It is let off only a while after the last one left: a watch
   // may be on its way.
   static constexpr Micros watching_kept{60'000'000};

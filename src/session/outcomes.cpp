@@ -21,6 +21,9 @@ void Hub::State::on_outcome(Ticket ticket, Outcome& outcome) {
       if (Refusal* refusal = std::get_if<Refusal>(&outcome)) status_answered(errand, std::move(*refusal));
       return;
     case Step::locks: return locks_listed(errand, outcome);
+    case Step::bill:
+      if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) bill_found(ticket, *refusal);
+      return;
     case Step::cancel_wait:
       if (const Granted* granted = std::get_if<Granted>(&outcome)) {
         release_undelivered(errand.call.who->ns, caller_of(errand.call), granted->grant.session, granted->grant.lock);
@@ -151,6 +154,7 @@ void Hub::State::watch_answered(Errand& errand, Outcome& outcome) {
     watchers.add(call.who->ns, item.target, watcher);
   }
   answer(errand, outcome);
+  for (const CheckItem& item : checked->items) ask_bill({call.who->ns, item.target, watcher});
 }
 
 }  // namespace hf

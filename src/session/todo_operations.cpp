@@ -207,6 +207,7 @@ void Hub::State::on_status(Ticket ticket, StatusOutcome&& outcome) {
   auto errand = errands.take(ticket);
   if (!errand) return;
   if (!errand->counted.is_nil()) uncount(errand->counted);
+  if (errand->step == Step::bill) return bill_found(ticket, outcome);
   status_answered(*errand, std::move(outcome));
 }
 

@@ -9,6 +9,7 @@ namespace {
 
 using Rows = std::map<std::string, std::uint64_t>;
 using Texts = std::map<std::string, std::string>;
+using Said = std::vector<std::string>;
 
 // ------------------------------------------------------------------------------------------ publishing and asking
 
@@ -276,6 +277,96 @@ TEST_F(TodoTest, who_comes_is_told_of_many_edited_bills_in_frames_that_are_bound
     }
   }
   EXPECT_EQ(rows, (std::vector<std::size_t>{2, 2, 1}));
+}
+
+// ------------------------------------------------------------------------------------------ watched bills
+
+class WatchedBill : public TodoTest {
+ protected:
+  // What the connection was told of SaleOrder:1: "version/DataStatus", with "deleted", or "gone".
+  Said told(ConnectionId c) {
+    Said all;
+    for (const std::string& frame : transport.sent[c]) {
+      const auto said = boost::json::parse(frame);
+      const auto& o = said.as_object();
+      if (!o.contains("event") || o.at("event") != "bill.changed") continue;
+      EXPECT_EQ(text(said, "target"), "SaleOrder:1");
+      const std::string what = text(said, "version") + "/" + text(said, "state.DataStatus");
+      if (o.contains("gone")) {
+        EXPECT_EQ(o.size(), 3u) << "nothing else of it: " << frame;
+        all.push_back("gone");
+      } else {
+        all.push_back(what + (o.contains("deleted") ? " deleted" : ""));
+      }
+    }
+    return all;
+  }
+};
+
+TEST_F(WatchedBill, who_watches_a_bill_is_told_what_it_is_and_becomes_if_he_may_see_it) {
+  begin();
+  publish({bill("1", 1), bill("2", 1)});
+  const ConnectionId sees = greet(token_of(viewer)), owns = greet(token_of(li)), other = greet(token_of(wu));
+  for (const ConnectionId c : {sees, owns, other}) {
+    ask(c, R"({"id":1,"op":"watch","targets":["SaleOrder:1"]})");
+  }
+  EXPECT_EQ(told(sees), (Said{"1/2"}));
+  StatusEvent his = bill("1", 2, 4);
+  publish({his, bill("2", 2)});
+  his.version = 3;
+  his.creator = {"wu", "Wu"};
+  publish({his});
+  his.version = 4;
+  his.deleted = true;
+  publish({his});
+  EXPECT_EQ(told(sees), (Said{"1/2", "2/4", "3/4", "4/4 deleted"}));
+  EXPECT_EQ(told(owns), (Said{"1/2", "2/4", "gone"}));
+  EXPECT_EQ(told(other), (Said{"3/4", "4/4 deleted"}));
+  ask(sees, R"({"id":1,"op":"unwatch","targets":["SaleOrder:1"]})");
+  publish({bill("1", 5)});
+  EXPECT_EQ(told(sees).size(), 4u);
+}
+
+TEST_F(WatchedBill, who_watches_a_bill_that_is_not_there_yet_is_told_when_it_comes) {
+  begin();
+  const ConnectionId a = greet(token_of(viewer));
+  ask(a, R"({"id":1,"op":"watch","targets":["SaleOrder:1"]})");
+  EXPECT_EQ(told(a), Said{});
+  publish({bill("1", 7)});
+  EXPECT_EQ(told(a), (Said{"7/2"}));
+}
+
+TEST_F(WatchedBill, a_resync_tells_who_watches_what_the_bill_is_now_or_that_it_is_gone) {
+  begin();
+  publish({bill("1", 5)});
+  const ConnectionId a = greet(token_of(viewer));
+  ask(a, R"({"id":1,"op":"watch","targets":["SaleOrder:1"]})");
+  const auto resync = [&](const std::vector<LogEvent>& events) {
+    const auto post = [&](const std::string& body) { return http("POST", "/v1/status/resync", publisher, body); };
+    const std::string id = R"({"resync":")" + text(post(R"({"type":"SaleOrder"})"), "resync") + "\",";
+    if (!events.empty()) post(id + publish_body(events).substr(1));
+    EXPECT_EQ(post(id + R"("commit":true})").is_object(), true);
+    EXPECT_EQ(status, 200);
+    engine.pump();
+  };
+  resync({bill("1", 2, 4)});
+  EXPECT_EQ(told(a), (Said{"5/2", "2/4"}));
+  resync({});
+  EXPECT_EQ(told(a), (Said{"5/2", "2/4", "gone"}));
+}
+
+TEST_F(WatchedBill, a_stream_of_a_watched_bill_has_its_changes) {
+  begin();
+  publish({bill("1", 1)});
+  const ExchangeId stream = send(request("GET", "/v1/watch?targets=SaleOrder:1", token_of(viewer)));
+  engine.pump();
+  publish({bill("1", 2, 4)});
+  const auto& said = transport.streams[stream];
+  ASSERT_EQ(said.size(), 3u);
+  EXPECT_TRUE(said[1].starts_with("event: bill.changed\ndata: {\"event\":\"bill.changed\",\"target\":\"SaleOrder:1\""))
+      << said[1];
+  EXPECT_NE(said[2].find("\"version\":2"), std::string::npos) << said[2];
+  EXPECT_TRUE(said[2].ends_with("}\n\n"));
 }
 
 // ------------------------------------------------------------------------------------------ windows

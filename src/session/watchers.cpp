@@ -70,18 +70,39 @@ std::vector<Target> Watchers::watched_by(Watcher watcher) const {
 }
 
 void Watchers::watching(NamespaceIndex ns, const Target& changed, std::vector<Watcher>& out) const {
+  if (changed.level() != Level::type) return watching(ns, changed.type(), changed.text_at(Level::bill), out);
   out.clear();
   if (types_.size() <= ns || types_[ns].empty()) return;
   const auto type = types_[ns].find(changed.type());
   if (type == types_[ns].end()) return;
-  if (changed.level() != Level::type) {
-    const auto on_bill = type->second.find(changed.text_at(Level::bill));
-    if (on_bill != type->second.end()) out = on_bill->second;
-  } else {
-    for (const auto& [bill, on_bill] : type->second) out.insert(out.end(), on_bill.begin(), on_bill.end());
-  }
+  for (const auto& [bill, on_bill] : type->second) out.insert(out.end(), on_bill.begin(), on_bill.end());
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
+}
+
+void Watchers::watching(NamespaceIndex ns, std::string_view type, std::string_view bill,
+                        std::vector<Watcher>& out) const {
+  out.clear();
+  if (types_.size() <= ns || types_[ns].empty()) return;
+  const auto bills = types_[ns].find(type);
+  if (bills == types_[ns].end()) return;
+  const auto on_bill = bills->second.find(bill);
+  if (on_bill == bills->second.end()) return;
+  out = on_bill->second;
+  std::sort(out.begin(), out.end());
+}
+
+std::vector<Target> Watchers::watched(NamespaceIndex ns) const {
+  std::vector<Target> bills;
+  if (types_.size() <= ns) return bills;
+  for (const auto& [watcher, targets] : watched_) {
+    for (const Target& bill : targets) {
+      if (watches(ns, bill, watcher)) bills.push_back(bill);
+    }
+  }
+  std::sort(bills.begin(), bills.end());
+  bills.erase(std::unique(bills.begin(), bills.end()), bills.end());
+  return bills;
 }
 
 }  // namespace hf::session

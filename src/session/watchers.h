@@ -46,6 +46,10 @@ class Watchers {
 
   // Sets `out` to all who are to hear that `changed` has changed.
   void watching(NamespaceIndex ns, const Target& changed, std::vector<Watcher>& out) const;
+  // The same for a bill, by its text.
+  void watching(NamespaceIndex ns, std::string_view type, std::string_view bill, std::vector<Watcher>& out) const;
+  // Every bill that somebody watches, in order.
+  std::vector<Target> watched(NamespaceIndex ns) const;
 
  private:
   struct TextHash {

@@ -175,6 +175,19 @@ void append_run(std::string& out, const Run& run) {
   w.end_object();
 }
 
+void append_bill_changed(std::string& out, const Bill& bill) {
+  JsonWriter w(out);
+  w.begin_object().field("event", "bill.changed").field("target", bill.text(Bill::key));
+  w.key("offset").number(bill.offset());
+  write_bill(w, bill);
+  w.end_object();
+}
+
+void append_bill_gone(std::string& out, std::string_view target) {
+  JsonWriter w(out);
+  w.begin_object().field("event", "bill.changed").field("target", target).key("gone").boolean(true).end_object();
+}
+
 void append_counts(std::string& out, const std::vector<GroupTally>& groups, const Catalog& catalog) {
   JsonWriter w(out);
   w.begin_object();

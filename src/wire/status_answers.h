@@ -23,6 +23,9 @@ void append_row(std::string& out, std::string_view group, std::string_view membe
 void append_removal(std::string& out, std::string_view group, const Bill& by);
 void append_notice(std::string& out, const Notice& notice);
 void append_run(std::string& out, const Run& run);
+// To who watches a bill: what it is now; or that it is none of his, or none.
+void append_bill_changed(std::string& out, const Bill& bill);
+void append_bill_gone(std::string& out, std::string_view target);
 // {type: {group: rows}} of `groups`, which are in the order of types.
 void append_counts(std::string& out, const std::vector<GroupTally>& groups, const Catalog& catalog);
 

@@ -291,6 +291,18 @@ TEST_F(Cli, a_token_is_made_and_works) {
       << "a bad token was taken";
 }
 
+TEST_F(Cli, a_watch_prints_what_a_bill_is) {
+  const Ended done = run("boss",
+                         {"publish", "SaleOrder:1003", "--version", "7", "--state", "DataStatus=2,ApprovalStatus=0",
+                          "--actor", "li=Li Lei", "--action", "提交"},
+                         "admin");
+  ASSERT_EQ(done.exit_code, 0) << done.errors;
+  const Ended seen = run("wang", {"watch", "SaleOrder:1003", "--count", "1"});
+  EXPECT_NE(seen.output.find("SaleOrder:1003: version 7: 提交 by Li Lei, ApprovalStatus 0, DataStatus 2\n"),
+            std::string::npos)
+      << seen.output << seen.errors;
+}
+
 TEST_F(Cli, a_watch_prints_what_happens) {
   auto li = person("li");
   auto lock = li.acquire({.targets = {"SaleOrder:1001"}});

@@ -243,6 +243,33 @@ TEST_F(Sdk, watching_tells_who_gets_and_leaves_a_bill) {
   EXPECT_EQ(taken.holder->user, "li");
 }
 
+TEST_F(Sdk, watching_tells_what_a_bill_is_and_what_becomes_of_it) {
+  const auto order = [](std::uint64_t version, std::int64_t data) {
+    return holdfast::StatusEvent{
+        .type = "SaleOrder", .id = "1001", .version = version, .state = {{"DataStatus", data}}, .action = "审核"};
+  };
+  auto erp = person("erp", {}, "admin");
+  ASSERT_TRUE(erp.publish({.events = {order(1, 2)}}));
+  Told<holdfast::WatchEvent> first, second;
+  auto wang = person("wang", {.on_watch = [&](const holdfast::WatchEvent& event) {
+                       (event.bill && event.bill->version == 2U ? second : first).tell(event);
+                     }});
+  ASSERT_TRUE(wang.watch({"SaleOrder:1001"}));
+  const auto now = first.wait();
+  ASSERT_TRUE(now);
+  ASSERT_TRUE(erp.publish({.events = {order(2, 4)}}));
+  const auto then = second.wait();
+  ASSERT_TRUE(then);
+  for (const auto* event : {&*now, &*then}) {
+    EXPECT_EQ(event->what, holdfast::WatchEvent::What::bill_changed);
+    EXPECT_EQ(event->target, "SaleOrder:1001");
+    ASSERT_TRUE(event->bill) << event->json;
+  }
+  EXPECT_EQ(now->bill->version, 1U);
+  EXPECT_EQ(now->bill->state, order(1, 2).state);
+  EXPECT_EQ(then->bill->state, order(2, 4).state);
+}
+
 TEST_F(Sdk, lists_checks_extends_and_releases_all) {
   auto li = person("li");
   auto wang = person("wang");
