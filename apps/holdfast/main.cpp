@@ -35,9 +35,19 @@ std::string completion(const CLI::App& app, const std::string& shell) {
     commands += (commands.empty() ? "" : " ") + names;
     std::string pattern = names;
     for (std::size_t at = 0; (at = pattern.find(' ', at)) != std::string::npos; at += 3) pattern.replace(at, 1, " | ");
+    // Of a command that has commands: these, and what they take.
     std::string options;
-    for (const CLI::Option* option : command->get_options()) {
-      for (const std::string& name : option->get_lnames()) options += " --" + name;
+    std::vector<const CLI::App*> parts{command};
+    for (const CLI::App* part : command->get_subcommands(nullptr)) {
+      options += " " + part->get_name();
+      parts.push_back(part);
+    }
+    for (const CLI::App* part : parts) {
+      for (const CLI::Option* option : part->get_options()) {
+        for (const std::string& name : option->get_lnames()) {
+          if ((options + " ").find(" --" + name + " ") == std::string::npos) options += " --" + name;
+        }
+      }
     }
     cases += "    " + pattern + ") words=\"" + options + " --server --token --json\" ;;\n";
   }

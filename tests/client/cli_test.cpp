@@ -341,7 +341,8 @@ TEST(CliUsage, wrong_usage_is_code_2_and_a_server_that_is_down_is_code_3) {
 TEST(CliUsage, the_completion_scripts_are_valid_shell_and_know_every_command) {
   const Ended bash = run_program({HF_HOLDFAST, "completion", "bash"});
   ASSERT_EQ(bash.exit_code, 0);
-  for (const char* word : {"lock", "request", "--wait", "--message", "completion", "requests | waits)"})
+  for (const char* word : {"lock", "request", "--wait", "--message", "completion", "requests | waits)",
+                           "outbox) words=\" relay status sql --help --from --token-file --lease "})
     EXPECT_NE(bash.output.find(word), std::string::npos) << word;
   EXPECT_EQ(run_program({"bash", "-n", "-c", bash.output}).exit_code, 0);
   EXPECT_EQ(run_program({HF_HOLDFAST, "completion", "fish"}).exit_code, 2);

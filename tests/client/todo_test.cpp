@@ -81,6 +81,14 @@ class Todo : public Sdk {
   }
 };
 
+TEST_F(Todo, the_example_follows_a_tree) {
+  ASSERT_TRUE(erp().publish({.events = {order("1", 1), order("2", 1)}}));
+  const std::string url = "http://127.0.0.1:" + std::to_string(server->port());
+  const Ended followed = run_program({HF_FOLLOW_TODO, url, token("li"), "2"});
+  EXPECT_EQ(followed.exit_code, 0) << followed.errors;
+  EXPECT_EQ(followed.output, "all rows anew: first\n+ SaleOrder 1 unreviewed\n+ SaleOrder 2 unreviewed\n");
+}
+
 TEST_F(Todo, two_peoples_trees_follow_what_is_published) {
   Desk at_li, at_wang;
   auto publisher = erp();
