@@ -87,7 +87,9 @@ Result<Resynced> resync_once(Client& client, const std::string& type, const std:
   const std::string head =
       R"({"resync":)" + boost::json::serialize(boost::json::string(hf::client::read_text(*opened, "resync"))) + ",";
   if (auto sent = send_pages(client, head, bills); !sent) {
-    if (sent.error().code != Code::not_found) (void)tell(client, head + R"("drop":true})");
+    if (sent.error().code != Code::not_found) {
+      [[maybe_unused]] const auto dropped = tell(client, head + R"("drop":true})");
+    }
     return tl::unexpected(std::move(sent.error()));
   }
   auto done = tell(client, head + R"("commit":true})");
