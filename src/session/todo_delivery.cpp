@@ -219,6 +219,8 @@ struct TodoDelivery::State {
   void tell_live(Follower& f, const Tail& tail, bool all_editing = false);
   void append_cursor_of(std::string& out, const Follower& f) const;
   void tell_run(Follower& f, const Run& run);
+  bool tell_runs(Follower& f, const std::vector<std::string>& texts);
+  bool follows_type(const Follower& f, std::string_view name) const;
   void tell_digest(Follower& f);
   void flush(Channel& c);
   void flush_all(bool tick);
@@ -518,6 +520,9 @@ void TodoDelivery::State::go_live(Follower& f, const TodoDiff& diff) {
       upsert(pieces, f.what.ns, *edited[next], shown(*edited[next]));
   };
   append_some();
+  for (const RunPtr& run : diff.runs) {
+    if (follows_type(f, run->event.type) || run->event.actor.user == f.what.audience->user()) tell_run(f, *run);
+  }
   tell_live(f, tail_of(pieces, all_counts_of(f)), true);
   while (next < edited.size()) {
     pieces = {};
@@ -526,7 +531,6 @@ void TodoDelivery::State::go_live(Follower& f, const TodoDiff& diff) {
   }
   f.joined_with = f.has.since;
   f.joined_at = stirs;
-  for (const RunPtr& run : diff.runs) tell_run(f, *run);
   tell_digest(f);
   digests.push_back({now + limits.digest_every, {f.connection, f.serial}});
 }
@@ -865,6 +869,33 @@ void TodoDelivery::State::tell_run(Follower& f, const Run& run) {
   port.tell(f.connection, scratch);
 }
 
+bool TodoDelivery::State::follows_type(const Follower& f, std::string_view name) const {
+  const catalog::Type* const type = catalog.find_type(name);
+  return type != nullptr && f.channel->selection->counted[catalog.index_of(*type)];
+}
+
+// The steps of the channel's window, of which `texts` are written, and the person's own, in their order. They go before
+// the frame whose cursor is beyond them: who is cut off in between is told them again, by their offsets, and misses
+// none.
+bool TodoDelivery::State::tell_runs(Follower& f, const std::vector<std::string>& texts) {
+  const auto& shared = f.channel->window.runs();
+  const auto& own = f.window.runs();
+  bool any = false;
+  for (std::size_t i = 0, j = 0; i < shared.size() || j < own.size();) {
+    if (j < own.size() && (i == shared.size() || own[j]->offset < shared[i]->offset)) {
+      tell_run(f, *own[j++]);
+      any = true;
+      continue;
+    }
+    if (!f.joined || shared[i]->offset > f.joined_with) {
+      port.tell(f.connection, texts[i]);
+      any = true;
+    }
+    ++i;
+  }
+  return any;
+}
+
 void TodoDelivery::State::tell_digest(Follower& f) {
   Tally sum;
   for (std::uint32_t group = 0; group < groups.size(); ++group) {
@@ -903,6 +934,7 @@ void TodoDelivery::State::flush(Channel& c) {
       stand_in_line(*f);
       continue;
     }
+    const bool told_runs = tell_runs(*f, runs);
     const auto& touched = c.window.touched();
     const bool own_rows = !f->window.changes().empty() || (f->joined && !changes.empty());
     if (own_rows) {
@@ -919,12 +951,10 @@ void TodoDelivery::State::flush(Channel& c) {
         if (!shared) shared = tail_of(class_rows(), counts_of(c, nullptr, touched));
         tell_live(*f, *shared);
       }
+    } else if (told_runs) {
+      tell_live(*f, tail_of({}, {}));
     }
     ++told;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-      if (!f->joined || c.window.runs()[i]->offset > f->joined_with) port.tell(f->connection, runs[i]);
-    }
-    for (const RunPtr& run : f->window.runs()) tell_run(*f, *run);
     f->window.clear();
     f->joined = false;
   }
