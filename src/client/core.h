@@ -102,6 +102,11 @@ struct Followed {
   TodoCore todo;
   holdfast::TodoState state = holdfast::TodoState::connecting;
   holdfast::Error why;
+
+  // The core's own: what was told already, of what may come twice.
+  std::uint64_t steps_told = 0;           // the offset of the newest step of a run
+  std::uint64_t notices_listed = 0;       // the number of the newest notice that a list had
+  std::set<std::uint64_t> notices_heard;  // pushed, beyond it
 };
 
 struct Call {
@@ -271,6 +276,9 @@ class Core {
   void refuse_publish_too_big(Time now);
   void subscribe_todo(Time now);
   void todo_subscribed(Time now, const holdfast::Result<Answered>& answered);
+  void ask_notices(Time now);
+  void notices_listed(Time now, std::string_view body);
+  void tell_notice(const boost::json::object& object, bool listed);
   void doubt_todo(Time now, std::uint32_t doubts);
   void show_todo(holdfast::TodoState state, holdfast::Error why = {});
   void end_todo(holdfast::Error why);

@@ -12,6 +12,12 @@ using holdfast::failure;
 using holdfast::Nothing;
 using holdfast::TodoState;
 
+namespace {
+
+constexpr std::uint32_t notices_per_page = 500;
+
+}  // namespace
+
 // ---------------------------------------------------------------------------------------------- publishing
 // The outbox is part of pending_: its first publish is a call like others, the rest stand in line for it. So two never
 // overtake each other, whatever is repeated.
@@ -128,6 +134,7 @@ void Core::todo_subscribed(Time now, const holdfast::Result<Answered>& answered)
   TodoCore& todo = followed_->todo;
   if (answered) {
     if (todo.wants_resubscribe()) doubt_todo(now, todo.doubts());
+    ask_notices(now);
     return show_todo(TodoState::catching_up);
   }
   switch (answered.error().code) {
@@ -145,6 +152,47 @@ void Core::todo_subscribed(Time now, const holdfast::Result<Answered>& answered)
     return subscribe_todo(now);
   }
   end_todo(answered.error());
+}
+
+// Those that were made while nobody listened, and have not been read.
+void Core::ask_notices(Time now) {
+  if (!followed_->options.on_notice) return;
+  Pending pending;
+  pending.fields = NoticeListFields{.limit = notices_per_page, .next = followed_->notices_listed};
+  pending.complete = [this, followed = followed_](Time at, const holdfast::Result<Answered>& answered) {
+    if (answered && followed_ == followed) notices_listed(at, answered->body);
+  };
+  submit(now, std::move(pending), forever);
+}
+
+void Core::notices_listed(Time now, std::string_view body) {
+  boost::system::error_code failed;
+  const auto value = boost::json::parse(boost::json::string_view(body.data(), body.size()), failed);
+  const boost::json::object* object = failed ? nullptr : value.if_object();
+  const boost::json::value* list = object == nullptr ? nullptr : object->if_contains("notices");
+  if (list == nullptr || !list->is_array()) return;
+  const std::uint64_t before = followed_->notices_listed;
+  for (const boost::json::value& one : list->get_array()) {
+    if (one.is_object()) tell_notice(one.get_object(), true);
+  }
+  // The end is an empty page.
+  if (followed_->notices_listed > before) ask_notices(now);
+}
+
+// Once, whether it was pushed or listed first.
+void Core::tell_notice(const boost::json::object& object, bool listed) {
+  auto notice = read_notice(object);
+  if (!notice || notice->notice <= followed_->notices_listed) return;
+  auto& heard = followed_->notices_heard;
+  const bool fresh = heard.insert(notice->notice).second;
+  if (listed) {
+    followed_->notices_listed = notice->notice;
+    heard.erase(heard.begin(), heard.upper_bound(notice->notice));
+  }
+  if (!fresh) return;
+  emit([callback = followed_->options.on_notice, alive = followed_->alive, notice = *std::move(notice)] {
+    if (alive->load(std::memory_order_acquire)) callback(notice);
+  });
 }
 
 // Rows that do not fit are wrong, but nobody is served by a client that asks for them without end.
@@ -170,6 +218,10 @@ bool Core::pushed_status(Time now, const std::string& name, std::string_view tex
       live = todo.live();
       if (todo.wants_resubscribe()) doubts = todo.doubts();
     }
+    if (changes.snapshot == "epoch") {  // another log, which counts anew
+      followed_->steps_told = followed_->notices_listed = 0;
+      followed_->notices_heard.clear();
+    }
     // Not live is said before what shows it, live after.
     if (todo_asked_ == 0 && !live) show_todo(TodoState::catching_up);
     if (options.on_change && !changes.empty()) {
@@ -185,14 +237,14 @@ bool Core::pushed_status(Time now, const std::string& name, std::string_view tex
   boost::system::error_code failed;
   const auto value = boost::json::parse(boost::json::string_view(text.data(), text.size()), failed);
   const boost::json::object* object = failed ? nullptr : value.if_object();
-  const auto tell = [&](const auto& callback, auto told) {
-    if (!told) return;
-    emit([callback, alive, told = *std::move(told)] {
-      if (alive->load(std::memory_order_acquire)) callback(told);
-    });
-  };
-  if (object != nullptr && name == "notice") tell(options.on_notice, read_notice(*object));
-  if (object != nullptr && name == "run.step") tell(options.on_run_step, read_run_step(*object));
+  if (object != nullptr && name == "notice") tell_notice(*object, false);
+  if (object == nullptr || name != "run.step") return true;
+  auto step = read_run_step(*object);
+  if (!step || (step->offset != 0 && step->offset <= followed_->steps_told)) return true;
+  followed_->steps_told = step->offset;
+  emit([callback = options.on_run_step, alive, step = *std::move(step)] {
+    if (alive->load(std::memory_order_acquire)) callback(step);
+  });
   return true;
 }
 

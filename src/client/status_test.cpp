@@ -527,6 +527,57 @@ TEST_F(Following, notices_and_steps_come_to_who_wants_them) {
   EXPECT_EQ(events.size(), 1U);
 }
 
+TEST_F(Following, notices_of_while_nobody_listened_are_listed_and_each_is_told_once) {
+  std::vector<std::uint64_t> notices;
+  followed->options.on_notice = [&](const holdfast::Notice& one) { notices.push_back(one.notice); };
+  const auto notice = [](std::uint64_t number) {
+    return R"("notice":)" + std::to_string(number) +
+           R"(,"type":"SaleOrder","id":"1","version":2,"at":"2025-11-22T09:30:00.000Z"})";
+  };
+  const auto lists = [&](std::uint64_t after, const std::vector<std::uint64_t>& numbers) {
+    const auto& asked = s.last<NoticeListFields>();
+    EXPECT_EQ(std::get<NoticeListFields>(asked.fields).next, after);
+    std::string body;
+    for (const std::uint64_t number : numbers) body += (body.empty() ? "{" : ",{") + notice(number);
+    s.says(R"({"id":)" + std::to_string(asked.id) + R"(,"ok":{"notices":[)" + body + "]}}");
+  };
+  live();
+  s.says(R"({"event":"notice",)" + notice(4));
+  lists(0, {1, 3});
+  lists(3, {4, 5});
+  lists(5, {});
+  EXPECT_EQ(s.count<NoticeListFields>(), 3U);
+  EXPECT_EQ(notices, (std::vector<std::uint64_t>{4, 1, 3, 5}));
+  s.breaks();
+  s.open_link();
+  s.sent.clear();
+  s.welcomes(s.greeting());
+  accepts("diff");
+  lists(5, {});
+  EXPECT_EQ(s.count<NoticeListFields>(), 1U);
+  EXPECT_EQ(notices.size(), 4U);
+}
+
+TEST_F(Following, a_step_that_comes_again_after_a_drop_is_told_once) {
+  std::vector<std::uint64_t> steps;
+  followed->options.on_run_step = [&](const holdfast::RunStep& one) { steps.push_back(one.offset); };
+  const auto step = [&](int offset) {
+    s.says(R"({"event":"run.step","run":"r","type":"SaleOrder","id":"1","offset":)" + std::to_string(offset) + "}");
+  };
+  live();
+  step(9);
+  s.breaks();
+  s.open_link();
+  s.welcomes(s.greeting());
+  accepts("diff");
+  step(9);
+  step(10);
+  EXPECT_EQ(steps, (std::vector<std::uint64_t>{9, 10}));
+  s.says(R"({"event":"todo.page","reason":"epoch"})");
+  step(2);
+  EXPECT_EQ(steps.back(), 2U) << "another log counts anew";
+}
+
 TEST_F(Following, a_client_that_is_closed_closes_its_view) {
   live();
   s.core.end(s.now);
