@@ -313,6 +313,7 @@ void draw(Following& following, const TodoView& view, Screen& screen) {
 
 int print_once(const Arguments& a, const TodoView& view, const Names& names) {
   if (auto live = view.wait_live(); !live) return report(a, live.error());
+  if (const holdfast::Error why = view.why(); !why.code_name.empty()) complain("holdfast: " + plain(why.text()) + "\n");
   if (!a.json) {
     for (const std::string& line : tree(view.counts(), view.rows(), names, {})) say(line + "\n");
     return exit_done;

@@ -12,7 +12,9 @@
 //   1. What is shown is what the server says this user sees, as of the newest frame; state() says if it follows.
 //   2. Each change is told once, in order, on the client's executor; a row's version never goes back on the screen but
 //      with a snapshot, which TodoChanges::snapshot announces.
-//   3. No callback begins after the destructor returned, if it runs on the executor; elsewhere one may be under way.
+//   3. A row that this program cannot read, for it is older than the server, is not shown, and why() says so; all other
+//      rows are as promised.
+//   4. No callback begins after the destructor returned, if it runs on the executor; elsewhere one may be under way.
 //
 // A client follows one tree: a second view of it is refused. A view may outlive its client; then it stands still. One
 // that was moved from may be assigned to or destroyed, no more.
@@ -44,7 +46,8 @@ struct TodoOptions {
   std::vector<std::string> open;  // the groups, with Rows::opened
 
   std::function<void(const TodoChanges&)> on_change;
-  std::function<void(TodoState state, const Error& why)> on_state;  // why: connecting after a drop, closed
+  // why: connecting after a drop; live without some rows; closed.
+  std::function<void(TodoState state, const Error& why)> on_state;
   // Without these two callbacks what they would tell goes to Options::on_event.
   std::function<void(const Notice&)> on_notice;
   std::function<void(const RunStep&)> on_run_step;
@@ -62,7 +65,7 @@ class TodoView {
   TodoView& operator=(const TodoView&) = delete;
 
   TodoState state() const;
-  Error why() const;  // of connecting after a drop, closed
+  Error why() const;  // of connecting after a drop; of live without some rows; of closed
   // Waits until the view is live; fails with `unavailable` if it is not by then, with why() if it is closed.
   Result<Nothing> wait_live(Millis at_most = Millis(10'000)) const;
   TodoCounts counts() const;

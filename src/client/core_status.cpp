@@ -16,6 +16,14 @@ namespace {
 
 constexpr std::uint32_t notices_per_page = 500;
 
+holdfast::Error not_shown(std::uint32_t rows) {
+  return failure(holdfast::Code::invalid,
+                 "rows that this program cannot read are not shown: " + std::to_string(rows) +
+                     "; it may be older than the server",
+                 "upsert")
+      .value();
+}
+
 }  // namespace
 
 // ---------------------------------------------------------------------------------------------- publishing
@@ -210,12 +218,13 @@ bool Core::pushed_status(Time now, const std::string& name, std::string_view tex
     if (todo_asked_ != 0) return true;  // of a former subscription
     holdfast::TodoChanges changes;
     bool live = false;
-    std::uint32_t doubts = 0;
+    std::uint32_t doubts = 0, unread = 0;
     {
       std::lock_guard guard(followed_->mutex);
       TodoCore& todo = followed_->todo;
       if (auto fed = todo.feed(text)) changes = *std::move(fed);
       live = todo.live();
+      unread = todo.unread();
       if (todo.wants_resubscribe()) doubts = todo.doubts();
     }
     if (changes.snapshot == "epoch") {  // another log, which counts anew
@@ -230,7 +239,7 @@ bool Core::pushed_status(Time now, const std::string& name, std::string_view tex
       });
     }
     if (doubts > 0 && todo_asked_ == 0) doubt_todo(now, doubts);
-    if (todo_asked_ == 0 && live) show_todo(TodoState::live);
+    if (todo_asked_ == 0 && live) show_todo(TodoState::live, unread > 0 ? not_shown(unread) : holdfast::Error{});
     return true;
   }
   if ((name != "notice" || !options.on_notice) && (name != "run.step" || !options.on_run_step)) return false;

@@ -435,6 +435,34 @@ TEST_F(Following, rows_that_never_fit_are_not_asked_for_without_end) {
   EXPECT_LE(s.count<TodoSubscribeFields>(), 4U);
 }
 
+// As an old client meets a newer server: the row is never said in another way.
+TEST_F(Following, a_row_that_cannot_be_read_is_asked_for_ever_more_rarely_and_said_to_be_missing) {
+  live();
+  const std::string strange = R"("upsert":[{"group":"unreviewed","type":"SaleOrder","id":"2","version":"2"}]})";
+  std::size_t asked = s.count<TodoSubscribeFields>();
+  for (int i = 0; i < 600; ++i) {
+    s.says(R"({"event":"todo.live","cursor":"c2",)" + strange);
+    EXPECT_EQ(states.back(), TodoState::catching_up);
+    s.pass(seconds(1));
+    if (s.count<TodoSubscribeFields>() == asked) continue;
+    ASSERT_EQ(s.count<TodoSubscribeFields>(), ++asked);
+    EXPECT_EQ(subscription().cursor, "");
+    accepts();
+    s.says(R"({"event":"todo.page","reason":"first","counts":{"SaleOrder":{"unreviewed":2}}})");
+    s.says(R"({"event":"todo.page",)" + strange);
+    s.says(R"({"event":"todo.live","cursor":"c3","upsert":[{"group":"unreviewed","type":"SaleOrder","id":"1",)"
+           R"("version":1}]})");
+    EXPECT_EQ(states.back(), TodoState::live);
+    EXPECT_EQ(last_why.detail, "rows that this program cannot read are not shown: 1; it may be older than the server");
+    EXPECT_EQ(followed->todo.rows().size(), 1U);
+  }
+  EXPECT_GE(asked, 12U);
+  EXPECT_LE(asked, 22U) << "in ten minutes";
+  shows("c4");
+  EXPECT_EQ(states.back(), TodoState::live);
+  EXPECT_TRUE(last_why.code_name.empty()) << "now every row is here";
+}
+
 TEST_F(Following, a_cursor_that_the_server_does_not_know_is_given_up) {
   live();
   s.breaks();

@@ -70,6 +70,7 @@ struct TodoCore::Frame {
   std::string cursor;
   std::vector<holdfast::TodoRow> upsert;
   std::vector<Removal> remove;
+  std::uint32_t rows_unread = 0, removals_unread = 0;
   holdfast::TodoCounts counts;
   Tally digest;
   bool all_editing = false;
@@ -97,29 +98,27 @@ holdfast::Result<TodoCore::Frame> TodoCore::read(std::string_view text) const {
                     static_cast<std::uint32_t>(*sum1)};
     return frame;
   }
-  const auto each = [&](std::string_view name, auto&& take) {
+  // Counts those that cannot be read; false if it is no list.
+  const auto each = [&](std::string_view name, std::uint32_t& unread, auto&& take) {
     const json::value* list = object->if_contains(name);
     if (list == nullptr) return true;
     if (!list->is_array()) return false;
-    for (const json::value& one : list->get_array()) {
-      if (!one.is_object() || !take(one.get_object())) return false;
-    }
+    for (const json::value& one : list->get_array()) unread += one.is_object() && take(one.get_object()) ? 0 : 1;
     return true;
   };
-  const bool rows_read = each("upsert", [&](const json::object& one) {
+  const bool rows_read = each("upsert", frame.rows_unread, [&](const json::object& one) {
     auto row = read_row(one);
     if (!row) return false;
     frame.upsert.push_back(*std::move(row));
     return true;
   });
-  if (!rows_read) return unreadable("a row has type, id, group and version");
-  const bool removals_read = each("remove", [&](const json::object& one) {
+  const bool removals_read = each("remove", frame.removals_unread, [&](const json::object& one) {
     auto removal = Removal::read(one);
     if (!removal) return false;
     frame.remove.push_back(*std::move(removal));
     return true;
   });
-  if (!removals_read) return unreadable("a removal has type, id, group and version");
+  if (!rows_read || !removals_read) return unreadable("upsert and remove are lists");
   frame.all_editing = read_text(*object, "editing") == "all";
   if (const json::value* counts = object->if_contains("counts")) {
     auto told = read_counts(*counts);
@@ -156,6 +155,13 @@ holdfast::Result<TodoChanges> TodoCore::feed(std::string_view text) {
     for (const auto& [group, count] : groups) counts_[type][group] = count;
   }
   changes.counts = std::move(frame->counts);
+  // A snapshot has a row in no other form; what came otherwise is asked for anew.
+  if (in_snapshot_) {
+    unread_.rows += frame->rows_unread;
+  } else if (frame->rows_unread + frame->removals_unread > 0 && !doubted_) {
+    doubt();
+  }
+  if (frame->kind == Frame::Kind::live) in_snapshot_ = false;
   if (!doubted_) cursor_ = std::move(frame->cursor);
   if (frame->kind == Frame::Kind::live && !doubted_) live_ = true;
   return changes;
@@ -174,7 +180,9 @@ void TodoCore::begin() {
   sum_ = {};
   counts_.clear();
   cursor_.clear();
-  live_ = doubted_ = wants_resubscribe_ = false;
+  unread_ = {};
+  live_ = doubted_ = wants_resubscribe_ = unread_proved_ = false;
+  in_snapshot_ = true;
 }
 
 // The frame names every row that is edited: what was known before may be over.
@@ -221,8 +229,14 @@ void TodoCore::doubt() {
 
 void TodoCore::prove(const Tally& told, std::string cursor) {
   if (doubted_) return;
-  if (told != sum_) return doubt();
-  doubts_ = 0;
+  Tally others = told;
+  subtract(others, sum_);
+  if (unread_.rows > 0 && !unread_proved_ && others.rows == unread_.rows) {
+    unread_ = others;
+    unread_proved_ = true;
+  }
+  if (others != unread_) return doubt();
+  if (unread_.rows == 0) doubts_ = 0;
   cursor_ = std::move(cursor);
 }
 

@@ -4,12 +4,15 @@
 // of the frames that the server sends ("To-do" in docs/protocol.md) and out of nothing else.
 //
 // Invariants:
-//   1. a frame is applied whole, then its cursor holds; one that cannot be read changes nothing;
+//   1. all that can be read of a frame is applied at once, then its cursor holds; a text that is no frame changes
+//      nothing;
 //   2. a row's version never falls but with a snapshot's beginning;
 //   3. rows are as the newest digest proved them to be, or wants_resubscribe().
 //
 // What does not fit (a digest that differs, a frame that cannot be read) ends in a subscription without a cursor:
-// until that snapshot begins, rows are shown on, but no cursor of theirs is kept. Pure; not thread-safe.
+// until that snapshot begins, rows are shown on, but no cursor of theirs is kept. A row or removal that cannot be read,
+// as a newer server may send it, is passed over. It ends so too, but for a row of a snapshot, which would have it
+// again: that one is unread(), and the digests prove the others. Pure; not thread-safe.
 
 #include <map>
 #include <string>
@@ -46,7 +49,9 @@ class TodoCore {
   const std::string& cursor() const noexcept { return cursor_; }
   // Caught up: the tree follows.
   bool live() const noexcept { return live_; }
-  // How many digests in a row have differed, or frames could not be read, since one has agreed.
+  // Rows that the user has and rows() lacks, for they cannot be read. Counts count them.
+  std::uint32_t unread() const noexcept { return unread_.rows; }
+  // How often what came did not fit, since a digest has proved that every row is here.
   std::uint32_t doubts() const noexcept { return doubts_; }
 
   // Subscribe now, with cursor(), which is empty. True until subscribing().
@@ -70,13 +75,16 @@ class TodoCore {
 
   TodoCoreLimits limits_;
   TodoRowMap rows_;
-  Tally sum_;  // of rows_
+  Tally sum_;     // of rows_
+  Tally unread_;  // of the others, its sums as the first digest after the snapshot had them
   holdfast::TodoCounts counts_;
   std::string cursor_;
   std::uint32_t doubts_ = 0;
   bool live_ = false;
   bool wants_resubscribe_ = false;
-  bool doubted_ = false;  // until a snapshot begins
+  bool doubted_ = false;      // until a snapshot begins
+  bool in_snapshot_ = false;  // until it is whole
+  bool unread_proved_ = false;
 };
 
 }  // namespace hf::client

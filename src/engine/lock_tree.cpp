@@ -529,9 +529,11 @@ Outcome LockTree::State::acquire(const Acquire& c, SessionIx session) {
 }
 
 std::optional<std::uint64_t> LockTree::State::known_version(std::string_view bill) const {
+  std::optional<std::uint64_t> known;
+  if (options.board_version) known = options.board_version(bill);
   const auto it = versions.find(bill);
-  if (it == versions.end() || now() - it->second.at > limits().memory_age_max) return std::nullopt;
-  return it->second.version;
+  if (it == versions.end() || now() - it->second.at > limits().memory_age_max) return known;
+  return std::max(known, std::optional(it->second.version));
 }
 
 std::optional<Refusal> LockTree::State::stale_versions(

@@ -8,8 +8,9 @@
 //
 // The tree is a pure state machine. It reads no clock, does no I/O and starts no thread: the clock's reading
 // comes in with each command, what others must be told goes out as events, and every change goes out as bytes
-// for the journal (engine/change.h). Two trees that see the same commands give the same outcomes, events and
-// bytes; a tree fed with those bytes by recover() is in the same state, except that leases start anew.
+// for the journal (engine/change.h). Two trees that see the same commands, beside boards that know the same versions,
+// give the same outcomes, events and bytes; a tree fed with those bytes by recover() is in the same state, except that
+// leases start anew.
 //
 // Invariants, checked by check():
 //   1. no two parties hold incompatible modes on one path (a session, or a hold's owner, is one party);
@@ -23,6 +24,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +45,8 @@ struct LockTreeOptions {
   Limits limits;
   // The policy of a type. Called with any type name; must be deterministic.
   std::function<TypePolicy(std::string_view type)> policy = [](std::string_view) { return TypePolicy{}; };
+  // The version of a bill that the board beside the tree knows now, for if_versions; deterministic too. Empty: none.
+  std::function<std::optional<std::uint64_t>(std::string_view bill)> board_version;
 };
 
 class LockTree {

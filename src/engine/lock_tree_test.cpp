@@ -78,6 +78,48 @@ TEST_F(LockTreeTest, asking_agreeing_hands_over_without_a_free_moment) {
   EXPECT_TRUE(std::get<Answered>(apply(Agree{.caller = caller("li"), .wait = std::get<Queued>(asked).wait})).granted);
 }
 
+TEST_F(LockTreeTest, the_known_version_is_the_greater_of_the_boards_and_the_one_told) {
+  std::map<std::string, std::uint64_t, std::less<>> board{{"SaleOrder:1", 4}};
+  LockTreeOptions options;
+  options.board_version = [&](std::string_view bill) {
+    const auto at = board.find(bill);
+    return at == board.end() ? std::nullopt : std::optional(at->second);
+  };
+  tree = LockTree(std::move(options));
+  const SessionId li = open("li"), wang = open("wang");
+  const auto read_at = [&](const std::string& user, SessionId session, std::uint64_t version, Millis wait = Millis(0)) {
+    Acquire a{.caller = caller(user), .session = session, .lock = {ids.next_id()}, .wait = wait};
+    a.targets = {*Target::parse("SaleOrder:1")};
+    a.if_versions = {{"SaleOrder:1", version}, {"SaleOrder:2", 1}};
+    return apply(a);
+  };
+  const auto refused_by = [](const Outcome& outcome) {
+    const auto* refusal = std::get_if<Refusal>(&outcome);
+    return refusal != nullptr && refusal->code == Code::stale_version ? refusal->known_version : 0;
+  };
+  EXPECT_EQ(refused_by(read_at("li", li, 3)), 4u);
+  Outcome outcome = read_at("li", li, 4);
+  ASSERT_TRUE(std::holds_alternative<Granted>(outcome));
+  EXPECT_EQ(std::get<Granted>(outcome).versions.at("SaleOrder:1"), 4u);
+  EXPECT_EQ(std::get<Granted>(outcome).versions.at("SaleOrder:2"), std::nullopt);
+  Release release{.caller = caller("li"), .session = li, .lock = std::get<Granted>(outcome).grant.lock};
+  release.version = 6;
+  apply(release);
+  EXPECT_EQ(refused_by(read_at("li", li, 5)), 6u) << "told by who had it";
+  board["SaleOrder:1"] = 9;
+  EXPECT_EQ(refused_by(read_at("li", li, 8)), 9u);
+  // What counts is the moment of the grant.
+  outcome = read_at("li", li, 9);
+  ASSERT_TRUE(std::holds_alternative<Granted>(outcome));
+  ASSERT_TRUE(std::holds_alternative<Queued>(read_at("wang", wang, 9, Millis(60'000))));
+  board["SaleOrder:1"] = 10;
+  apply(Release{.caller = caller("li"), .session = li, .lock = std::get<Granted>(outcome).grant.lock});
+  const auto ended = std::ranges::find_if(events, [](const Event& e) { return std::holds_alternative<WaitEnded>(e); });
+  ASSERT_NE(ended, events.end());
+  EXPECT_EQ(std::get<WaitEnded>(*ended).why.code, Code::stale_version);
+  EXPECT_EQ(std::get<WaitEnded>(*ended).why.known_version, 10u);
+}
+
 TEST_F(LockTreeTest, what_the_journal_says_is_what_a_restart_finds) {
   const SessionId li = open("li"), wang = open("wang");
   const Grant grant = std::get<Granted>(acquire("li", li, {"SaleOrder:1", "SaleOut:2/SaleOutDetail"})).grant;

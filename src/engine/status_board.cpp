@@ -84,6 +84,11 @@ StatusBoard& StatusBoard::operator=(StatusBoard&&) noexcept = default;
 const EpochId& StatusBoard::epoch() const noexcept { return state_->epoch; }
 Offset StatusBoard::last_offset() const noexcept { return state_->last; }
 Offset StatusBoard::floor() const noexcept { return state_->floor; }
+std::optional<Version> StatusBoard::version_of(std::string_view bill) const {
+  const BillIx at = state_->find(bill);
+  if (at == no_index) return std::nullopt;
+  return state_->bills[at].now->version();
+}
 Instant StatusBoard::now() const noexcept { return state_->now(); }
 
 BoardStats StatusBoard::stats() const {

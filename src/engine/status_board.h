@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,6 +77,8 @@ class StatusBoard {
   const EpochId& epoch() const noexcept;
   Offset last_offset() const noexcept;
   Offset floor() const noexcept;  // cursors below it are trimmed
+  // What an event of the bill ("type:id") must be above; nothing: it is not known. O(1).
+  std::optional<Version> version_of(std::string_view bill) const;
   Instant now() const noexcept;
   BoardStats stats() const;
 

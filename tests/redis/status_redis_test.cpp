@@ -95,6 +95,40 @@ TEST_F(StatusOnRedis, what_one_node_publishes_all_know_in_one_order) {
   nodes.expect_agreement();
 }
 
+TEST_F(StatusOnRedis, who_would_edit_an_older_version_than_any_node_published_is_refused_at_every_node) {
+  EngineNode& a = nodes.add(1);
+  EngineNode& b = nodes.add(2);
+  a.ask(open_session(1, "li"));
+  b.ask(open_session(2, "wang"));
+  const auto read_at = [](Command command, Version version, Millis wait = Millis(0)) {
+    std::get<Acquire>(command).if_versions = {{"SaleOrder:1", version}};
+    std::get<Acquire>(command).wait = wait;
+    return command;
+  };
+  published(b, publish({bill("1", 5, 2)}));
+  for (EngineNode* const node : {&a, &b}) {
+    const Outcome refused = node->ask(read_at(acquire(1, "li", node == &a ? 10 : 11, "SaleOrder:1"), 4));
+    ASSERT_EQ(code_of(refused), Code::stale_version);
+    EXPECT_EQ(std::get<Refusal>(refused).known_version, 5U);
+  }
+  ASSERT_NE(token_of(a.ask(read_at(acquire(1, "li", 12, "SaleOrder:1"), 5))), 0U);
+  b.ask(read_at(acquire(2, "wang", 20, "SaleOrder:1"), 5, Millis(60'000)));
+  published(a, publish({bill("1", 6, 2)}));
+  a.ask(release(1, "li", 12));
+  const auto ended_at = [](EngineNode& node) {
+    for (const Event& event : node.told().events()) {
+      if (const auto* ended = std::get_if<WaitEnded>(&event)) return ended->why.known_version;
+    }
+    return std::uint64_t{0};
+  };
+  ASSERT_TRUE(nodes.loop.until([&] { return ended_at(b) != 0; }));
+  EXPECT_EQ(ended_at(b), 6U);
+  // One that begins with what the others have kept decides as they do.
+  EngineNode& c = nodes.add(3);
+  EXPECT_EQ(code_of(c.ask(read_at(acquire(1, "li", 13, "SaleOrder:1"), 5))), Code::stale_version);
+  nodes.expect_agreement();
+}
+
 TEST_F(StatusOnRedis, a_node_that_comes_later_has_the_board_and_serves_old_cursors) {
   nodes.base.log_bytes_max = 4000;  // so that there is an image to begin with
   EngineNode& a = nodes.add(1);

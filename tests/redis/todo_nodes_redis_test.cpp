@@ -3,8 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <filesystem>
+#include <set>
+#include <thread>
 
+#include "redis/redis_engine.h"
+#include "redis/slots.h"
 #include "tests/redis/redis_process.h"
 #include "tests/server/server_process.h"
 #include "tests/server/todo_follower.h"
@@ -121,6 +127,111 @@ TEST_F(TodoNodes, a_failover_ends_in_trees_that_agree_with_what_was_answered) {
   EXPECT_EQ(li.version_of("SaleOrder", "unreviewed", "5"), 2U);
   TodoFollower wang(Person(b->port(), "wang", "reviewer"));
   wang.follow(b->port());
+  EXPECT_EQ(li.core().rows(), wang.core().rows());
+}
+
+// Somebody publishes all the while, now at one node, now at the other, and repeats what is not answered and some
+// of the rest.
+class Stream {
+ public:
+  static constexpr std::size_t bills = 40, per_batch = 4;
+
+  Stream(const Person& erp, std::uint16_t a, std::uint16_t b)
+      : erp_(erp), ports_{a, b}, thread_([this] {
+          while (!ends_ && publish_batch()) ++batches_;
+        }) {}
+  ~Stream() { end(); }
+  std::size_t batches() const { return batches_; }
+  void end() {
+    ends_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  // What follows is to be asked after the end.
+  int version_of(std::size_t bill) const { return versions_[bill]; }
+  std::size_t last_bill() const { return (batches_ * per_batch - 1) % bills; }
+  std::size_t not_logged() const { return not_logged_; }
+  std::size_t places() const { return places_.size(); }  // in the log
+
+ private:
+  // What it is answered, at last; null: nothing.
+  boost::json::value take(const std::string& body) {
+    Answer answer;
+    const bool taken = eventually(
+        [&] {
+          answer = erp_.call(ports_[calls_++ % 2], "POST", "/v1/status", body);
+          return answer.status == 200;
+        },
+        60'000);
+    EXPECT_TRUE(taken) << answer.body;
+    return taken ? answer.json() : boost::json::value();
+  }
+  bool publish_batch() {
+    std::vector<std::string> events;
+    for (std::size_t i = 0; i < per_batch; ++i) {
+      const std::size_t bill = (batches_ * per_batch + i) % bills;
+      events.push_back(order(std::to_string(bill), ++versions_[bill]));
+    }
+    const std::string body = batch(events, "s" + std::to_string(batches_));
+    const boost::json::value said = take(body);
+    if (said.is_null()) return false;
+    if (batches_ % 4 == 0) EXPECT_EQ(take(body), said) << "once more, at the other node";
+    for (std::size_t i = 0; i < per_batch; ++i) {
+      const std::string offset = text_at(said, "results." + std::to_string(i) + ".offset");
+      not_logged_ += offset.empty() ? 1 : 0;
+      places_.insert(text_at(said, "epoch") + "/" + offset);
+    }
+    return true;
+  }
+
+  const Person& erp_;
+  std::array<std::uint16_t, 2> ports_;
+  std::array<int, bills> versions_{};
+  std::set<std::string> places_;
+  std::size_t not_logged_ = 0, calls_ = 0;
+  std::atomic<std::size_t> batches_{0};
+  std::atomic<bool> ends_{false};
+  std::thread thread_;
+};
+
+TEST_F(TodoNodes, while_the_slot_of_the_log_moves_nothing_is_lost_or_told_twice) {
+  RedisCluster redis{3};
+  ASSERT_TRUE(redis.is_ready());
+  start_both(redis.url());
+  TodoFollower li(Person(a->port(), "li", "reviewer")), wang(Person(b->port(), "wang", "reviewer"));
+  li.follow(a->port());
+  wang.follow(b->port());
+  Stream stream(*erp, a->port(), b->port());
+  const auto goes_on = [&] {
+    return eventually([&, from = stream.batches()] { return stream.batches() >= from + 20; }, 60'000);
+  };
+  ASSERT_TRUE(goes_on());
+  const std::string log = redis::Engine::key_of("holdfast");
+  const std::uint16_t slot = redis::key_slot(log);
+  const RedisProcess* const from = redis.owner(log);
+  const RedisProcess* const to = redis.other(log);
+  ASSERT_TRUE(from != nullptr && to != nullptr);
+  ASSERT_TRUE(RedisCluster::begin_move(slot, *from, *to));
+  const auto left = [&] { return from->command({"CLUSTER", "GETKEYSINSLOT", std::to_string(slot), "1"}).items; };
+  for (auto keys = left(); !keys.empty(); keys = left()) ASSERT_TRUE(RedisCluster::move_key(keys[0].text, *from, *to));
+  ASSERT_EQ(redis.owner(log), from) << "half way: the keys are there, the slot is not";
+  ASSERT_TRUE(redis.finish_move(slot, *to));
+  ASSERT_TRUE(goes_on()) << a->log() << b->log();
+  stream.end();
+  EXPECT_EQ(redis.owner(log), to);
+  EXPECT_EQ(stream.not_logged(), 0U);
+  EXPECT_EQ(stream.places(), stream.batches() * Stream::per_batch) << "each is logged once";
+
+  const auto version_of = [&](std::size_t bill) { return static_cast<std::uint64_t>(stream.version_of(bill)); };
+  const std::size_t newest = stream.last_bill();
+  for (TodoFollower* const one : {&li, &wang}) {
+    if (!has(*one, std::to_string(newest), version_of(newest))) one->follow(b->port());  // its node sent it away
+    ASSERT_FALSE(one->reasons().empty());
+    EXPECT_EQ(one->reasons().back(), "epoch") << "another master is another Redis";
+    EXPECT_EQ(one->rows(), Stream::bills);
+    for (std::size_t bill = 0; bill < Stream::bills; ++bill)
+      EXPECT_EQ(one->version_of("SaleOrder", "unreviewed", std::to_string(bill)), version_of(bill)) << bill;
+    EXPECT_EQ(one->repeats(), 0U);
+  }
   EXPECT_EQ(li.core().rows(), wang.core().rows());
 }
 

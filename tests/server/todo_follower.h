@@ -63,8 +63,10 @@ class TodoFollower {
     if (!text_at(said, "ok.mode").empty()) mode_ = text_at(said, "ok.mode");
     if (event == "todo.page" && !text_at(said, "reason").empty()) reasons_.push_back(text_at(said, "reason"));
     if (event == "todo.digest") ++digests_;
+    const bool followed = event == "todo.live" && core_.live();
     const auto changes = core_.feed(text);
     EXPECT_TRUE(changes) << text;
+    if (changes && followed) repeats_ += told(said, "upsert") + told(said, "remove") - changes->rows.size();
     EXPECT_FALSE(core_.wants_resubscribe()) << "the digest differs: " << text;
     if (changes) changes_ += changes->rows.size();
     return true;
@@ -83,15 +85,21 @@ class TodoFollower {
   const std::string& mode() const { return mode_; }                     // of the newest subscription
   const std::vector<std::string>& reasons() const { return reasons_; }  // of snapshots since it
   std::size_t changes() const { return changes_; }                      // of rows, ever
+  std::size_t repeats() const { return repeats_; }                      // rows told live that were so already
   std::uint16_t close_code() const { return close_code_; }
 
  private:
+  static std::size_t told(const boost::json::value& frame, std::string_view list) {
+    const auto* const rows = frame.as_object().if_contains(list);
+    return rows == nullptr ? 0 : rows->as_array().size();
+  }
+
   Person person_;
   std::unique_ptr<Client> client_;
   client::TodoCore core_;
   std::string mode_;
   std::vector<std::string> reasons_;
-  std::size_t digests_ = 0, changes_ = 0;
+  std::size_t digests_ = 0, changes_ = 0, repeats_ = 0;
   std::uint16_t close_code_ = 0;
 };
 

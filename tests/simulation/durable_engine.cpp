@@ -27,7 +27,7 @@ std::string folded(std::string_view journal) {
 }  // namespace
 
 DurableEngine::DurableEngine(Scheduler& scheduler, Random& random, StatusBoardOptions board, Disk& disk, Wall clock)
-    : scheduler_(scheduler), random_(random), disk_(disk), board_(std::move(board)) {
+    : scheduler_(scheduler), random_(random), disk_(disk), tree_(beside_board()), board_(std::move(board)) {
   if (random_.one_in(2)) disk_.journal = folded(disk_.journal);
   const bool read = tree_.recover(disk_.journal) && tree_.recovered(clock, 0) && board_.recover(disk_.journal) &&
                     board_.recovered(clock, EpochId{Id128{7, ++disk_.starts}});

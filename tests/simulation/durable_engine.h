@@ -53,6 +53,11 @@ class DurableEngine final : public LockEngine {
   std::string check() const;
 
  private:
+  LockTreeOptions beside_board() const {
+    LockTreeOptions options;
+    options.board_version = [this](std::string_view bill) { return board_.version_of(bill); };
+    return options;
+  }
   struct Told {
     Ticket ticket = 0;
     bool status = false;

@@ -57,6 +57,7 @@ void Judge::rows_are_true(std::string_view message, const boost::json::object& s
   const auto row_of = [](const boost::json::object& row) {
     return text_of(row, "type") + ":" + text_of(row, "id") + "/" + text_of(row, "group");
   };
+  if (text_of(said, "editing") == "all") edited_.clear();
   if (const auto* list = said.if_contains("upsert")) {
     for (const auto& each : list->as_array()) {
       ++upserts;
@@ -76,13 +77,12 @@ void Judge::rows_are_true(std::string_view message, const boost::json::object& s
       if (version < highest_[key]) return fault("a version goes back on the screen", message);
       highest_[key] = version;
       const auto has = screen.rows().find(name);
+      const std::string editing = row.contains("editing") ? boost::json::serialize(row.at("editing")) : "";
+      const bool edited = std::exchange(edited_[name], editing) != editing;
       if (unanswered_ != 0) continue;
-      if (live && screen.live() && has != screen.rows().end() && version <= has->second) {
-        return fault("told twice", message);
-      }
-      if (live && !screen.live() && mode == "diff" && !paged_ && has != screen.rows().end() && version <= has->second) {
-        return fault("a diff tells what the cursor had", message);
-      }
+      const bool known = live && !edited && has != screen.rows().end() && version <= has->second;
+      if (known && screen.live()) return fault("told twice", message);
+      if (known && mode == "diff" && !paged_) return fault("a diff tells what the cursor had", message);
       if (!selection_.has_rows(group_of(name))) return fault("a row that was not subscribed", message);
     }
   }

@@ -2,7 +2,8 @@
 
 // Judge reads along with one client and holds every message to what is promised: no row of a bill that its user may not
 // see, nor any other word of it; no state that was never committed; no version that goes back on the screen; counts
-// that are the rows in every live frame; digests that are true; and nothing told twice to who is up to date.
+// that are the rows in every live frame; digests that are true; and nothing told twice to who is up to date, but that
+// others edit it now.
 //
 // It knows the rights of the client's token. While an `auth` is under way both the old and the new ones may hold.
 //
@@ -47,9 +48,10 @@ class Judge {
   std::function<void(const std::string&)> fault_;
   std::vector<Claims> claims_;  // in force, and those that are asked for
   Selection selection_;
-  std::map<std::string, Version> highest_;  // of each bill ever told
-  std::size_t unanswered_ = 0;              // subscriptions
-  bool paged_ = false;                      // in a snapshot, also over a break: what follows its pages may repeat them
+  std::map<std::string, Version> highest_;     // of each bill ever told
+  std::map<std::string, std::string> edited_;  // rows: by whom, as it was last told
+  std::size_t unanswered_ = 0;                 // subscriptions
+  bool paged_ = false;  // in a snapshot, also over a break: what follows its pages may repeat them
 };
 
 }  // namespace hf::sim

@@ -109,6 +109,21 @@ TEST_F(JudgeTest, finds_what_is_told_twice) {
   EXPECT_EQ(fault(), "told twice");
 }
 
+TEST_F(JudgeTest, takes_a_row_told_again_for_news_only_if_others_edit_it_now) {
+  const auto edited = [](const std::string& by) {
+    std::string made = row("Q00001Q", 2, "draft");
+    return made.insert(made.size() - 1, R"(,"editing":{"user":")" + by + "\"}");
+  };
+  hear(live(row("Q00001Q", 2, "draft"), R"("draft":1)"));
+  hear(live(edited("u1"), R"("draft":1)"));
+  hear(live(edited("u2"), R"("draft":1)"));
+  hear(live(row("Q00001Q", 2, "draft"), R"("draft":1)"));
+  EXPECT_EQ(fault(), "");
+  hear(live(edited("u1"), R"("draft":1)"));
+  hear(live(edited("u1"), R"("draft":1)"));
+  EXPECT_EQ(fault(), "told twice");
+}
+
 TEST_F(JudgeTest, finds_counts_that_are_not_the_rows) {
   hear(live(row("Q00001Q", 2, "draft"), R"("draft":2)"));
   EXPECT_EQ(fault(), "a count is not its rows");

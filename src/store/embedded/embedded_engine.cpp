@@ -30,7 +30,13 @@ Refusal refusal(Code code, std::string detail) {
 
 struct EmbeddedEngine::Partition {
   Partition(std::string name_, const EmbeddedOptions& options)
-      : name(std::move(name_)), tree(options.tree), board(options.board) {}
+      : name(std::move(name_)), tree(beside_board(options.tree)), board(options.board) {}
+  Partition(const Partition&) = delete;
+  Partition& operator=(const Partition&) = delete;
+  LockTreeOptions beside_board(LockTreeOptions options) const {
+    options.board_version = [this](std::string_view bill) { return board.version_of(bill); };
+    return options;
+  }
   std::string name;
   LockTree tree;
   StatusBoard board;

@@ -180,6 +180,32 @@ TEST_P(EmbeddedEngineTest, a_restart_finds_the_locks_and_gives_greater_tokens) {
   EXPECT_EQ(engine->check(), "");
 }
 
+TEST_P(EmbeddedEngineTest, a_version_behind_the_boards_is_stale_also_after_a_restart) {
+  const SessionId li = open_session("li");
+  StatusEvent bill;
+  bill.type = "SaleOrder";
+  bill.id = "1";
+  bill.version = 5;
+  engine->submit_status(0, 1, Publish{caller("erp"), {bill}}, clock);
+  const auto line_for = [&](std::uint64_t version) {
+    told.lines.clear();
+    Acquire a;
+    a.caller = caller("li");
+    a.session = li;
+    a.lock.value = ids.next_id();
+    a.targets = {*Target::parse("SaleOrder:1")};
+    a.if_versions = {{"SaleOrder:1", version}};
+    engine->submit(0, 2, a, clock);
+    EXPECT_TRUE(loop.settle(*engine));
+    return told.lines.back();
+  };
+  EXPECT_EQ(line_for(4), "2 refused stale_version 0");
+  engine->stop();
+  start(options());
+  EXPECT_EQ(line_for(4), "2 refused stale_version 0");
+  EXPECT_TRUE(line_for(5).starts_with("2 granted")) << told.lines.back();
+}
+
 TEST_P(EmbeddedEngineTest, stop_lets_out_what_was_submitted) {
   const SessionId li = open_session("li");
   acquire(5, "li", li, "SaleOrder:1");
