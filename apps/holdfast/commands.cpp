@@ -737,6 +737,48 @@ int requests(const Arguments& a) {
   return exit_done;
 }
 
+int notices(const Arguments& a) {
+  json::array all;
+  for (std::string next;;) {
+    json::object fields{{"limit", 500}};
+    if (!next.empty()) fields["next"] = next;
+    auto answer = ask(a, "GET", "/v1/notices" + query_of(fields));
+    if (!answer) return report(a, answer.error());
+    const auto page = list_in(*answer, "notices");
+    if (page.empty()) break;
+    for (const json::object& one : page) all.push_back(one);
+    next = text_in(answer->get_object(), "next");
+  }
+  json::array numbers;
+  for (const json::value& one : all) {
+    if (const auto* number = one.get_object().if_contains("notice")) numbers.push_back(*number);
+  }
+  if (a.json) {
+    say(json::serialize(json::object{{"notices", all}}) + "\n");
+  } else {
+    std::vector<std::vector<std::string>> rows;
+    for (const json::value& value : all) {
+      const json::object& one = value.get_object();
+      const auto* by = one.if_contains("actor");
+      const std::string no = plain_in(one, "no");
+      rows.push_back({plain_in(one, "notice"), since(text_in(one, "at")),
+                      plain_in(one, "type") + " " + (no.empty() ? plain_in(one, "id") : no), plain_in(one, "action"),
+                      by != nullptr && by->is_object() ? plain_in(by->get_object(), "name") : "",
+                      plain_in(one, "reason")});
+    }
+    say(rows.empty() ? "No notices.\n" : table({"NOTICE", "SINCE", "BILL", "ACTION", "BY", "REASON"}, rows));
+  }
+  // What could not be shown was not read.
+  constexpr std::size_t at_a_time = 500;
+  for (std::size_t i = 0; a.read && output_error() == 0 && i < numbers.size(); i += at_a_time) {
+    const json::array some(numbers.begin() + static_cast<std::ptrdiff_t>(i),
+                           numbers.begin() + static_cast<std::ptrdiff_t>(std::min(i + at_a_time, numbers.size())));
+    auto done = ask(a, "POST", "/v1/notices/read", json::object{{"notices", some}});
+    if (!done) return report(a, done.error());
+  }
+  return exit_done;
+}
+
 int stats(const Arguments& a) {
   auto answer = ask(a, "GET", "/v1/stats");
   if (!answer) return report(a, answer.error());

@@ -48,6 +48,7 @@ struct Arguments {
   std::vector<std::string> types;  // todo
   std::string group;
   bool once = false;
+  bool read = false;            // notices
   std::string file, batch_id;   // publish, resync; "-": standard input
   holdfast::StatusEvent event;  // publish; what its options say
   std::vector<std::string> state;
@@ -73,6 +74,7 @@ int token(const Arguments& a);
 int catalog(const Arguments& a);
 int sessions(const Arguments& a);
 int requests(const Arguments& a);
+int notices(const Arguments& a);
 int stats(const Arguments& a);
 int demo(const Arguments& a);
 int todo(const Arguments& a);

@@ -169,6 +169,8 @@ int main(int argc, char** argv) {
   sessions->add_option("--limit", a.limit, "At most so many")->check(CLI::Range(1, 500));
   sessions->add_option("--end", a.session, "End this one; its locks are free at once");
   add("requests", "Requests that you made or are asked", hf::cli::requests)->alias("waits");
+  add("notices", "What you should know of and have not read", hf::cli::notices)
+      ->add_flag("--read", a.read, "Then count them as read: they are told no more");
   add("stats", "Counters of the server", hf::cli::stats);
 
   auto* todo = add("todo", "Your to-do tree, live, until Ctrl-C", hf::cli::todo);

@@ -266,6 +266,9 @@ class Client {
                               const std::string& next = {});
   void history(const std::string& type, const std::string& id, std::uint32_t limit, const std::string& next,
                Done<BillHistory> done);
+  // Notices that were read are told no more, also not by TodoView; their numbers.
+  Result<Nothing> read_notices(const std::vector<std::uint64_t>& notices);
+  void read_notices(const std::vector<std::uint64_t>& notices, Done<Nothing> done);
   // Replaces all bills of a type: opens a resync, sends the bills in pages, commits. Blocks; each of its messages has
   // the deadline of the client's options. A failure leaves the board as it was. Needs the right status.publish.
   Result<Resynced> resync(const std::string& type, const std::vector<StatusEvent>& bills);

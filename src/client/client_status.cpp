@@ -57,6 +57,11 @@ Work<BillHistory> history_work(const std::string& type, const std::string& id, s
   return question<BillHistory>("status.history", fields, hf::client::read_history);
 }
 
+Work<Nothing> read_work(const std::vector<std::uint64_t>& notices) {
+  return question<Nothing>("notice.read", {{"notices", boost::json::array(notices.begin(), notices.end())}},
+                           [](const std::string&) { return std::optional(Nothing{}); });
+}
+
 // The answer's object to a message of a resync.
 Result<boost::json::object> tell(Client& client, const std::string& fields) {
   auto body = client.call("status.resync", fields, Client::Repeat::query);
@@ -119,6 +124,13 @@ Result<BillHistory> Client::history(const std::string& type, const std::string& 
 void Client::history(const std::string& type, const std::string& id, std::uint32_t limit, const std::string& next,
                      Done<BillHistory> done) {
   body_->later<BillHistory>(std::move(done), history_work(type, id, limit, next));
+}
+
+Result<Nothing> Client::read_notices(const std::vector<std::uint64_t>& notices) {
+  return body_->wait<Nothing>(read_work(notices));
+}
+void Client::read_notices(const std::vector<std::uint64_t>& notices, Done<Nothing> done) {
+  body_->later<Nothing>(std::move(done), read_work(notices));
 }
 
 Result<Resynced> Client::resync(const std::string& type, const std::vector<StatusEvent>& bills) {

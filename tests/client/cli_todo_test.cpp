@@ -52,6 +52,21 @@ class CliTodo : public ::testing::Test {
   ServerProcess server;
 };
 
+TEST_F(CliTodo, a_rejection_waits_for_its_creator_until_he_has_read_it) {
+  ASSERT_EQ(publish({"SaleOrder:1", "--version", "3", "--state", "DataStatus=1,ApprovalStatus=2", "--no", "SO-1",
+                     "--creator", "li=Li Lei", "--actor", "wang=Wang", "--action", "驳回", "--reason", "the price"})
+                .exit_code,
+            0);
+  Ended told = run("li", {"notices"});
+  EXPECT_EQ(told.exit_code, 0) << told.errors;
+  for (const char* part : {"SaleOrder SO-1", "驳回", "Wang", "the price"})
+    EXPECT_NE(told.output.find(part), std::string::npos) << part << " in " << told.output;
+  EXPECT_EQ(run("wang", {"notices"}).output, "No notices.\n");
+  told = run("li", {"--json", "notices", "--read"});
+  EXPECT_EQ(json::parse(told.output).at("notices").as_array().size(), 1U) << told.output;
+  EXPECT_EQ(run("li", {"notices"}).output, "No notices.\n");
+}
+
 TEST_F(CliTodo, a_bill_is_published_and_stands_in_the_tree_of_others) {
   const Ended done =
       publish({"SaleOrder:1", "--version", "3", "--state", "DataStatus=2,ApprovalStatus=0", "--no", "SO-1", "--creator",

@@ -89,6 +89,23 @@ TEST_F(Todo, the_example_follows_a_tree) {
   EXPECT_EQ(followed.output, "all rows anew: first\n+ SaleOrder 1 unreviewed\n+ SaleOrder 2 unreviewed\n");
 }
 
+TEST_F(Todo, a_rejection_waits_for_its_creator_until_he_has_read_it) {
+  auto rejected = order("1", 1, 1, "驳回");
+  rejected.creator = {"li", "Li"};
+  ASSERT_TRUE(erp().publish({.events = {rejected}}));
+  auto li = person("li");
+  Told<holdfast::Notice> told;
+  auto view = TodoView::open(li, {.on_notice = [&](const holdfast::Notice& one) { told.tell(one); }});
+  const auto notice = told.wait();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->id, "1");
+  EXPECT_TRUE(notice->rejection);
+  const auto waiting = [&] { return li.call("notice.list", "{}", Client::Repeat::query).value_or(""); };
+  EXPECT_NE(waiting(), R"({"notices":[]})");
+  ASSERT_TRUE(li.read_notices({notice->notice}));
+  EXPECT_EQ(waiting(), R"({"notices":[]})");
+}
+
 TEST_F(Todo, two_peoples_trees_follow_what_is_published) {
   Desk at_li, at_wang;
   auto publisher = erp();
