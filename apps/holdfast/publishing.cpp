@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <fstream>
@@ -86,7 +87,12 @@ Result<std::string> read_text_file(const std::string& path) {
     if (!file) return wrong(path + ": " + ::strerror(errno), "file");
   }
   std::istream& in = path == "-" ? std::cin : file;
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  std::string text;
+  std::array<char, 1 << 16> part;
+  while (in.read(part.data(), part.size()) || in.gcount() > 0)
+    text.append(part.data(), static_cast<std::size_t>(in.gcount()));
+  if (in.bad()) return wrong(path + ": " + ::strerror(errno), "file");  // a directory, say
+  return text;
 }
 
 struct Batch {
@@ -146,6 +152,8 @@ std::string name_of_event(const holdfast::LogEvent& event) {
   return std::visit([](const auto& one) { return one.type + ":" + one.id; }, event);
 }
 
+std::string many(std::size_t n, const char* one) { return std::to_string(n) + " " + one + (n == 1 ? "" : "s"); }
+
 struct Tally {
   std::size_t logged = 0, others = 0;
 };
@@ -172,6 +180,19 @@ void say_result(const Arguments& a, const holdfast::LogEvent& event, const Publi
     say(name + ": not logged, the server knows another state under the same version " + number + "\n");
 }
 
+// Of a file of several batches: which of its events the server means, and that those before are published.
+holdfast::Error in_file(holdfast::Error error, std::size_t before) {
+  constexpr std::string_view list = "events[";
+  std::size_t place = 0;
+  if (std::string_view(error.field).starts_with(list) &&
+      std::from_chars(error.field.data() + list.size(), error.field.data() + error.field.size(), place).ec ==
+          std::errc()) {
+    error.detail = "event " + std::to_string(before + place + 1) + " of the file: " + error.text();
+  }
+  if (before > 0) error.detail = error.text() + " The " + many(before, "event") + " before are published.";
+  return error;
+}
+
 Result<Tally> publish_all(const Arguments& a, Client& client, std::vector<Batch> batches, bool each) {
   Tally tally;
   for (std::size_t i = 0; i < batches.size(); ++i) {
@@ -179,7 +200,10 @@ Result<Tally> publish_all(const Arguments& a, Client& client, std::vector<Batch>
     what.events = batches[i].events;
     if (!a.batch_id.empty()) what.batch_id = a.batch_id + (i == 0 ? "" : "-" + std::to_string(i + 1));
     auto results = client.publish(std::move(what));
-    if (!results) return tl::unexpected(at_server(a, results.error()));
+    if (!results) {
+      const auto error = at_server(a, results.error());
+      return tl::unexpected(each ? error : in_file(error, tally.logged + tally.others));
+    }
     for (std::size_t n = 0; n < results->size(); ++n) say_result(a, batches[i].events[n], (*results)[n], each, tally);
   }
   return tally;
@@ -191,8 +215,6 @@ std::uint64_t demo_version() {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now() - begin).count());
 }
-
-std::string many(std::size_t n, const char* one) { return std::to_string(n) + " " + one + (n == 1 ? "" : "s"); }
 
 }  // namespace
 
@@ -283,9 +305,10 @@ int demo_data(const Arguments& given) {
   const int pause_ms = static_cast<int>(1'000 / a.per_second);
   for (std::uint32_t n = 0; (a.count == 0 || n < a.count) && !failed && !closed && output_error() == 0; ++n) {
     const holdfast::StatusEvent& bill = demo.move();
-    if (!a.json) {
+    if (a.json)
+      say_event("moved", {{"type", bill.type}, {"id", bill.id}, {"action", bill.action}, {"by", bill.actor.user}});
+    else
       say(plain(bill.actor.name) + " " + plain(bill.action) + " " + plain(bill.type) + " " + plain(bill.no) + "\n");
-    }
     ++unanswered;
     client->publish({.events = {bill}}, [&](Result<std::vector<Published>> results) {
       if (!results && !failed.exchange(true)) report(a, at_server(a, results.error()));

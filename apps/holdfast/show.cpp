@@ -79,6 +79,7 @@ std::string plain(std::string_view text) {
       ++i;
       continue;
     }
+    if (byte == '\n' || byte == '\t') out.push_back(' ');
     if (byte >= 0x20 && byte != 0x7F) out.push_back(text[i]);
   }
   return out;

@@ -708,6 +708,27 @@ TEST_F(Board, history_has_the_states_and_runs_of_the_log_newest_first) {
   EXPECT_TRUE(history.runs.empty());
 }
 
+TEST_F(Board, pages_of_a_history_leave_out_no_step_and_no_state) {
+  for (Version v = 1; v <= 3; ++v) {
+    publish(bill("1", v, 1));
+    for (const char* const step : {"a", "b", "c", "d", "e"})
+      publish(RunEvent{.type = "SaleOrder", .id = "1", .step = std::to_string(v) + step});
+  }
+  for (const std::uint32_t limit : {1u, 2u, 3u, 4u, 5u, 100u}) {
+    std::vector<Offset> states, steps;
+    History history;
+    do {
+      history = std::get<History>(apply(GetHistory{li, "SaleOrder", "1", history.next, limit}));
+      ASSERT_LE(history.states.size(), limit);
+      ASSERT_LE(history.runs.size(), limit);
+      for (const BillPtr& state : history.states) states.push_back(state->offset());
+      for (const RunPtr& run : history.runs) steps.push_back(run->offset);
+    } while (history.next != 0);
+    EXPECT_EQ(states, (std::vector<Offset>{13, 7, 1})) << "limit " << limit;
+    EXPECT_EQ(steps, (std::vector<Offset>{18, 17, 16, 15, 14, 12, 11, 10, 9, 8, 6, 5, 4, 3, 2})) << "limit " << limit;
+  }
+}
+
 // ------------------------------------------------------------------------------------------ resync
 
 struct Resync : Board {

@@ -49,9 +49,15 @@ StatusOutcome StatusBoard::State::run(const GetHistory& c) {
     history.states.push_back(state);
   }
   const auto from = std::ranges::lower_bound(runs, history.next, {}, [](const RunPtr& run) { return run->offset; });
-  for (auto at = runs.end(); at != from && history.runs.size() < most;) {
+  for (auto at = runs.end(); at != from;) {
     const Run& run = **--at;
-    if (run.offset < before && run.event.type == c.type && run.event.id == c.id) history.runs.push_back(*at);
+    if (run.offset >= before || run.event.type != c.type || run.event.id != c.id) continue;
+    if (history.runs.size() == most) {  // the states before it come with the next page, too
+      history.next = history.runs.back()->offset;
+      std::erase_if(history.states, [&](const BillPtr& state) { return state->offset() < history.next; });
+      break;
+    }
+    history.runs.push_back(*at);
   }
   return history;
 }

@@ -1,7 +1,7 @@
 #include "outbox/http_publisher.h"
 
 #include <fstream>
-#include <iterator>
+#include <string>
 
 #include "client/http.h"
 
@@ -11,7 +11,8 @@ namespace {
 Result<std::string> token_of(const ServerAddress& server) {
   if (server.token_file.empty()) return server.token;
   std::ifstream in(server.token_file);
-  std::string token((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  std::string token;
+  std::getline(in, token, '\0');  // of what cannot be read, a directory say, nothing
   token.erase(token.find_last_not_of(" \t\r\n") + 1);
   if (token.empty()) return fail(Code::unauthenticated, "There is no token in " + server.token_file + ".");
   return token;

@@ -113,6 +113,33 @@ TEST_F(CliTodo, a_file_of_events_is_published_in_its_order) {
   EXPECT_NE(array.output.find("1 event logged, 1 not."), std::string::npos) << array.output;
 }
 
+TEST_F(CliTodo, what_is_wrong_in_a_file_is_named_by_its_place) {
+  std::string lines;
+  for (int i = 1; i <= 1'001; ++i) lines += R"({"type":"SaleOrder","id":")" + std::to_string(i) + "\"}\n";
+  lines += R"({"type":"NoSuch","id":"1"})";
+  const Ended ended = publish({"--file", file("events.jsonl", lines)});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_NE(ended.errors.find("event 1002 of the file: "), std::string::npos) << ended.errors;
+  EXPECT_NE(ended.errors.find("The 1000 events before are published."), std::string::npos) << ended.errors;
+  const Ended first = publish({"--file", file("one.jsonl", R"({"type":"NoSuch","id":"1"})")});
+  EXPECT_NE(first.errors.find("event 1 of the file: "), std::string::npos) << first.errors;
+  EXPECT_EQ(first.errors.find("published"), std::string::npos) << first.errors;
+}
+
+TEST_F(CliTodo, a_directory_in_place_of_a_file_is_wrong_usage) {
+  for (const Ended& ended :
+       {publish({"--file", data.path()}), run("erp", {"resync", "SaleOrder", "--file", data.path()}, "admin")}) {
+    EXPECT_EQ(ended.exit_code, 2);
+    EXPECT_NE(ended.errors.find("Is a directory"), std::string::npos) << ended.errors;
+  }
+}
+
+TEST_F(CliTodo, line_breaks_in_what_people_wrote_part_its_words) {
+  ASSERT_EQ(publish({"SaleOrder:1", "--state", "DataStatus=1", "--partner", "price wrong\nask li"}).exit_code, 0);
+  const Ended text = run("li", {"todo", "--once"});
+  EXPECT_NE(text.output.find("price wrong ask li"), std::string::npos) << text.output;
+}
+
 TEST_F(CliTodo, a_resync_replaces_the_bills_of_a_type) {
   ASSERT_EQ(publish({"SaleOrder:1", "--version", "9", "--state", "DataStatus=1"}).exit_code, 0);
   const std::string path = file("all.json", R"([{"type":"SaleOrder","id":"2","version":1,"state":{"DataStatus":1}}])");
@@ -237,6 +264,9 @@ TEST_F(CliTodo, demonstration_bills_go_on_moving) {
   }
   EXPECT_GT(history, 1U) << "no bill has moved";
   EXPECT_EQ(run("li", {"demo-data"}).exit_code, 1) << "an editor may not publish";
+  const Ended lines = run("erp", {"demo-data", "--json", "--live", "--rate", "1000", "--count", "5"}, "admin");
+  EXPECT_EQ(std::ranges::count(lines.output, '\n'), 6) << lines.output;
+  EXPECT_NE(lines.output.find(R"("event":"moved")"), std::string::npos) << lines.output;
 }
 
 TEST_F(CliTodo, a_tree_of_one_group_has_its_rows_only) {

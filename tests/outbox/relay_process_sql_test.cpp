@@ -164,11 +164,13 @@ TEST_P(OutboxProcess, a_row_that_the_server_refuses_is_put_aside_with_what_it_sa
 
 TEST_P(OutboxProcess, rows_wait_for_a_server_and_for_a_token_and_are_then_drained) {
   const std::string file = data.path() + "/token";
+  std::filesystem::create_directory(file);
   Relay network(server.port());
   network.swallow();
   erp.write_bill("1", 1);
   RelayProcess relay({"--from", database.url(), "--server", network.url(), "--token-file", file}, log());
   ASSERT_TRUE(eventually([&] { return relay.log().find("no token in") != std::string::npos; })) << relay.log();
+  std::filesystem::remove(file);
   std::ofstream(file) << "to\nken\n";
   ASSERT_TRUE(eventually([&] { return relay.log().find("line breaks") != std::string::npos; })) << relay.log();
   EXPECT_EQ(database.outbox().state()->refused, 0u) << "an operator's mistake condemns no row";

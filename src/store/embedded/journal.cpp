@@ -84,6 +84,21 @@ bool lies_in(std::string_view target, std::string_view ancestor) {
   return target.size() == ancestor.size() || target[ancestor.size()] == ':' || target[ancestor.size()] == '/';
 }
 
+// Whether anybody asks for it once it is folded: the audit trail, and a start that wants to know how grants ended.
+bool outlives_folding(Entity entity) {
+  return entity == Entity::session || entity == Entity::grant || entity == Entity::wait || entity == Entity::ended ||
+         entity == Entity::note;
+}
+
+// States of bills are most of what is written where they are published, and their log is in the state. Rows without
+// any are left as they are: to write them again would cost more than it saves.
+bool has_states_of_bills(std::string_view changes) {
+  while (const auto change = take_change(changes)) {
+    if (change->header.entity >= Entity::status_meta) return true;
+  }
+  return false;
+}
+
 bool matches(const AuditEntry& entry, const AuditFilter& filter) {
   if (!filter.user.empty() && entry.user != filter.user) return false;
   if (!filter.action.empty() && entry.action != filter.action) return false;
@@ -104,7 +119,8 @@ struct Journal::Fold {
   std::uint64_t next = 0;   // the next row to gather
   std::uint64_t bytes = 0;  // of the rows gathered
   std::vector<FoldRound::Row> rows;
-  std::size_t at = 0;  // the next of them to write
+  std::size_t at = 0;   // the next of them to write
+  bool strips = false;  // some of the rows have states of bills
 };
 
 struct Journal::Backup {
@@ -292,6 +308,8 @@ Result<void> Journal::read_meta() {
   const auto point = fold ? fold_point_from(*fold) : std::nullopt;
   if (!point || point->folding_to < point->folded_to) return damaged("it does not say how far it is folded");
   folded_ = *point;
+  const auto stripped = meta("stripped");  // a file of before has none
+  stripped_ = (stripped ? number_from(*stripped) : std::nullopt).value_or(0);
 
   Statement names = db_.prepare("SELECT ix, name FROM namespaces ORDER BY ix");
   if (!names) return unreadable();
@@ -320,6 +338,7 @@ Result<void> Journal::prepare() {
       {&rows_before_, "SELECT seq, at_us, body FROM journal WHERE seq <= ? ORDER BY seq DESC"},
       {&oldest_row_, "SELECT seq, at_us, length(body) FROM journal ORDER BY seq LIMIT 1"},
       {&delete_row_, "DELETE FROM journal WHERE seq=?"},
+      {&update_row_, "UPDATE journal SET body=? WHERE seq=?"},
       {&get_state_, "SELECT body FROM state WHERE ns=? AND entity=? AND key=?"},
       {&put_state_, "INSERT INTO state VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET body=excluded.body"},
       {&erase_state_, "DELETE FROM state WHERE ns=? AND entity=? AND key=?"},
@@ -664,7 +683,7 @@ bool Journal::empty_wal() {
 bool Journal::wants_tending() const noexcept {
   if (!failed_.empty()) return false;
   return wal_pages_ * kPageBytes >= options_.wal_idle_bytes || fold_ || unfolded_bytes_ >= options_.fold_bytes ||
-         backup_;
+         strip_due() || backup_;
 }
 
 bool Journal::tend(Pace pace, Wall now) {
@@ -678,6 +697,11 @@ bool Journal::tend(Pace pace, Wall now) {
   const bool fold_begun = fold_ != nullptr || unfolded_bytes_ >= options_.fold_bytes;
   if (idle ? fold_begun : unfolded_bytes_ >= 2 * options_.fold_bytes) {
     fold_slice();
+    return failed_.empty();
+  }
+  // Before old rows go: else states of bills would push the audit trail out.
+  if (strip_due() && (idle || folded_.kept_bytes > options_.audit_bytes_max)) {
+    strip_slice();
     return failed_.empty();
   }
   if (retention_due(now) && (idle || folded_.kept_bytes > options_.audit_bytes_max + options_.audit_bytes_max / 4)) {
@@ -723,6 +747,7 @@ bool Journal::gather_slice() {
     auto sections = open_row(row, fold.next, rows_from_.integer(1));
     while (sections && !sections->empty()) {
       const auto section = take_section(*sections);
+      fold.strips = fold.strips || (section && has_states_of_bills(section->changes));
       if (!section || !fold.round.add(*section)) sections.reset();
     }
     ok = sections.has_value();
@@ -747,15 +772,71 @@ bool Journal::write_slice() {
   }
   const bool done = !more();
   if (done) {
+    const bool strips = fold.strips || strip_due();
     folded_.folded_to = folded_.folding_to;
+    if (!strips) stripped_ = folded_.folded_to;
     folded_.kept_bytes += fold.bytes;
     unfolded_bytes_ -= fold.bytes;
   }
   if (folded_ != point && !write_meta("fold", bytes_of(folded_))) return false;
+  if (done && !strip_due() && !write_meta("stripped", bytes_of(stripped_))) return false;
   if (commit_.run() != SQLITE_DONE) return false;
   unsynced_ = true;
   if (done) fold_.reset();
   return true;
+}
+
+void Journal::strip_slice() {
+  const Stopwatch watch;
+  bool ok = begin_.run() == SQLITE_DONE;
+  for (bool first = true; ok && strip_due() && (first || watch.passed() < options_.slice); first = false)
+    ok = strip_next();
+  find_oldest();
+  ok = ok && write_meta("fold", bytes_of(folded_)) && write_meta("stripped", bytes_of(stripped_)) &&
+       commit_.run() == SQLITE_DONE;
+  unsynced_ = true;
+  if (!ok) break_down("stripping folded rows");
+}
+
+// Takes out of the first row behind stripped_ what nobody asks for, if it has states of bills; an empty row goes.
+bool Journal::strip_next() {
+  rows_from_.bind(1, static_cast<std::int64_t>(stripped_ + 1));
+  const int rc = rows_from_.step();
+  const std::uint64_t seq = rc == SQLITE_ROW ? static_cast<std::uint64_t>(rows_from_.integer(0)) : last_seq_ + 1;
+  if (seq > folded_.folded_to) {
+    rows_from_.reset();
+    stripped_ = folded_.folded_to;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE;
+  }
+  const std::int64_t at_us = rows_from_.integer(1);
+  const std::string_view row = rows_from_.blob(2);
+  const std::uint64_t bytes = row.size();
+  begin_row(row_);
+  std::string kept;
+  bool strips = false;
+  auto sections = open_row(row, seq, at_us);
+  while (sections && !sections->empty()) {
+    const auto section = take_section(*sections);
+    kept.clear();
+    std::string_view changes = section ? section->changes : std::string_view();
+    strips = strips || has_states_of_bills(changes);
+    while (const auto change = take_change(changes)) {
+      if (outlives_folding(change->header.entity)) kept += change->whole;
+    }
+    if (!section || !changes.empty()) {
+      sections.reset();
+    } else if (!kept.empty()) {
+      add_section(row_, section->ns, kept);
+    }
+  }
+  rows_from_.reset();
+  stripped_ = seq;
+  if (!sections || !strips) return true;  // who reads the trail is told that the row is damaged
+  const bool gone = std::string_view(row_).substr(4).empty();
+  if (!gone) seal_row(row_, seq, at_us);
+  folded_.kept_bytes -= gone ? bytes : bytes - row_.size();
+  const auto place = static_cast<std::int64_t>(seq);
+  return (gone ? delete_row_.bind(1, place) : update_row_.bind_blob(1, row_).bind(2, place)).run() == SQLITE_DONE;
 }
 
 bool Journal::apply(const StateKey& key, const FoldEntry& entry) {
@@ -850,6 +931,7 @@ Result<AuditPage> Journal::audit(NamespaceIndex ns, const AuditFilter& filter, A
       std::string_view changes = section->changes;
       if (section->ns != ns) continue;
       while (auto change = take_change(changes)) {
+        if (!outlives_folding(change->header.entity)) continue;  // it may be gone at the next page
         const std::uint32_t place = index++;
         if (place >= index_end) break;
         auto entry = audit_of(*change);

@@ -3,8 +3,9 @@
 // Journal keeps the lock engines' changes in one SQLite file, DIRECTORY/holdfast.db.
 //
 // A commit is one row, whatever it holds; the rows are also the audit trail. In the gaps between commits they
-// are folded into a table of states, so that a start reads what is, not what was. Every row carries a checksum;
-// a start refuses what is not exactly what was written, and never resets anything.
+// are folded into a table of states, so that a start reads what is, not what was; what the trail does not speak of
+// leaves the rows then. Every row carries a checksum; a start refuses what is not exactly what was written, and never
+// resets anything.
 //
 // Promises:
 //   1. after commit() returns, the batch outlives `kill -9`; at Durability::full also a power cut;
@@ -215,6 +216,9 @@ class Journal {
   void fold_slice();
   bool gather_slice();
   bool write_slice();
+  bool strip_due() const noexcept { return stripped_ < folded_.folded_to; }
+  void strip_slice();
+  bool strip_next();
   bool apply(const StateKey& key, const FoldEntry& entry);
   bool retention_due(Wall now) const noexcept;
   void retention_slice(Wall now);
@@ -226,10 +230,11 @@ class Journal {
   DirectoryLock lock_;
   OpenMark mark_;
   Database db_;
-  Statement begin_, commit_, insert_row_, rows_from_, rows_before_, oldest_row_, delete_row_;
+  Statement begin_, commit_, insert_row_, rows_from_, rows_before_, oldest_row_, delete_row_, update_row_;
   Statement get_state_, put_state_, erase_state_, get_meta_, put_meta_, put_namespace_;
   std::vector<Namespace> namespaces_;
   FoldPoint folded_;
+  std::uint64_t stripped_ = 0;  // rows up to here have nothing left but what outlives the folding; <= folded_to
   std::uint64_t last_seq_ = 0;
   std::uint64_t unfolded_bytes_ = 0;
   std::uint64_t oldest_seq_ = 0;  // 0: there is no row

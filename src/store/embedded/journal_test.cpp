@@ -254,6 +254,67 @@ TEST(Journal, drops_folded_rows_older_than_the_audit_age) {
   EXPECT_EQ(page->entries[0].user, "young");
 }
 
+TEST(Journal, states_of_bills_do_not_drive_the_audit_trail_out) {
+  const TemporaryDirectory directory;
+  JournalOptions options = quick();
+  options.audit_bytes_max = 10'000;
+  options.slice = Micros(0);  // one row at a time
+  FoldedState expected;
+  const auto state_of = [](std::uint64_t i) {
+    std::string change;
+    add_change(change, Entity::status_bill, i < 20 ? change_fresh : 0, {0, i % 20}, std::string(200, 'x'));
+    add_change(change, Entity::meta, 0, {}, "time");
+    return change;
+  };
+  std::vector<std::string> users;
+  AuditPage page;
+  {
+    const auto journal = opened(directory.path(), options);
+    for (std::uint64_t i = 0; i < 500; ++i) {
+      std::string changes = state_of(i);
+      if (i % 100 == 50) {  // beside locks, before and behind them
+        users.insert(users.begin(), "u" + std::to_string(i));
+        changes += session_change({7, i}, users.front(), wall_us(1));
+        add_change(changes, Entity::status_meta, 0, {}, "m");
+        users.insert(users.begin(), "v" + std::to_string(i));
+        changes += session_change({8, i}, users.front(), wall_us(1));
+      }
+      ASSERT_TRUE(commit(*journal, changes));
+      ASSERT_TRUE(replay(expected, 0, changes));
+    }
+    // A reader between two pages meets the same entries behind the folding.
+    page = *journal->audit(0, {}, {}, 1);
+    journal->fold(Micros::max());
+    for (int slice = 0; slice < 20; ++slice) EXPECT_TRUE(journal->tend(Journal::Pace::idle, wall_us(1)));
+    EXPECT_TRUE(journal->wants_tending());
+  }
+  {  // What one life has begun the next one ends.
+    Recovered again;
+    const auto journal = opened(directory.path(), again, options);
+    EXPECT_EQ(again.state, expected);
+    while (journal->tend(Journal::Pace::idle, wall_us(1))) {
+    }
+    EXPECT_LT(journal->sizes().rows_kept_bytes, 2'000u) << "rows with nothing but states of bills are still there";
+    std::vector<std::string> walked{page.entries.at(0).user};
+    while (!page.end) {
+      page = *journal->audit(0, {}, page.next, 1);
+      for (const auto& entry : page.entries) walked.push_back(entry.user);
+    }
+    EXPECT_EQ(walked, users);
+    EXPECT_FALSE(journal->wants_tending());
+    EXPECT_EQ(journal->failed(), "");
+  }
+  Recovered again;
+  const auto journal = opened(directory.path(), again, options);
+  EXPECT_EQ(again.state, expected);
+  ASSERT_TRUE(commit(*journal, state_of(500)));
+  journal->fold(Micros::max());
+  while (journal->tend(Journal::Pace::idle, wall_us(1))) {
+  }
+  EXPECT_EQ(journal->audit(0, {}, {}, 100)->entries.size(), users.size());
+  EXPECT_LT(journal->sizes().rows_kept_bytes, 2'000u);
+}
+
 TEST(Journal, walks_the_audit_trail_from_new_to_old_each_entry_once) {
   const TemporaryDirectory directory;
   JournalOptions options = quick();
