@@ -279,6 +279,9 @@ class Core {
   void ask_notices(Time now);
   void notices_listed(Time now, std::string_view body);
   void tell_notice(const boost::json::object& object, bool listed);
+  // On the executor, unless the view is gone by then.
+  template <class Callback, class... Values>
+  void tell_view(const Callback& callback, Values... values);
   void doubt_todo(Time now, std::uint32_t doubts);
   void show_todo(holdfast::TodoState state, holdfast::Error why = {});
   void end_todo(holdfast::Error why);

@@ -95,6 +95,13 @@ void Core::refuse_publish_too_big(Time now) {
 
 // ---------------------------------------------------------------------------------------------- following
 
+template <class Callback, class... Values>
+void Core::tell_view(const Callback& callback, Values... values) {
+  emit([callback, alive = followed_->alive, ... values = std::move(values)] {
+    if (alive->load(std::memory_order_acquire)) callback(values...);
+  });
+}
+
 void Core::follow(Time now, std::shared_ptr<Followed> followed, Reply<Nothing> reply) {
   end_due(now);
   if (phase_ == Phase::closed) return answer<Nothing>(reply, tl::unexpected(link_error_));
@@ -197,10 +204,7 @@ void Core::tell_notice(const boost::json::object& object, bool listed) {
     followed_->notices_listed = notice->notice;
     heard.erase(heard.begin(), heard.upper_bound(notice->notice));
   }
-  if (!fresh) return;
-  emit([callback = followed_->options.on_notice, alive = followed_->alive, notice = *std::move(notice)] {
-    if (alive->load(std::memory_order_acquire)) callback(notice);
-  });
+  if (fresh) tell_view(followed_->options.on_notice, *std::move(notice));
 }
 
 // Rows that do not fit are wrong, but nobody is served by a client that asks for them without end.
@@ -213,7 +217,6 @@ void Core::doubt_todo(Time now, std::uint32_t doubts) {
 bool Core::pushed_status(Time now, const std::string& name, std::string_view text) {
   if (followed_ == nullptr) return false;
   const holdfast::TodoOptions& options = followed_->options;
-  const auto alive = followed_->alive;
   if (name.starts_with("todo.")) {
     if (todo_asked_ != 0) return true;  // of a former subscription
     holdfast::TodoChanges changes;
@@ -233,11 +236,7 @@ bool Core::pushed_status(Time now, const std::string& name, std::string_view tex
     }
     // Not live is said before what shows it, live after.
     if (todo_asked_ == 0 && !live) show_todo(TodoState::catching_up);
-    if (options.on_change && !changes.empty()) {
-      emit([callback = options.on_change, alive, changes = std::move(changes)] {
-        if (alive->load(std::memory_order_acquire)) callback(changes);
-      });
-    }
+    if (options.on_change && !changes.empty()) tell_view(options.on_change, std::move(changes));
     if (doubts > 0 && todo_asked_ == 0) doubt_todo(now, doubts);
     if (todo_asked_ == 0 && live) show_todo(TodoState::live, unread > 0 ? not_shown(unread) : holdfast::Error{});
     return true;
@@ -251,9 +250,7 @@ bool Core::pushed_status(Time now, const std::string& name, std::string_view tex
   auto step = read_run_step(*object);
   if (!step || (step->offset != 0 && step->offset <= followed_->steps_told)) return true;
   followed_->steps_told = step->offset;
-  emit([callback = options.on_run_step, alive, step = *std::move(step)] {
-    if (alive->load(std::memory_order_acquire)) callback(step);
-  });
+  tell_view(options.on_run_step, *std::move(step));
   return true;
 }
 
@@ -266,10 +263,7 @@ void Core::show_todo(TodoState state, holdfast::Error why) {
     followed_->why = why;
     followed_->changed.notify_all();
   }
-  if (!followed_->options.on_state) return;
-  emit([callback = followed_->options.on_state, alive = followed_->alive, state, why = std::move(why)] {
-    if (alive->load(std::memory_order_acquire)) callback(state, why);
-  });
+  if (followed_->options.on_state) tell_view(followed_->options.on_state, state, std::move(why));
 }
 
 void Core::end_todo(holdfast::Error why) {

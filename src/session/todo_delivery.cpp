@@ -195,6 +195,8 @@ struct TodoDelivery::State {
   void noticed(NamespaceIndex ns, const Notice& notice);
   void reset(NamespaceIndex ns, const BoardReset& event);
   void edited(NamespaceIndex ns, const BillPtr& bill);
+  std::uint32_t rows_for(const Follower& f, const Bill& bill) const;
+  void append_diff(Pieces& to, const Follower& f, const TodoDiff& diff);
   std::vector<BillPtr> edited_for(const Follower& f, const std::vector<BillPtr>& told) const;
   void soil(Channel& c) { any_dirty = c.dirty = true; }
   void flush_if_full(NamespaceIndex ns, const std::vector<Follower*>& told);
@@ -494,13 +496,21 @@ void TodoDelivery::State::changes(Follower& f, const TodoDiff& diff) {
   append_cursor_of(scratch, f);
   scratch.push_back('"');
   Pieces pieces;
-  const auto& rows = f.channel->selection->rows;
-  for (const BillPtr& bill : diff.changed)
-    upsert(pieces, f.what.ns, *bill, bill->rows(*f.what.audience) & rows[bill->type_index()]);
-  for (const Removal& removal : diff.removed) remove(pieces, removal, removal.groups & rows[removal.by->type_index()]);
+  append_diff(pieces, f, diff);
   append_tail(scratch, pieces, {});
   tell_frame(f);
   stand_in_line(f);
+}
+
+// Of the bill's rows those that he sees and has subscribed.
+std::uint32_t TodoDelivery::State::rows_for(const Follower& f, const Bill& bill) const {
+  return bill.rows(*f.what.audience) & f.channel->selection->rows[bill.type_index()];
+}
+
+void TodoDelivery::State::append_diff(Pieces& to, const Follower& f, const TodoDiff& diff) {
+  for (const BillPtr& bill : diff.changed) upsert(to, f.what.ns, *bill, rows_for(f, *bill));
+  for (const Removal& removal : diff.removed)
+    remove(to, removal, removal.groups & f.channel->selection->rows[removal.by->type_index()]);
 }
 
 void TodoDelivery::State::go_live(Follower& f, const TodoDiff& diff) {
@@ -509,15 +519,12 @@ void TodoDelivery::State::go_live(Follower& f, const TodoDiff& diff) {
   f.held_since.reset();
   f.serial = next_serial++;
   Pieces pieces;
-  const auto& rows = f.channel->selection->rows;
-  const auto shown = [&](const Bill& bill) { return bill.rows(*f.what.audience) & rows[bill.type_index()]; };
-  for (const BillPtr& bill : diff.changed) upsert(pieces, f.what.ns, *bill, shown(*bill));
-  for (const Removal& removal : diff.removed) remove(pieces, removal, removal.groups & rows[removal.by->type_index()]);
+  append_diff(pieces, f, diff);
   const std::vector<BillPtr> edited = edited_for(f, diff.changed);
   std::size_t next = 0;
   const auto append_some = [&] {
     for (const std::size_t end = next + limits.bills_per_frame_max; next < edited.size() && next < end; ++next)
-      upsert(pieces, f.what.ns, *edited[next], shown(*edited[next]));
+      upsert(pieces, f.what.ns, *edited[next], rows_for(f, *edited[next]));
   };
   append_some();
   for (const RunPtr& run : diff.runs) {
@@ -672,15 +679,14 @@ void TodoDelivery::State::edited(NamespaceIndex ns, const BillPtr& bill) {
 
 // All bills that are edited and shown to him, but those in `told`: what the client knew of others is void.
 std::vector<BillPtr> TodoDelivery::State::edited_for(const Follower& f, const std::vector<BillPtr>& told) const {
-  const auto& selected = f.channel->selection->rows;
   std::vector<const Bill*> known;
   for (const BillPtr& bill : told) known.push_back(bill.get());
   std::ranges::sort(known);
   std::vector<BillPtr> edited;
   editing.each(f.what.ns, [&](const TodoEditing::Editor& editor) {
     if (!editor.bill || editor.bill->type_index() >= begins.size()) return;
-    const std::uint32_t rows = editor.bill->rows(*f.what.audience) & selected[editor.bill->type_index()];
-    if (rows != 0 && !std::ranges::binary_search(known, editor.bill.get())) edited.push_back(editor.bill);
+    if (rows_for(f, *editor.bill) != 0 && !std::ranges::binary_search(known, editor.bill.get()))
+      edited.push_back(editor.bill);
   });
   return edited;
 }
