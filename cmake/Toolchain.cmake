@@ -17,8 +17,13 @@ target_compile_options(hf_options INTERFACE
   -fno-omit-frame-pointer)
 target_include_directories(hf_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 target_compile_definitions(hf_options INTERFACE
-  HF_VERSION="${PROJECT_VERSION}" HF_SOURCE_DIR="${CMAKE_SOURCE_DIR}" BOOST_ALLOW_DEPRECATED_HEADERS)
+  HF_VERSION="${PROJECT_VERSION}" BOOST_ALLOW_DEPRECATED_HEADERS)
 target_link_libraries(hf_options INTERFACE Threads::Threads tl::expected)
+
+# For tests that read files of the tree. No other object may know where the tree lies: ccache serves it in any clone.
+add_library(hf_source_dir INTERFACE)
+target_compile_definitions(hf_source_dir INTERFACE HF_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_link_options(hf_options INTERFACE -fuse-ld=lld-19)
   # A designated initializer names what differs from the defaults: that is what defaults are for.
