@@ -38,7 +38,8 @@ const char* index_text =
     "  GET  /v1/ws     WebSocket, subprotocol holdfast.v1.json\n"
     "  POST /v1/...    the same operations over HTTP\n"
     "\n"
-    "docs/protocol.md of the source tree has every operation. `holdfast demo` shows them at work.\n";
+    "GET /v1/openapi.yaml describes them for machines; docs/protocol.md of the source tree has every operation.\n"
+    "`holdfast demo` shows them at work.\n";
 
 std::string host_name() {
   char name[256] = {};
@@ -69,6 +70,7 @@ HubOptions hub_options(const Config& config, const Catalog& catalog, NodeKeys ke
   options.audience = config.audience;
   options.cookie_secure = config.cookie_secure;
   options.requests_per_second_max = config.requests_per_second_max;
+  options.openapi = embedded_openapi_text();
   return options;
 }
 

@@ -204,6 +204,12 @@ TEST(Startup, the_built_in_catalog_is_the_file_of_the_tree) {
   EXPECT_NE(catalog->find_type("SaleOrder"), nullptr);
 }
 
+TEST(Startup, the_built_in_description_is_the_file_of_the_tree) {
+  const auto file = read_file(HF_SOURCE_DIR "/docs/openapi.yaml", 4 << 20);
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(embedded_openapi_text() == *file);
+}
+
 TEST(Startup, a_bad_catalog_is_refused_with_its_line) {
   const Directory directory;
   Config config;

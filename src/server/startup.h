@@ -16,6 +16,8 @@ namespace hf {
 
 // catalog/ruinorerp.toml as it was when this program was built.
 std::string embedded_catalog_text();
+// docs/openapi.yaml, likewise.
+std::string embedded_openapi_text();
 
 // The catalog of config.catalog, or the built-in one. The detail of an error has a line for each problem.
 Result<Catalog> open_catalog(const Config& config);

@@ -47,6 +47,8 @@ HttpResponse method_not_allowed(std::string allow) {
   return response;
 }
 
+Error no_such_path() { return Error{Code::not_found, "There is no such path.", {}}; }
+
 // RFC 9110 §13.1.2: a list, or "*"; a weak tag is as good as a strong one.
 bool names_tag(std::string_view if_none_match, std::string_view tag) noexcept {
   while (!if_none_match.empty()) {
@@ -59,6 +61,19 @@ bool names_tag(std::string_view if_none_match, std::string_view tag) noexcept {
     if (one == tag || one == "*") return true;
   }
   return false;
+}
+
+// `body`, or 304 for who has it: `tag` is its entity tag.
+HttpResponse tagged(const HttpRequest& request, const std::string& body, const std::string& tag) {
+  HttpResponse response;
+  response.headers.emplace_back("ETag", tag);
+  if (names_tag(request.if_none_match, tag)) {
+    response.status = 304;
+    response.content_type.clear();
+  } else {
+    response.body = body;
+  }
+  return response;
 }
 
 // What the fields of an HTTP request come to: body, then query, then path, each overriding.
@@ -96,8 +111,7 @@ void Hub::State::http(ExchangeId id, HttpRequest& request) {
   exchanges.insert_or_assign(id, std::move(exchange));
   const auto found = find_route(request.method, request.path);
   if (found.route == nullptr) {
-    return respond(id, found.allow.empty() ? problem(Error{Code::not_found, "There is no such path.", {}}, language)
-                                           : method_not_allowed(found.allow));
+    return respond(id, found.allow.empty() ? problem(no_such_path(), language) : method_not_allowed(found.allow));
   }
   switch (found.route->page) {
     case Page::operation: break;
@@ -113,6 +127,12 @@ void Hub::State::http(ExchangeId id, HttpRequest& request) {
       HttpResponse response;
       response.content_type = "text/plain; version=0.0.4";
       response.body = transport.metrics_text();
+      return respond(id, std::move(response));
+    }
+    case Page::openapi: {
+      if (options.openapi.empty()) return respond(id, problem(no_such_path(), language));
+      HttpResponse response = tagged(request, options.openapi, openapi_etag);
+      if (response.status == 200) response.content_type = "application/yaml";
       return respond(id, std::move(response));
     }
     case Page::dev_token: return dev_token(id, request, language);
@@ -143,15 +163,7 @@ void Hub::State::http(ExchangeId id, HttpRequest& request) {
   kept.who = *who;
   if (op == Op::catalog_get) {
     load_catalog_body();
-    HttpResponse response;
-    response.headers.emplace_back("ETag", catalog_etag);
-    if (names_tag(request.if_none_match, catalog_etag)) {
-      response.status = 304;
-      response.content_type.clear();
-    } else {
-      response.body = catalog_body;
-    }
-    return respond(id, std::move(response));
+    return respond(id, tagged(request, catalog_body, catalog_etag));
   }
   Call call;
   call.face = Face::http;

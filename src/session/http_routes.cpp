@@ -40,6 +40,7 @@ constexpr std::array routes{
     HttpRoute{"GET", "/v1/audit", Page::operation, Op::audit_list},
     HttpRoute{"GET", "/v1/catalog", Page::operation, Op::catalog_get},
     HttpRoute{"GET", "/v1/stats", Page::operation, Op::stats_get},
+    HttpRoute{"GET", "/v1/openapi.yaml", Page::openapi},
     HttpRoute{"POST", "/v1/dev/token", Page::dev_token},
     HttpRoute{"POST", "/v1/login", Page::login},
     HttpRoute{"POST", "/v1/login/code", Page::login_code},

@@ -20,7 +20,7 @@
 namespace hf::session {
 
 // What a path does that is no operation.
-enum class Page : std::uint8_t { operation, health, ready, metrics, dev_token, login, login_code, logout };
+enum class Page : std::uint8_t { operation, health, ready, metrics, openapi, dev_token, login, login_code, logout };
 
 struct HttpRoute {
   std::string_view method;

@@ -390,6 +390,23 @@ TEST_F(HubHttp, health_and_readiness_and_metrics_need_no_token) {
   EXPECT_EQ(status, 503);
 }
 
+TEST_F(HubHttp, the_description_of_the_operations_needs_no_token_and_is_sent_once) {
+  options.openapi = "openapi: 3.1.0\n";
+  start();
+  const HttpResponse told = transport.responses.at(send(request("GET", "/v1/openapi.yaml")));
+  EXPECT_EQ(told.status, 200);
+  EXPECT_EQ(told.content_type, "application/yaml");
+  EXPECT_EQ(told.body, options.openapi);
+  HttpRequest again = request("GET", "/v1/openapi.yaml");
+  for (const auto& [name, value] : told.headers) {
+    if (name == "ETag") again.if_none_match = value;
+  }
+  EXPECT_FALSE(again.if_none_match.empty());
+  const HttpResponse known = transport.responses.at(send(std::move(again)));
+  EXPECT_EQ(known.status, 304);
+  EXPECT_EQ(known.body, "");
+}
+
 TEST_F(HubHttp, the_catalog_is_sent_once_to_who_keeps_its_etag) {
   start();
   http("GET", "/v1/catalog", token("li"));

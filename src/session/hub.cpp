@@ -26,7 +26,8 @@ Hub::State::State(HubOptions o, const Catalog& c, LockEngine& e, Transport& t, S
       identities(options, c, e, s),
       open_key(s.next_id()),
       todo(c, todo_link, todo_limits(options)),
-      everybody(std::make_shared<const Audience>(c, Claims{.super = true})) {
+      everybody(std::make_shared<const Audience>(c, Claims{.super = true})),
+      openapi_etag(session::entity_tag(options.openapi)) {
   engine.set_watching(watching_on);
 }
 

@@ -126,6 +126,7 @@ struct HubOptions {
   std::string dev_secret;
   Millis dev_token_valid{12 * 3600 * 1000};
   std::string audience;        // expected `aud`; empty: not checked
+  std::string openapi;         // what /v1/openapi.yaml answers; empty: 404
   bool cookie_secure = false;  // set where browsers come by TLS
   Millis ping_every{10'000};
   Millis hello_within{10'000};         // a connection that says no hello is closed 4000

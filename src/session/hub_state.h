@@ -112,6 +112,11 @@ inline Error forbidden(Right right, std::string_view type) {
   return Error{Code::forbidden, std::move(detail), {}};
 }
 
+// RFC 9110 §8.8.3.
+inline std::string entity_tag(std::string_view body) {
+  return "\"" + Id128{fingerprint(body), body.size()}.text() + "\"";
+}
+
 // Things that are due a fixed time after they began: the queue is its own order.
 struct Due {
   Micros at{0};
@@ -366,6 +371,7 @@ struct Hub::State {
   std::string failed;        // why the engine cannot go on; empty: it can
   std::string catalog_body;  // made once, at the first question
   std::string catalog_etag;
+  const std::string openapi_etag;
   std::string scratch;
   std::vector<Watcher> watching;
   std::vector<ConnectionId> told;

@@ -544,7 +544,7 @@ void Hub::State::operate(Call& call, AuditListFields& f) {
 void Hub::State::load_catalog_body() {
   if (!catalog_body.empty()) return;
   append_catalog(catalog_body, catalog);
-  catalog_etag = "\"" + Id128{fingerprint(catalog_body), catalog_body.size()}.text() + "\"";
+  catalog_etag = session::entity_tag(catalog_body);
 }
 
 void Hub::State::operate(Call& call, CatalogGetFields&) {

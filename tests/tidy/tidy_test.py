@@ -95,6 +95,21 @@ class TidyTest(unittest.TestCase):
                 self.assertEqual(self.findings({"src/net/other.cpp": code + "\n"}), [])
         self.assertEqual(self.findings({"src/wire/json.cpp": "#include <boost/json.hpp>\n"}), [])
 
+    def test_the_description_of_the_operations_is_whole(self):
+        good = ("info:\n  description: It.\n  contact: { name: We }\n  license: { name: X }\ntags:\n  - name: a\n"
+                "    description: A.\npaths:\n  /a:\n    get:\n      operationId: a\n      tags: [a]\n"
+                "      summary: Gets.\n      description: Gets it.\n      responses:\n        \"200\": { }\n"
+                "        \"4XX\": { $ref: \"#/components/responses/No\" }\n\ncomponents:\n  responses:\n    No: { }\n")
+        self.assertEqual(self.findings({"docs/openapi.yaml": good}), [])
+        for part in ["  contact: { name: We }\n", "    description: A.\n", "      tags: [a]\n", "      summary: Gets.\n",
+                     "      description: Gets it.\n", '        "4XX": { $ref: "#/components/responses/No" }\n',
+                     "    No: { }\n"]:
+            with self.subTest(part):
+                self.refuses("openapi", {"docs/openapi.yaml": good.replace(part, "")}, "docs/openapi.yaml")
+        twice = good.replace("\ncomponents", good[good.index("    get:"):good.index("\ncomponents")].replace("get", "put")
+                             + "\ncomponents")
+        self.refuses("openapi", {"docs/openapi.yaml": twice})
+
     def test_coroutines_live_in_net(self):
         self.refuses("coroutine", {"apps/holdfastd/a.cpp": "auto f() {\n  co_return;\n}\n"}, "apps/holdfastd/a.cpp:2")
         self.refuses("coroutine", {"tests/server/a_test.cpp": "co_yield 1;\n"})

@@ -1,4 +1,4 @@
-# Writes FROM, as bytes, into the C++ source TO. In pieces: a string literal may be 65,536 bytes long.
+# Writes FROM, as bytes, into the C++ source TO, which defines FUNCTION of server/startup.h. In pieces: a string literal may be 65,536 bytes long.
 file(READ ${FROM} hex HEX)
 string(LENGTH "${hex}" length)
 set(pieces "")
@@ -9,7 +9,7 @@ while(at LESS length)
   string(APPEND pieces "    std::string_view(\"${piece}\"),\n")
   math(EXPR at "${at} + 16000")
 endwhile()
-file(WRITE ${TO} "// Made by src/server/embed_catalog.cmake.
+file(WRITE ${TO} "// Made by src/server/embed_file.cmake.
 #include <string>
 #include <string_view>
 
@@ -17,7 +17,7 @@ file(WRITE ${TO} "// Made by src/server/embed_catalog.cmake.
 
 namespace hf {
 
-std::string embedded_catalog_text() {
+std::string ${FUNCTION}() {
   static constexpr std::string_view pieces[] = {
 ${pieces}  };
   std::string text;
