@@ -62,8 +62,10 @@ struct LinkChange {
 };
 
 struct Options {
-  std::string url = "http://127.0.0.1:7420";  // http or ws; a path before /v1 is kept
-  std::string token;                          // who this is
+  // http or ws; a path before /v1 is kept. Several, with commas in between, are the nodes of one installation: the
+  // session goes on at the next one when a node dies, drains or cannot renew the lease.
+  std::string url = "http://127.0.0.1:7420";
+  std::string token;  // who this is
   // Asked on the executor before each connect and when the server wants a fresh one; overrides `token`.
   std::function<Result<std::string>()> token_provider;
   ClientInfo client;        // program and host are filled in where empty

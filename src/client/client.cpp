@@ -148,8 +148,8 @@ Client& Client::operator=(Client&& other) noexcept {
 Client::~Client() { close(); }
 
 Result<Client> Client::open(Options options) {
-  auto url = hf::client::parse_url(options.url);
-  if (!url) return tl::unexpected(url.error());
+  auto urls = hf::client::parse_urls(options.url);
+  if (!urls) return tl::unexpected(urls.error());
   if (options.lease < lease_min || options.lease > lease_max)
     return failure(Code::invalid, "a lease is 10 seconds to 30 minutes", "lease");
   if (options.deadline.count() <= 0) return failure(Code::invalid, "a deadline is longer than nothing", "deadline");
@@ -159,7 +159,7 @@ Result<Client> Client::open(Options options) {
     return failure(Code::invalid, "a language is like zh-CN", "language");
   if (options.client.program.empty()) options.client.program = program_invocation_short_name;
   if (options.client.host.empty()) options.client.host = host_name();
-  auto body = std::make_shared<Body>(std::move(options), *std::move(url));
+  auto body = std::make_shared<Body>(std::move(options), *std::move(urls));
   body->start();
   return Client(std::move(body));
 }

@@ -88,11 +88,12 @@ class Client::Body final : public hf::client::Transport::Listener, public std::e
   template <class T>
   using Reply = hf::client::Reply<T>;
 
-  Body(Options options, hf::client::Url url)
+  Body(Options options, std::vector<hf::client::Url> urls)
       : provider_(options.token_provider),
         executor_(options.executor),
-        transport_(std::move(url), options.language, *this),
-        core_(std::move(options), hf::client::random_seed()) {
+        addresses_(urls.size()),
+        transport_(std::move(urls), options.language, *this),
+        core_(std::move(options), hf::client::random_seed(), addresses_) {
     if (executor_ == nullptr) executor_ = own_ = std::make_shared<hf::client::OwnThread>();
   }
 
@@ -204,7 +205,7 @@ class Client::Body final : public hf::client::Transport::Listener, public std::e
     hf::client::Output out = core_.take();
     show();
     if (out.drop && !out.close) transport_.drop(hf::client::Transport::Drop::now);
-    if (out.connect) transport_.connect();
+    if (out.connect) transport_.connect(out.address);
     if (!out.messages.empty()) transport_.send(out.messages);
     if (out.close) transport_.drop(hf::client::Transport::Drop::after_writing);
     if (out.want_token) {
@@ -237,6 +238,7 @@ class Client::Body final : public hf::client::Transport::Listener, public std::e
   std::function<Result<std::string>()> provider_;
   std::shared_ptr<Executor> executor_;
   std::shared_ptr<hf::client::OwnThread> own_;
+  const std::size_t addresses_;
   hf::client::Transport transport_;
   Core core_;
   std::thread thread_;

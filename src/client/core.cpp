@@ -55,8 +55,8 @@ std::int64_t Held::deadline_ns() const noexcept {
   return lease == nullptr ? mine : std::min(mine, lease->deadline_ns.load(std::memory_order_acquire));
 }
 
-Core::Core(holdfast::Options options, std::uint64_t seed)
-    : options_(std::move(options)), random_(seed), token_(options_.token) {
+Core::Core(holdfast::Options options, std::uint64_t seed, std::size_t addresses)
+    : options_(std::move(options)), random_(seed), addresses_(addresses), token_(options_.token) {
   const std::uint64_t hi = random_.next();
   const std::uint64_t lo = random_.next();
   id_prefix_ = Id128{hi, lo}.text() + "-";
@@ -97,9 +97,14 @@ void Core::begin_connect(Time now) {
     out_.want_token = true;
     return;
   }
+  dial(now);
+}
+
+void Core::dial(Time now) {
   phase_ = Phase::dialing;
   link_due_ = now + dial_max;
   out_.connect = true;
+  out_.address = address_;
 }
 
 void Core::token(Time now, holdfast::Result<std::string> token) {
@@ -109,14 +114,12 @@ void Core::token(Time now, holdfast::Result<std::string> token) {
       if (token.error().code == holdfast::Code::unauthenticated || token.error().code == holdfast::Code::forbidden) {
         stop(now, token.error(), LostReason::session_ended);
       } else {
-        lost_link(now, token.error(), Millis(0));
+        lost_link(now, token.error(), Millis(0), Address::same);
       }
       return;
     }
     token_ = *std::move(token);
-    phase_ = Phase::dialing;
-    link_due_ = now + dial_max;
-    out_.connect = true;
+    dial(now);
   } else if (phase_ == Phase::ready && token) {
     token_ = *std::move(token);
     quietly(now, AuthFields{token_});
@@ -142,7 +145,7 @@ void Core::say_hello(Time now) {
   append_message(out_.messages.emplace_back(), MessageId(hello_id_), Fields(std::move(hello)));
 }
 
-void Core::lost_link(Time now, holdfast::Error why, Millis least) {
+void Core::lost_link(Time now, holdfast::Error why, Millis least, Address address) {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::waiting;
   out_.drop = true;
@@ -166,8 +169,10 @@ void Core::lost_link(Time now, holdfast::Error why, Millis least) {
     }
     ++it;
   }
-  const auto span = std::min<std::int64_t>(backoff_max.count(), backoff_base.count() << std::min(link_attempts_, 10U));
-  ++link_attempts_;
+  if (address == Address::next) address_ = (address_ + 1) % addresses_;
+  // Each round through the addresses waits longer than the one before.
+  const std::size_t round = std::min<std::size_t>(link_attempts_++ / addresses_, 10);
+  const auto span = std::min<std::int64_t>(backoff_max.count(), backoff_base.count() << round);
   std::int64_t delay = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(span) + 1));
   if (drain_retry_) {
     delay = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(drain_retry_->count()) + 1));
@@ -191,16 +196,16 @@ void Core::closed(Time now, std::uint16_t code, std::string reason) {
     if (code == close_code::too_big) refuse_publish_too_big(now);
     engine_lost_ = engine_lost_ || (code == close_code::drain && reason.starts_with(close_code::engine_lost_reason));
     if (reason.empty()) reason = "the connection was closed";
-    lost_link(
-        now, own(code == close_code::drain ? holdfast::Code::draining : holdfast::Code::unavailable, std::move(reason)),
-        Millis(0));
+    const bool drained = code == close_code::drain;
+    lost_link(now, own(drained ? holdfast::Code::draining : holdfast::Code::unavailable, std::move(reason)), Millis(0),
+              drained || phase_ != Phase::ready ? Address::next : Address::same);
   }
 }
 
 // With a provider of tokens the first refusal may be an expired token: a fresh one is worth one more try.
 void Core::refuse_identity(Time now, holdfast::Error why) {
   if (options_.token_provider && identity_failures_++ == 0) {
-    lost_link(now, std::move(why), Millis(0));
+    lost_link(now, std::move(why), Millis(0), Address::same);
   } else {
     stop(now, std::move(why), LostReason::session_ended);
   }
@@ -268,7 +273,7 @@ Time Core::next() const {
   Time next = link_due_;
   if (!due_.empty()) next = std::min(next, due_.begin()->first);
   if (leased()) next = std::min(next, lease_deadline_);
-  if (phase_ == Phase::ready) next = std::min({next, beat_due_, todo_due_});
+  if (phase_ == Phase::ready) next = std::min({next, beat_due_, todo_due_, away_due()});
   return next;
 }
 
@@ -278,12 +283,15 @@ void Core::tick(Time now) {
   switch (phase_) {
     case Phase::waiting: begin_connect(now); break;
     case Phase::dialing:
-      lost_link(now, own(holdfast::Code::unavailable, "the server cannot be reached: connecting timed out"), Millis(0));
+      lost_link(now, own(holdfast::Code::unavailable, "the server cannot be reached: connecting timed out"), Millis(0),
+                Address::next);
       break;
     case Phase::hello:
-      lost_link(now, own(holdfast::Code::unavailable, "the server did not answer hello"), Millis(0));
+      lost_link(now, own(holdfast::Code::unavailable, "the server did not answer hello"), Millis(0), Address::next);
       break;
-    case Phase::ready: lost_link(now, own(holdfast::Code::unavailable, "the server has gone silent"), Millis(0)); break;
+    case Phase::ready:
+      lost_link(now, own(holdfast::Code::unavailable, "the server has gone silent"), Millis(0), Address::next);
+      break;
     default: link_due_ = Time::max();
   }
 }
@@ -324,7 +332,17 @@ void Core::end_due(Time now) {
   }
   if (phase_ == Phase::ready && now >= beat_due_) beat(now);
   if (phase_ == Phase::ready && now >= todo_due_) subscribe_todo(now);
+  if (phase_ == Phase::ready && now >= away_due()) {
+    lost_link(now, own(holdfast::Code::unavailable, "the server does not renew the lease"), Millis(0), Address::next);
+  }
   pump(now);
+}
+
+// A heartbeat of our own went out at a quarter of the lease; what has not been answered by now, another node may
+// answer.
+Time Core::away_due() const {
+  if (addresses_ < 2 || !leased()) return Time::max();
+  return lease_deadline_ - trusted(lease_length_) / 8;
 }
 
 // ---------------------------------------------------------------------------------------------- requests
@@ -480,7 +498,7 @@ void Core::message(Time now, std::string_view text) {
   auto parsed = parse_server_message(text);
   if (!parsed) {
     lost_link(now, own(holdfast::Code::unavailable, "the server speaks another protocol: " + parsed.error().detail),
-              Millis(0));
+              Millis(0), Address::next);
     return;
   }
   if (phase_ == Phase::ready) link_due_ = now + silence_max;
@@ -511,7 +529,8 @@ void Core::hello_refused(Time now, const Refusal& refusal, std::string_view mess
   } else if (refusal.code == Code::unauthenticated) {
     refuse_identity(now, std::move(why));
   } else if (may_repeat(refusal.code) || refusal.code == Code::session_gone) {
-    lost_link(now, std::move(why), refusal.retry_after);
+    // Another node counts a user's sessions alike.
+    lost_link(now, std::move(why), refusal.retry_after, refusal.code == Code::too_many ? Address::same : Address::next);
   } else {
     stop(now, std::move(why), LostReason::session_ended);
   }
@@ -651,7 +670,7 @@ void Core::push(Time now, const Push& push, std::string_view text) {
   } else if (const auto* ended = std::get_if<SessionEnded>(&push)) {
     if (ended->session != session_) return;
     forget_session(now, to_public(ended->reason));
-    lost_link(now, own(holdfast::Code::session_gone, "the server ended the session"), Millis(0));
+    lost_link(now, own(holdfast::Code::session_gone, "the server ended the session"), Millis(0), Address::same);
   } else if (const auto* changed = std::get_if<TargetChanged>(&push)) {
     if (!options_.on_watch) return;
     holdfast::WatchEvent event;
@@ -747,7 +766,7 @@ void Core::ask_state(Time now) {
     state_asked_ = false;
     if (!answered && answered.error().code == holdfast::Code::session_gone && phase_ == Phase::ready) {
       forget_session(at, LostReason::expired);
-      return lost_link(at, answered.error(), Millis(0));
+      return lost_link(at, answered.error(), Millis(0), Address::same);
     }
     if (answered) {
       auto outcome = parse_outcome(Op::session_state, answered->body);

@@ -11,7 +11,9 @@
 //   2. an unanswered request is sent again on the next link with the same request id, until its deadline;
 //   3. a lock or wait that the server lists and no caller knows of is given back, once no unanswered acquire
 //      could claim it;
-//   4. each `done` is called exactly once.
+//   4. each `done` is called exactly once;
+//   5. with several addresses, one that cannot be reached, has no session for us, drains or renews no lease is left for
+//      the next; a link that just broke is tried again where it was.
 //
 // Not thread-safe: one thread owns it. Held and Lease are shared with handles, which read their atomics.
 
@@ -119,6 +121,7 @@ struct Output {
   std::vector<Call> calls;
   bool drop = false;  // close the link, if there is one; comes before connect
   bool connect = false;
+  std::size_t address = 0;  // with connect: which of the client's addresses
   bool want_token = false;  // ask the token provider, answer with token()
   bool close = false;       // with drop: after `messages` are written
 };
@@ -132,7 +135,8 @@ struct Reply {
 class Core {
  public:
   // Of `options` the core uses token, client, lease, deadline and the callbacks (which it only hands out).
-  Core(holdfast::Options options, std::uint64_t seed);
+  // `addresses`: how many there are; the caller keeps them.
+  Core(holdfast::Options options, std::uint64_t seed, std::size_t addresses = 1);
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -231,7 +235,11 @@ class Core {
 
   void begin_connect(Time now);
   void say_hello(Time now);
-  void lost_link(Time now, holdfast::Error why, Millis least);
+  void dial(Time now);
+  enum class Address : std::uint8_t { same, next };
+  void lost_link(Time now, holdfast::Error why, Millis least, Address address);
+  // When a lease that nobody renews is to be renewed elsewhere; never with one address.
+  Time away_due() const;
   void refuse_identity(Time now, holdfast::Error why);
   void stop(Time now, holdfast::Error why, holdfast::LostReason reason);
   void forget_session(Time now, holdfast::LostReason reason);
@@ -289,13 +297,15 @@ class Core {
   holdfast::Options options_;
   Transferred transferred_;
   Random random_;
+  const std::size_t addresses_;
   Output out_;
 
   Phase phase_ = Phase::idle;
   holdfast::Link shown_ = holdfast::Link::connecting;
   holdfast::Error link_error_;
   Time link_due_ = Time::max();  // retry, dial, hello or silence, by phase
-  std::uint32_t link_attempts_ = 0;
+  std::size_t link_attempts_ = 0;
+  std::size_t address_ = 0;  // the one in use, or the next to try
   std::uint32_t identity_failures_ = 0;
   std::optional<Millis> drain_retry_;
   std::string token_;

@@ -39,7 +39,8 @@ struct Sent {
 // A core and the server it believes to speak to.
 class Script {
  public:
-  explicit Script(holdfast::Options options = {}) : core(with_callbacks(std::move(options)), 1) {}
+  explicit Script(holdfast::Options options = {}, std::size_t addresses = 1)
+      : core(with_callbacks(std::move(options)), 1, addresses) {}
 
   holdfast::Options with_callbacks(holdfast::Options options) {
     if (options.token.empty()) options.token = "token";
@@ -58,6 +59,7 @@ class Script {
       }
       if (out.connect) {
         ++connects;
+        address = out.address;
         dialing = true;
       }
       if (out.want_token) ++token_wishes;
@@ -216,6 +218,7 @@ class Script {
   std::vector<holdfast::Request> requests;
   int connects = 0, drops = 0, token_wishes = 0;
   bool dialing = false;
+  std::size_t address = 0;  // dialed last
   std::uint64_t secrets = 0;
 };
 

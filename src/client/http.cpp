@@ -7,7 +7,7 @@
 namespace hf::client {
 
 holdfast::Result<std::string> call_over_http(const HttpCall& call) {
-  const auto where = parse_url(call.url);
+  const auto where = parse_urls(call.url);
   if (!where) return tl::unexpected(where.error());
   HttpQuestion question{call.method, call.path, call.body, {}};
   if ((call.token + call.language).find_first_of("\r\n") != std::string::npos)

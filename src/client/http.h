@@ -11,7 +11,7 @@
 namespace hf::client {
 
 struct HttpCall {
-  std::string url;  // as in holdfast::Options
+  std::string url;  // as in holdfast::Options; of several, the first that answers
   std::string token;
   std::string language;
   std::string method = "GET";

@@ -125,6 +125,26 @@ holdfast::Result<Url> parse_url(std::string_view text) {
   return url;
 }
 
+holdfast::Result<std::vector<Url>> parse_urls(std::string_view text) {
+  std::vector<Url> urls;
+  for (bool more = true; more;) {
+    const std::size_t comma = text.find(',');
+    std::string_view one = text.substr(0, comma);
+    more = comma != std::string_view::npos;
+    if (more) text.remove_prefix(comma + 1);
+    while (one.starts_with(' ')) one.remove_prefix(1);
+    while (one.ends_with(' ')) one.remove_suffix(1);
+    auto url = parse_url(one);
+    if (!url) return tl::unexpected(std::move(url.error()));
+    if (std::find(urls.begin(), urls.end(), *url) == urls.end()) urls.push_back(*std::move(url));
+    if (urls.size() > urls_max) {
+      return holdfast::failure(holdfast::Code::too_large, "give at most " + std::to_string(urls_max) + " addresses",
+                               "url");
+    }
+  }
+  return urls;
+}
+
 // A link is one connection and what belongs to it. Its handlers hold it alive; one that was dropped ignores
 // whatever still comes.
 struct Link : WebSocketSink, std::enable_shared_from_this<Link> {
@@ -286,15 +306,15 @@ struct Link : WebSocketSink, std::enable_shared_from_this<Link> {
 };
 
 struct Transport::State {
-  State(Url where, std::string tongue, Listener& told)
-      : url(std::move(where)),
+  State(std::vector<Url> where, std::string tongue, Listener& told)
+      : urls(std::move(where)),
         language(std::move(tongue)),
         listener(told),
         work(asio::make_work_guard(io)),
         resolver(io),
         timer(io) {}
 
-  Url url;
+  const std::vector<Url> urls;
   std::string language;
   Listener& listener;
   asio::io_context io{1};
@@ -306,22 +326,23 @@ struct Transport::State {
   std::shared_ptr<Link> link;
 };
 
-Transport::Transport(Url url, std::string language, Listener& listener)
-    : state_(std::make_unique<State>(std::move(url), std::move(language), listener)) {}
+Transport::Transport(std::vector<Url> urls, std::string language, Listener& listener)
+    : state_(std::make_unique<State>(std::move(urls), std::move(language), listener)) {}
 Transport::~Transport() = default;
 
 void Transport::run() { state_->io.run(); }
 void Transport::post(std::function<void()> work) { asio::post(state_->io, std::move(work)); }
 
-void Transport::connect() {
+void Transport::connect(std::size_t address) {
   drop(Drop::now);
   const std::uint64_t dial = ++state_->dials;
+  const Url& url = state_->urls.at(address);
   state_->resolver.async_resolve(
-      state_->url.host, state_->url.port, [this, dial](error_code failed, tcp::resolver::results_type found) {
+      url.host, url.port, [this, dial, &url](error_code failed, tcp::resolver::results_type found) {
         if (dial != state_->dials) return;
         if (failed) return state_->listener.on_closed(0, "the server's name is not known: " + failed.message());
         state_->link = std::make_shared<Link>(state_->io, state_->listener);
-        state_->link->open(std::move(found), state_->url, state_->language);
+        state_->link->open(std::move(found), url, state_->language);
       });
 }
 
@@ -368,36 +389,73 @@ void Transport::stop(Millis at_most) {
   });
 }
 
-holdfast::Result<HttpAnswer> http_ask(const Url& url, const HttpQuestion& question, Millis deadline) {
+namespace {
+
+// What one address made of a question.
+struct Attempt {
+  std::optional<HttpAnswer> answer;
+  std::string failure = "the server did not answer in time";
+  bool sent = false;  // some of it may have reached the server
+};
+
+Attempt ask_one(const Url& url, const HttpQuestion& question, Millis connect_max, Millis deadline) {
   asio::io_context io{1};
   tcp::resolver resolver(io);
   tcp::socket socket(io);
+  asio::steady_timer patience(io, connect_max);
   std::string request = question.method + " " + url.path + question.path + " HTTP/1.1\r\nHost: " + host_header(url) +
                         "\r\nConnection: close\r\n" + question.headers;
   if (!question.body.empty() || question.method == "POST") {
     request += "Content-Type: application/json\r\nContent-Length: " + std::to_string(question.body.size()) + "\r\n";
   }
   request += "\r\n" + question.body;
-  std::string answer;
-  std::string failure = "the server did not answer in time";
+  std::string text;
+  Attempt attempt;
   bool done = false;
+  patience.async_wait([&](error_code cancelled) {
+    if (!cancelled) io.stop();
+  });
   resolver.async_resolve(url.host, url.port, [&](error_code failed, tcp::resolver::results_type found) {
-    if (failed) return void(failure = "the server's name is not known: " + failed.message());
+    if (failed) {
+      attempt.failure = "the server's name is not known: " + failed.message();
+      return void(patience.cancel());
+    }
     asio::async_connect(socket, found, [&](error_code refused, const tcp::endpoint&) {
-      if (refused) return void(failure = "cannot connect: " + refused.message());
+      patience.cancel();
+      if (refused) return void(attempt.failure = "cannot connect: " + refused.message());
+      attempt.sent = true;
       asio::async_write(socket, asio::buffer(request), [&](error_code broken, std::size_t) {
-        if (broken) return void(failure = "cannot send: " + broken.message());
-        asio::async_read(socket, asio::dynamic_buffer(answer, http_bytes_max), [&](error_code ended, std::size_t) {
+        if (broken) return void(attempt.failure = "cannot send: " + broken.message());
+        asio::async_read(socket, asio::dynamic_buffer(text, http_bytes_max), [&](error_code ended, std::size_t) {
           done = ended == asio::error::eof || ended == error_code();
-          if (!done) failure = ended.message();
+          if (!done) attempt.failure = ended.message();
         });
       });
     });
   });
   io.run_for(deadline);
-  const std::size_t head = answer.find("\r\n\r\n");
-  if (!done || head == std::string::npos) return holdfast::failure(holdfast::Code::unavailable, failure);
-  return HttpAnswer{status_of(answer), answer.substr(head + 4)};
+  const std::size_t head = text.find("\r\n\r\n");
+  if (done && head != std::string::npos) attempt.answer = HttpAnswer{status_of(text), text.substr(head + 4)};
+  return attempt;
+}
+
+}  // namespace
+
+holdfast::Result<HttpAnswer> http_ask(const std::vector<Url>& urls, const HttpQuestion& question, Millis deadline) {
+  const Time end = std::chrono::steady_clock::now() + deadline;
+  Attempt last;
+  for (std::size_t i = 0; i < urls.size(); ++i) {
+    const auto left = std::chrono::duration_cast<Millis>(end - std::chrono::steady_clock::now());
+    if (i > 0 && left <= Millis(0)) break;
+    // A host that does not answer leaves time for those behind it.
+    Attempt attempt = ask_one(urls[i], question, left / static_cast<std::int64_t>(urls.size() - i), left);
+    const bool undone = attempt.answer && attempt.answer->status == 503;
+    if (attempt.answer || !last.answer) last = std::move(attempt);
+    if (last.answer && !undone) break;
+    if (last.sent && !last.answer && question.method != "GET") break;
+  }
+  if (!last.answer) return holdfast::failure(holdfast::Code::unavailable, last.failure);
+  return *std::move(last.answer);
 }
 
 }  // namespace hf::client

@@ -24,6 +24,9 @@ struct Url {
 };
 // http://host[:port][/path], or ws://. invalid, with field "url", if it is none.
 holdfast::Result<Url> parse_url(std::string_view text);
+// One or more of them, with commas in between: the nodes of one installation.
+inline constexpr std::size_t urls_max = 16;
+holdfast::Result<std::vector<Url>> parse_urls(std::string_view text);
 
 class Transport {
  public:
@@ -37,14 +40,16 @@ class Transport {
     virtual void on_timer() = 0;
   };
 
-  Transport(Url url, std::string language, Listener& listener);
+  // REQUIRES: urls is not empty
+  Transport(std::vector<Url> urls, std::string language, Listener& listener);
   ~Transport();  // REQUIRES: run() has returned or was never called
 
   // Runs until stop(); the thread that calls it is the transport's.
   void run();
   void post(std::function<void()> work);
 
-  void connect();
+  // To the url at that place.
+  void connect(std::size_t address);
   void send(const std::vector<std::string>& messages);
   enum class Drop : std::uint8_t { now, after_writing };
   void drop(Drop how);
@@ -67,6 +72,8 @@ struct HttpAnswer {
   int status = 0;
   std::string body;
 };
-holdfast::Result<HttpAnswer> http_ask(const Url& url, const HttpQuestion& question, Millis deadline);
+// By the first of `urls` that takes the question. What was sent goes to no other, unless it asks only (GET), or the
+// answer says that nothing was done (503). `unavailable` if none can be reached.
+holdfast::Result<HttpAnswer> http_ask(const std::vector<Url>& urls, const HttpQuestion& question, Millis deadline);
 
 }  // namespace hf::client
