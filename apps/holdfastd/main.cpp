@@ -1,6 +1,7 @@
 // holdfastd: flags over environment over file, then a node. Exit codes: 0 drained, 1 cannot start, 2 usage or
 // configuration, 70 the engine failed and wants to be started again.
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -104,6 +105,9 @@ int check(const hf::Config& config) {
   if (!catalog) return tell({catalog.error().detail});
   const auto keys = hf::open_keys(config, hf::DevKey::leave);
   if (!keys) return tell({keys.error().detail});
+  for (const auto& warnings : {hf::warn_config(config), keys->warnings}) {
+    for (const std::string& warning : warnings) std::fprintf(stderr, "holdfastd: warning: %s\n", warning.c_str());
+  }
   std::puts("The configuration is good.");
   return 0;
 }
@@ -111,6 +115,8 @@ int check(const hf::Config& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Whatever it makes, SQLite's files too, is its own alone.
+  ::umask(077);
   CLI::App app("Holdfast: locks for business documents. The first editor owns the bill.", "holdfastd");
   Flags flags;
   app.add_flag("--dev", flags.dev, "Give development tokens to this machine; listens to this machine only");

@@ -413,3 +413,25 @@ std::vector<ConfigKey> config_keys(const Config& config) {
 }
 
 }  // namespace hf
+ConfigProblems warn_config(const Config& config) {
+  ConfigProblems warnings;
+  if (std::find(config.origins.begin(), config.origins.end(), "*") != config.origins.end()) {
+    warnings.emplace_back(
+        "server.origins: \"*\" lets the pages of every site talk to this server. List the sites that should.");
+  }
+  if (const auto listen = parse_listen_address(config.listen); listen && !listen->loopback) {
+    warnings.push_back("server.listen: others reach " + config.listen +
+                       ", and this server speaks no TLS: whoever can listen to the network reads the tokens. Let a "
+                       "proxy with TLS stand before it, and listen to 127.0.0.1.");
+  }
+  if (!config.require_exp) {
+    warnings.emplace_back(
+        "auth.require_exp: a token that never expires and gets lost is good for ever. Set it to true.");
+  }
+  if (config.audience.empty() && !config.dev) {
+    warnings.emplace_back(
+        "auth.audience: it is empty, so a token that was made for another service signs in here, too. Name this one.");
+  }
+  return warnings;
+}
+

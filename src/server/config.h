@@ -96,6 +96,9 @@ struct ConfigKey {
   std::string name;
   std::string value;  // of `config`, as TOML
 };
+// What works, but opens a door that an operator may not know of. Whole sentences; with --dev those of development are
+// left away.
+ConfigProblems warn_config(const Config& config);
 std::vector<ConfigKey> config_keys(const Config& config);
 
 }  // namespace hf

@@ -293,3 +293,6 @@ NodeExit run_node(const Config& config) {
 }
 
 }  // namespace hf
+  for (const auto& warnings : {warn_config(config), keys->warnings}) {
+    for (const std::string& warning : warnings) log(LogLevel::warning, "configuration", {{"what", warning}});
+  }

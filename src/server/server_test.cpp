@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -11,22 +10,12 @@
 #include "server/config.h"
 #include "server/metered_sink.h"
 #include "server/startup.h"
+#include "server/temporary_directory_test.h"
 
 namespace hf {
 namespace {
 
-class Directory {
- public:
-  Directory() {
-    std::string name = std::filesystem::temp_directory_path().string() + "/holdfast-unit-XXXXXX";
-    path = ::mkdtemp(name.data()) != nullptr ? name : "/nonexistent";
-  }
-  ~Directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::string path;
-};
+using test::Directory;
 
 ConfigProblems read(std::string_view text) {
   Config config;
@@ -240,8 +229,9 @@ TEST(Startup, the_development_key_stays_the_same_and_is_nobody_elses) {
 
 TEST(Startup, a_keys_secret_comes_from_its_file_or_variable_and_is_in_no_message) {
   const Directory directory;
-  const std::string secret(40, 's');
+  const std::string secret = "h7Qd0vWmZk3pYt9xLr2BsNcF5gJ8uEaT1oKi";
   std::ofstream(directory.path + "/k") << secret << "\n";
+  std::filesystem::permissions(directory.path + "/k", std::filesystem::perms::owner_read);
   Config config;
   config.keys = {KeyConfig{.kid = "file", .secret_file = directory.path + "/k"}};
   auto keys = open_keys(config, DevKey::leave);
@@ -250,6 +240,7 @@ TEST(Startup, a_keys_secret_comes_from_its_file_or_variable_and_is_in_no_message
   config.keys = {KeyConfig{.kid = "missing", .secret_env = "HOLDFAST_UNIT_TEST_NOT_SET"}};
   EXPECT_NE(open_keys(config, DevKey::leave).error().detail.find("HOLDFAST_UNIT_TEST_NOT_SET"), std::string::npos);
   std::ofstream(directory.path + "/weak") << "weaksecret\n";
+  std::filesystem::permissions(directory.path + "/weak", std::filesystem::perms::owner_read);
   config.keys = {KeyConfig{.kid = "weak", .secret_file = directory.path + "/weak"}};
   const auto weak = open_keys(config, DevKey::leave);
   ASSERT_FALSE(weak);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 
 #include "catalog/catalog_loader.h"
 #include "net/os_secrets.h"
+#include "server/key_check.h"
 
 namespace hf {
 namespace {
@@ -41,21 +43,58 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-Result<void> add_key(JwtKeys& keys, const KeyConfig& key) {
-  if (!key.secret_env.empty()) {
-    const char* value = std::getenv(key.secret_env.c_str());
-    if (value == nullptr)
-      return fail(Code::invalid, "The environment has no " + key.secret_env + ", which auth.key names.", "auth.key");
-    return keys.add_hs256(key.kid, value);
+// Reads the keys of a configuration and judges them.
+class KeyReader {
+ public:
+  KeyReader(NodeKeys& made, bool dev) : made_(made), dev_(dev) {}
+
+  Result<void> add(const KeyConfig& key) {
+    named_ = "auth.key \"" + key.kid + "\": ";
+    if (!key.secret_env.empty()) {
+      const char* value = std::getenv(key.secret_env.c_str());
+      if (value == nullptr)
+        return fail(Code::invalid, "The environment has no " + key.secret_env + ", which auth.key names.", "auth.key");
+      return add_secret(key, value);
+    }
+    const bool secret = !key.secret_file.empty();
+    const std::string& path = secret ? key.secret_file : key.public_key_file;
+    auto text = read_file(path, key_file_bytes_max);
+    if (!text) return tl::unexpected(text.error());
+    const FileExposure exposed = exposure_of(path, secret ? KeyFile::secret : KeyFile::public_key);
+    if (auto judged = refuse_unless_dev(exposed.to_all); !judged) return judged;
+    if (exposed.to_all.empty() && !exposed.to_group.empty()) warn(exposed.to_group);
+    if (secret) return add_secret(key, trimmed(std::move(*text)));
+    const auto algorithm = jwt_algorithm_from_name(key.alg);
+    if (!algorithm) return fail(Code::invalid, "No algorithm is called " + key.alg + ".", "auth.key");
+    return told(made_.keys.add_pem(key.kid, *algorithm, *text));
   }
-  const std::string& path = key.secret_file.empty() ? key.public_key_file : key.secret_file;
-  auto text = read_file(path, key_file_bytes_max);
-  if (!text) return tl::unexpected(text.error());
-  if (!key.secret_file.empty()) return keys.add_hs256(key.kid, trimmed(std::move(*text)));
-  const auto algorithm = jwt_algorithm_from_name(key.alg);
-  if (!algorithm) return fail(Code::invalid, "No algorithm is called " + key.alg + ".", "auth.key");
-  return keys.add_pem(key.kid, *algorithm, *text);
-}
+
+ private:
+  Result<void> add_secret(const KeyConfig& key, std::string secret) {
+    const auto& all = made_.keys.all();
+    const bool shared = std::any_of(all.begin(), all.end(), [&](const JwtKey& k) { return k.secret == secret; });
+    const std::string weakness = weakness_of_secret(secret);
+    if (auto added = told(made_.keys.add_hs256(key.kid, std::move(secret))); !added) return added;
+    if (auto judged = refuse_unless_dev(weakness); !judged) return judged;
+    return refuse_unless_dev(shared ? "Another key has the same secret: who knows one knows both, make a new one."
+                                    : "");
+  }
+  Result<void> refuse_unless_dev(const std::string& what) {
+    if (what.empty()) return {};
+    if (!dev_) return fail(Code::invalid, named_ + what, "auth.key");
+    warn(what);
+    return {};
+  }
+  void warn(const std::string& what) { made_.warnings.push_back(named_ + what); }
+  Result<void> told(Result<void> added) const {
+    if (!added) added.error().detail.insert(0, named_);
+    return added;
+  }
+
+  NodeKeys& made_;
+  bool dev_;
+  std::string named_;
+};
 
 std::string hex_secret() {
   std::array<unsigned char, 32> bytes{};
@@ -135,8 +174,9 @@ Result<Catalog> open_catalog(const Config& config) {
 Result<NodeKeys> open_keys(const Config& config, DevKey dev_key) {
   NodeKeys made;
   made.keys.require_exp = config.require_exp;
+  KeyReader reader(made, config.dev);
   for (const KeyConfig& key : config.keys) {
-    if (auto added = add_key(made.keys, key); !added) return tl::unexpected(added.error());
+    if (auto added = reader.add(key); !added) return tl::unexpected(added.error());
   }
   if (!config.dev) return made;
   std::error_code error;
@@ -144,6 +184,9 @@ Result<NodeKeys> open_keys(const Config& config, DevKey dev_key) {
   auto secret = open_dev_key(config.data);
   if (!secret) return tl::unexpected(secret.error());
   made.dev_secret = std::move(*secret);
+  const FileExposure exposed = exposure_of(config.data + "/dev.key", KeyFile::secret);
+  if (!exposed.to_all.empty() || !exposed.to_group.empty())
+    made.warnings.push_back(exposed.to_all.empty() ? exposed.to_group : exposed.to_all);
   if (auto added = made.keys.add_hs256(dev_kid, made.dev_secret); !added) return tl::unexpected(added.error());
   return made;
 }

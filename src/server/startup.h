@@ -6,6 +6,7 @@
 // Everything that fails says which file or variable it is about and what to do; no secret is ever in a message.
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "catalog/catalog.h"
@@ -24,11 +25,14 @@ Result<Catalog> open_catalog(const Config& config);
 
 struct NodeKeys {
   JwtKeys keys;
-  std::string dev_secret;  // with --dev: what development tokens are signed with; it is among `keys`
+  std::string dev_secret;             // with --dev: what development tokens are signed with; it is among `keys`
+  std::vector<std::string> warnings;  // whole sentences: what is wrong with a key, but does not refuse the start
 };
 inline constexpr const char* dev_kid = "dev";
 
-// The keys of config.keys and, with --dev, the one of the data directory.
+// The keys of config.keys and, with --dev, the one of the data directory. A secret that is easily guessed or that two
+// keys share, and a file that everybody may touch, are errors, with --dev warnings; one that its group may touch is a
+// warning.
 enum class DevKey : std::uint8_t { make, leave };  // leave: a missing one is not made (--check-config)
 Result<NodeKeys> open_keys(const Config& config, DevKey dev_key);
 

@@ -1,6 +1,8 @@
 #include "wire/jwt.h"
 
 #include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -81,6 +83,37 @@ std::string hmac_sha256(std::string_view secret, std::string_view text) {
   unsigned int size = 0;
   HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), bytes_of(text), text.size(), mac, &size);
   return std::string(reinterpret_cast<const char*>(mac), size);
+}
+
+// The points whose order divides 8, by the bytes that encode them; the last bit, the sign, is not looked at. For some
+// of them as a key, a signature that nobody made is true of every text (RFC 8032 §8.2 leaves refusing them to us).
+bool is_of_small_order(const EVP_PKEY* key) {
+  static constexpr std::array<std::string_view, 5> hex = {
+      "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+      "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+      "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",   // -1
+      "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",   // 0, not reduced
+      "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"};  // 1, not reduced
+  std::array<unsigned char, 32> point{};
+  std::size_t size = point.size();
+  if (EVP_PKEY_get_raw_public_key(key, point.data(), &size) != 1 || size != point.size()) return true;
+  point.back() &= 0x7F;
+  const bool rest_is_0 = std::all_of(point.begin() + 1, point.end(), [](unsigned char byte) { return byte == 0; });
+  if (rest_is_0 && point.front() <= 1) return true;  // 0 and 1
+  std::string text;
+  for (const unsigned char byte : point) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return std::find(hex.begin(), hex.end(), text) != hex.end();
+}
+
+// With the exponent 1 a signature is the text itself.
+bool has_exponent_1(const EVP_PKEY* key) {
+  BIGNUM* number = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &number) != 1) return true;
+  const std::unique_ptr<BIGNUM, decltype(&BN_free)> exponent(number, &BN_free);
+  return BN_is_odd(exponent.get()) == 0 || BN_is_one(exponent.get()) == 1;
 }
 
 bool is_signed_by(const JwtKey& key, std::string_view text, std::string_view signature) {
@@ -236,6 +269,10 @@ Result<void> JwtKeys::add_hs256(std::string kid, std::string secret) {
 Result<void> JwtKeys::add_pem(std::string kid, JwtAlgorithm algorithm, std::string_view pem) {
   if (algorithm == JwtAlgorithm::hs256) return fail(Code::invalid, "HS256 takes a secret, not a PEM key.", "algorithm");
   const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
+  if (secret.find("-----BEGIN") != std::string::npos) {
+    return fail(Code::invalid,
+                "This is a PEM, not an HS256 secret: name it as public_key_file, with alg RS256 or EdDSA.", "secret");
+  }
                                                       &BIO_free);
   const auto no_passphrase = [](char*, int, int, void*) { return -1; };  // else OpenSSL asks the terminal
   std::shared_ptr<EVP_PKEY> key(bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, no_passphrase, nullptr) : nullptr,
@@ -258,6 +295,9 @@ Result<void> JwtKeys::add_pem(std::string kid, JwtAlgorithm algorithm, std::stri
 Result<Identity> verify_jwt(std::string_view token, const JwtKeys& keys, Wall now, std::string_view audience) {
   if (token.empty()) return fail(Code::unauthenticated, "There is no token: sign in.");
   if (token.size() > jwt_bytes_max) return not_valid();
+  if (type == EVP_PKEY_RSA ? has_exponent_1(key.get()) : is_of_small_order(key.get())) {
+    return fail(Code::invalid, "Anybody can sign for this key: make a new pair, as `openssl genpkey` does.", "pem");
+  }
   const std::size_t first = token.find('.');
   const std::size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
   if (second == std::string_view::npos) return not_valid();

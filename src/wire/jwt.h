@@ -54,9 +54,10 @@ struct JwtKey {
 // The keys that tokens are verified with. Copies share the parsed public keys.
 class JwtKeys {
  public:
-  // Invalid if the secret has fewer than 32 bytes (RFC 7518 §3.2) or the kid is taken.
+  // Invalid if the secret has fewer than 32 bytes (RFC 7518 §3.2) or is a PEM, or the kid is taken.
   Result<void> add_hs256(std::string kid, std::string secret);
-  // Invalid if `pem` is no public key of that algorithm, an RSA key has fewer than 2048 bits, or the kid is taken.
+  // Invalid if `pem` is no public key of that algorithm, an RSA key has fewer than 2048 bits or the exponent 1, an
+  // Ed25519 key is a point of small order, for which anybody can sign, or the kid is taken.
   Result<void> add_pem(std::string kid, JwtAlgorithm algorithm, std::string_view pem);
   bool empty() const noexcept { return keys_.empty(); }
   const std::vector<JwtKey>& all() const noexcept { return keys_; }

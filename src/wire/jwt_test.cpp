@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
+#include <array>
 #include <boost/json.hpp>
 
 #include "wire/json_writer.h"
@@ -251,6 +252,34 @@ TEST(Jwt, keys_that_are_too_weak_or_of_another_kind_are_not_taken) {
   EXPECT_TRUE(keys.empty());
   EXPECT_TRUE(keys.add_hs256("a", kSecret));
   EXPECT_FALSE(keys.add_pem("a", JwtAlgorithm::eddsa, KeyPair::ed25519().pem())) << "the kid is taken";
+}
+
+// The PEM of an Ed25519 key that is these bytes.
+std::string ed25519_pem(const std::array<unsigned char, 32>& bytes) {
+  const std::shared_ptr<EVP_PKEY> key(
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes.data(), bytes.size()), &EVP_PKEY_free);
+  return KeyPair{key, nullptr}.pem();
+}
+
+TEST(Jwt, a_key_for_which_anybody_can_sign_is_not_taken) {
+  std::array<unsigned char, 32> zero{}, one{}, minus_one{},
+      order_8 = {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+                 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05};
+  one[0] = 1;
+  minus_one.fill(0xFF);
+  minus_one[0] = 0xEC;
+  minus_one[31] = 0x7F;
+  for (std::array<unsigned char, 32> point : {zero, one, minus_one, order_8}) {
+    for (const int sign : {0x00, 0x80}) {
+      point[31] = static_cast<unsigned char>((point[31] & 0x7F) | sign);
+      JwtKeys keys;
+      EXPECT_FALSE(keys.add_pem("a", JwtAlgorithm::eddsa, ed25519_pem(point))) << int{point[0]} << " " << sign;
+    }
+  }
+  JwtKeys keys;
+  EXPECT_TRUE(keys.add_pem("a", JwtAlgorithm::eddsa, KeyPair::ed25519().pem()));
+  const std::string pem = KeyPair::ed25519().pem();
+  EXPECT_FALSE(keys.add_hs256("b", pem)) << "whoever has the public key could sign";
 }
 
 TEST(Jwt, a_digest_tells_secrets_apart_and_not_what_they_are) {

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 
 #include "tests/server/people.h"
@@ -96,6 +97,60 @@ TEST(Holdfastd, the_development_key_is_for_its_owner_alone_and_in_no_log) {
   ASSERT_TRUE(ended);
   EXPECT_EQ(ended->errors.find(key), std::string::npos);
   EXPECT_EQ(ended->errors.find(li.token()), std::string::npos);
+}
+
+// A file that others can read tells them whose locks there are, and by which key to sign.
+TEST(Holdfastd, what_it_makes_is_its_owners_alone_whatever_the_umask) {
+  for (const char* const mask : {"000", "022"}) {
+    const TemporaryDirectory home;
+    const std::string data = home.path() + "/made/data";
+    ServerProcess server(home.path(), {"--data", data}, {},
+                         {"sh", "-c", std::string("umask ") + mask + "; exec \"$0\" \"$@\""});
+    ASSERT_NE(server.port(), 0) << server.log();
+    Person li(server.port(), "li");
+    li.open_session(server.port());
+    EXPECT_EQ(li.acquire(server.port(), "SaleOrder:1").status, 201);
+    const auto modes = [&](const std::string& under) {
+      std::map<std::string, unsigned> found;
+      for (const auto& one : std::filesystem::recursive_directory_iterator(under))
+        found[one.path().filename().string()] = static_cast<unsigned>(one.status().permissions());
+      return found;
+    };
+    const auto working = modes(home.path() + "/made");
+    for (const char* const name : {"data", "dev.key", "holdfast.db", "holdfast.db-wal", "holdfast.lock"})
+      EXPECT_TRUE(working.contains(name)) << name;
+    ASSERT_TRUE(server.stop());
+    const Ended backup = run_program({"sh", "-c", std::string("umask ") + mask + "; exec \"$0\" \"$@\"",
+                                      holdfastd_path(), "backup", data + "/kept.backup", "--data", data});
+    ASSERT_EQ(backup.exit_code, 0) << backup.errors;
+    auto all = modes(home.path() + "/made");
+    EXPECT_TRUE(all.contains("kept.backup"));
+    all.insert(working.begin(), working.end());
+    for (const auto& [name, mode] : all) EXPECT_EQ(mode, name == "data" ? 0700U : 0600U) << name << " under " << mask;
+  }
+}
+
+TEST(Holdfastd, check_config_refuses_a_weak_key_and_warns_of_open_doors) {
+  const TemporaryDirectory data;
+  const std::string file = data.path() + "/holdfast.toml";
+  const std::string secret = data.path() + "/jwt.secret";
+  std::ofstream(file) << "[server]\norigins = [\"*\"]\n[[auth.key]]\nkid = \"k\"\nsecret_file = \"" + secret + "\"\n";
+  std::ofstream(secret) << "changemechangemechangemechangeme\n";
+  std::filesystem::permissions(secret, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  const std::vector<std::string> check = {holdfastd_path(), "--config", file, "--check-config"};
+  const Ended weak = run_program(check);
+  EXPECT_EQ(weak.exit_code, 2);
+  EXPECT_NE(weak.errors.find("guessers"), std::string::npos) << weak.errors;
+  EXPECT_EQ(weak.errors.find("changeme"), std::string::npos);
+  EXPECT_EQ(run_program({holdfastd_path(), "--config", file, "--data", data.path() + "/d"}).exit_code, 1)
+      << "what the check refuses does not start";
+  std::ofstream(secret) << "h7Qd0vWmZk3pYt9xLr2BsNcF5gJ8uEaT1oKi\n";
+  const Ended open = run_program(check);
+  EXPECT_EQ(open.exit_code, 0) << open.errors;
+  EXPECT_NE(open.errors.find("warning: server.origins"), std::string::npos) << open.errors;
+  EXPECT_NE(open.errors.find("warning: auth.audience"), std::string::npos) << open.errors;
+  std::filesystem::permissions(secret, static_cast<std::filesystem::perms>(0644));
+  EXPECT_EQ(run_program(check).exit_code, 2) << "everybody could read it";
 }
 
 TEST(Holdfastd, a_signal_drains_it_websockets_are_told_1012_and_nothing_is_freed) {
