@@ -109,7 +109,7 @@ void each(A& a, Is<ListSessions> auto& v) {
 }
 template <class A>
 void each(A& a, Is<ListAsks> auto& v) {
-  a(v.caller, v.limit);
+  a(v.caller, v.limit, v.after);
 }
 template <class A>
 void each(A& a, Is<ListWaits> auto& v) {

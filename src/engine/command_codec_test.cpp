@@ -50,7 +50,7 @@ std::vector<Command> one_of_each() {
       Verify{somebody(), lock, 15, targets, Millis(16)},
       GetSession{somebody(), session},
       ListSessions{somebody(), 17},
-      ListAsks{somebody(), 18},
+      ListAsks{somebody(), 18, 20},
       ListWaits{somebody(), 19},
       GetStats{},
   };

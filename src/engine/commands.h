@@ -184,6 +184,7 @@ struct ListSessions {
 struct ListAsks {
   Caller caller;
   std::uint32_t limit = 500;
+  std::uint64_t after = 0;  // cursor: the `next` of the page before
 };  // that the caller made or is asked
 struct ListWaits {
   Caller caller;
@@ -311,6 +312,7 @@ struct SessionList {
 };  // without locks, waits, asks
 struct AskList {
   std::vector<AskInfo> asks;
+  std::uint64_t next = 0;  // 0: the end
   bool operator==(const AskList&) const = default;
 };
 struct WaitList {

@@ -1,8 +1,10 @@
 // Questions that change nothing, and the check of the invariants.
 #include <algorithm>
+#include <utility>
 
 #include "engine/lock_tree_each.h"
 #include "engine/lock_tree_state.h"
+#include "engine/page.h"
 
 namespace hf {
 
@@ -16,6 +18,7 @@ Outcome LockTree::State::run(const ListLocks& c) {
   constexpr std::size_t looked_at_max = 20'000;
   const std::uint32_t limit = std::clamp<std::uint32_t>(c.limit, 1, limits().list_page_max);
   LockList list;
+  Page page;
   auto it = std::ranges::upper_bound(order, c.after, {}, [](const auto& entry) { return entry.first; });
   Token last_seen = c.after;
   for (std::size_t looked_at = 0; it != order.end(); ++it) {
@@ -24,7 +27,7 @@ Outcome LockTree::State::run(const ListLocks& c) {
       list.next = last_seen;
       return list;
     }
-    last_seen = it->first;
+    const Token before = std::exchange(last_seen, it->first);
     const GrantRec& grant = grants[it->second];
     if (c.kind && grant.kind != *c.kind) continue;
     if (!c.user.empty() && grant.who->user != c.user) continue;
@@ -37,7 +40,12 @@ Outcome LockTree::State::run(const ListLocks& c) {
           return nodes[path_of(t.node).node[0]].text == c.type;
         }))
       continue;
-    list.locks.push_back(grant_value(it->second));
+    Grant value = grant_value(it->second);
+    if (!page.takes(bytes_of(value))) {
+      list.next = before;
+      return list;
+    }
+    list.locks.push_back(std::move(value));
   }
   return list;
 }
@@ -159,9 +167,19 @@ Outcome LockTree::State::run(const ListAsks& c) {
     if (mine || asked || c.caller.admin) found.push_back(i);
   }
   std::ranges::sort(found, {}, [&](WaitIx w) { return waits[w].order; });
+  // A place in the order of requests as a cursor, which is never 0 and fits 53 bits.
+  constexpr std::int64_t cursor_base = std::int64_t{1} << 52;
+  const auto cursor_of = [&](WaitIx w) { return static_cast<std::uint64_t>(cursor_base + waits[w].order); };
   AskList list;
-  for (const WaitIx w : found) {
-    if (list.asks.size() < std::min(c.limit, limits().list_page_max)) list.asks.push_back(ask_value(w));
+  Page page;
+  const std::size_t most = std::clamp<std::size_t>(c.limit, 1, limits().list_page_max);
+  for (auto it = std::ranges::upper_bound(found, c.after, {}, cursor_of); it != found.end(); ++it) {
+    AskInfo value = ask_value(*it);
+    if (list.asks.size() == most || !page.takes(bytes_of(value))) {
+      list.next = cursor_of(*std::prev(it));
+      break;
+    }
+    list.asks.push_back(std::move(value));
   }
   return list;
 }

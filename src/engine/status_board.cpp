@@ -2,6 +2,8 @@
 #include "engine/status_board.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -53,6 +55,13 @@ std::string notice_rules(const Catalog& catalog) {
   return text;
 }
 
+Refusal crowded(std::uint64_t bills_max, std::string field) {
+  return {.code = Code::too_many,
+          .detail = "The board has as many bills as it may, " + std::to_string(bills_max) +
+                    ": publish the end of those that are closed, or resync the type with those that are open.",
+          .field = std::move(field)};
+}
+
 namespace {
 
 Refusal invalid(std::string field, std::string detail) {
@@ -94,6 +103,8 @@ Instant StatusBoard::now() const noexcept { return state_->now(); }
 BoardStats StatusBoard::stats() const {
   BoardStats stats = state_->stats;
   stats.bills = state_->bills.live();
+  for (const auto& [type, count] : state_->bills_by_type)
+    stats.bills_of_fullest_type = std::max(stats.bills_of_fullest_type, count);
   stats.log_entries = state_->log.size();
   stats.log_bytes = state_->log_bytes;
   stats.notices = state_->notices.size();
@@ -165,6 +176,7 @@ StatusOutcome StatusBoard::State::run(const Publish& c) {
       return known->answer;
     }
   }
+  if (auto refusal = refuse_crowd(c.events)) return std::move(*refusal);
   Published answer{epoch, {}};
   answer.results.reserve(c.events.size());
   for (const LogEvent& event : c.events) {
@@ -173,6 +185,38 @@ StatusOutcome StatusBoard::State::run(const Publish& c) {
   }
   if (!batch.empty()) remember(std::move(batch), c.caller.fingerprint, answer);
   return answer;
+}
+
+bool StatusBoard::State::has_room(std::size_t more) const {
+  return resyncs.empty() && bills.live() + more <= limits().bills_max && more <= limits().bills_per_type_max &&
+         std::ranges::all_of(bills_by_type,
+                             [&](const auto& type) { return type.second + more <= limits().bills_per_type_max; });
+}
+
+std::optional<Refusal> StatusBoard::State::refuse_crowd(const std::vector<LogEvent>& new_events) const {
+  if (has_room(new_events.size())) return std::nullopt;
+  struct Fresh {
+    std::set<std::string_view> on_board, in_resync;
+  };
+  std::map<std::string_view, Fresh> by_type;
+  std::uint64_t all = 0;
+  for (std::size_t i = 0; i < new_events.size(); ++i) {
+    const auto* const event = std::get_if<StatusEvent>(&new_events[i]);
+    if (event == nullptr) continue;
+    const std::string key = key_of(event->type, event->id);
+    Fresh& fresh = by_type[event->type];
+    if (find(key) == no_index && fresh.on_board.insert(event->id).second) ++all;
+    bool of_type = bills_of(event->type) + fresh.on_board.size() > limits().bills_per_type_max;
+    for (const auto& [id, resync] : resyncs) {
+      if (resync.type != event->type) continue;
+      if (!resync.places.contains(key)) fresh.in_resync.insert(event->id);
+      of_type = of_type || resync.staged.size() + fresh.in_resync.size() > resync_bills_max();
+    }
+    if (of_type || bills.live() + all > limits().bills_max) {
+      return crowded(of_type ? limits().bills_per_type_max : limits().bills_max, "events[" + std::to_string(i) + "]");
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<Refusal> StatusBoard::State::refuse(const StatusEvent& event, const std::string& where) const {

@@ -35,7 +35,7 @@ struct StatusBoardOptions {
 
 struct BoardStats {
   std::uint64_t logged = 0, stale = 0, differs = 0, runs = 0, resyncs = 0, resyncs_dropped = 0;
-  std::uint64_t bills = 0, log_entries = 0, log_bytes = 0, notices = 0, closing = 0;  // now
+  std::uint64_t bills = 0, bills_of_fullest_type = 0, log_entries = 0, log_bytes = 0, notices = 0, closing = 0;  // now
   bool operator==(const BoardStats&) const = default;
 };
 

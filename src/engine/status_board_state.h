@@ -9,6 +9,7 @@
 // In the journal every Bill that the board still needs is one entity under its offset, so that the log, the board and
 // what diffs need are one thing there, too.
 
+#include <algorithm>
 #include <array>
 #include <boost/container/flat_set.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -95,6 +96,9 @@ struct LogEntry {
   BillIx rec = no_index;
 };
 
+// The board has as many bills as it may.
+Refusal crowded(std::uint64_t bills_max, std::string field);
+
 // What a run takes of log_bytes_max.
 std::size_t bytes_of(const Run& run) noexcept;
 
@@ -160,6 +164,7 @@ struct StatusBoard::State {
 
   Pool<BillRec> bills;
   boost::unordered_flat_set<BillIx, RecHash, RecEqual> by_key;
+  ByText<std::uint64_t> bills_by_type;  // how many; none is 0
   BillIx newest = no_index, oldest = no_index;
   std::vector<std::vector<GroupRows>> groups;  // by type, by place
   Pool<PersonRec> people;
@@ -193,6 +198,14 @@ struct StatusBoard::State {
   std::optional<Refusal> refuse(const RunEvent& event, const std::string& where) const;
   PublishResult log_status(const StatusEvent& event, const Caller& caller);
   PublishResult log_run(const RunEvent& event);
+  // Whether so many bills may come, whatever they are.
+  bool has_room(std::size_t more) const;
+  // Whether the events bring more bills than may be known; names the first one that does.
+  std::optional<Refusal> refuse_crowd(const std::vector<LogEvent>& new_events) const;
+  std::uint64_t bills_of(std::string_view type) const {
+    const auto known = bills_by_type.find(type);
+    return known == bills_by_type.end() ? 0 : known->second;
+  }
   const BatchRec* find_batch(std::string_view id) const;
   void remember(std::string id, std::uint64_t fingerprint, const Published& answer);
   void drop_batch();
@@ -204,6 +217,8 @@ struct StatusBoard::State {
   StatusOutcome run(const ResyncPage& c);
   StatusOutcome run(const CommitResync& c);
   StatusOutcome run(const DropResync& c);
+  // A resync puts its bills in the place of its type's.
+  std::uint64_t resync_bills_max() const { return std::min(limits().resync_bills_max, limits().bills_per_type_max); }
   ResyncRec* find_resync(const ResyncId& id, const Caller& caller);
   void stage(ResyncRec& resync, const StatusEvent& event, Staged how);
   void drop_resync(const ResyncId& id);

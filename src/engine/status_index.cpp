@@ -37,6 +37,7 @@ BillIx StatusBoard::State::install(const BillPtr& state) {
     i = bills.make();
     bills[i].now = state;
     by_key.insert(i);
+    ++bills_by_type.try_emplace(std::string(state->type())).first->second;
   } else {
     BillRec& rec = bills[i];
     before = std::exchange(rec.now, state);
@@ -146,6 +147,8 @@ void StatusBoard::State::remove_bill(BillIx bill) {
   index(bill, rec.now.get(), nullptr);
   unlink_changed(bill);
   by_key.erase(bill);
+  const auto type = bills_by_type.find(rec.now->type());
+  if (--type->second == 0) bills_by_type.erase(type);
   if (rec.past) {
     for (std::size_t i = 0; i < rec.past->size(); ++i) erase(Entity::status_bill, {0, (*rec.past)[i]->offset()});
   }

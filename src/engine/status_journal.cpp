@@ -320,6 +320,7 @@ bool StatusBoard::recovered(Wall clock, const EpochId& fresh) {
       i = s.bills.make();
       s.bills[i].now = state;
       s.by_key.insert(i);
+      ++s.bills_by_type.try_emplace(std::string(state->type())).first->second;
     } else {
       BillRec& rec = s.bills[i];
       if (!rec.past) rec.past = std::make_unique<Past>();
@@ -383,12 +384,14 @@ std::string StatusBoard::check() const {
   if (bytes != s.log_bytes) return "log_bytes is wrong";
   if (runs != s.runs.size()) return "a run is missing";
   Offset before = 0;
+  ByText<std::uint64_t> of_types;
   // By type and group, then by department ("" is all of the group, a name has a '#' before it).
   std::map<std::pair<Catalog::Index, std::size_t>, std::map<std::string, Tally>> tallies;
   std::map<std::pair<std::string, int>, std::set<BillIx>> bonds;
   for (BillIx i = s.oldest; i != no_index; i = s.bills[i].newer) {
     const BillRec& rec = s.bills[i];
     ++listed;
+    if (rec.now) ++of_types.try_emplace(std::string(rec.now->type())).first->second;
     if (!rec.now || rec.now->offset() <= before) return "the list of changes is out of order";
     before = rec.now->offset();
     if (s.find(rec.now->text(Bill::key)) != i) return "a bill is not found by its key";
@@ -415,6 +418,7 @@ std::string StatusBoard::check() const {
       bonds[{s.people[rec.links[how].person].id, how}].insert(i);
     }
   }
+  if (of_types != s.bills_by_type) return "the bills of a type are not counted";
   if (listed != s.bills.live() || listed != s.by_key.size()) return "a bill is not in the list of changes";
   for (Catalog::Index type = 0; type < s.groups.size(); ++type) {
     for (std::size_t place = 0; place < s.groups[type].size(); ++place) {

@@ -36,6 +36,9 @@ struct StatusLimits {
   std::uint32_t notices_max = 200'000;
   std::uint32_t readers_max = 50'000;  // persons whose read marks are kept
   Millis notice_age_max{30LL * 24 * 3'600'000};
+  // Bills known: on the board, or closed or deleted and not yet forgotten.
+  std::uint64_t bills_per_type_max = 2'000'000;
+  std::uint64_t bills_max = 5'000'000;  // of all types
   // Resyncs.
   std::uint32_t resyncs_open_max = 16;
   std::uint64_t resync_bills_max = 2'000'000;

@@ -1,6 +1,7 @@
 // Who is told what was done to a bill, and who has read it.
 #include <algorithm>
 
+#include "engine/page.h"
 #include "engine/status_board_state.h"
 
 namespace hf {
@@ -185,9 +186,11 @@ StatusOutcome StatusBoard::State::run(const ListNotices& c) {
   }
   NoticeList list;
   const std::size_t most = std::min(c.limit, limits().rows_per_page_max);
+  Page page;
   for (const std::uint64_t number : found) {
-    if (list.notices.size() == most) break;
-    list.notices.push_back(notices.find(number)->second);
+    const NoticePtr& notice = notices.find(number)->second;
+    if (list.notices.size() == most || !page.takes(notice->bill->bytes())) break;
+    list.notices.push_back(notice);
   }
   return list;
 }

@@ -1,6 +1,7 @@
 // Questions. Each asks visible() of every bill that it tells of.
 #include <algorithm>
 
+#include "engine/page.h"
 #include "engine/status_board_state.h"
 
 namespace hf {
@@ -39,27 +40,32 @@ StatusOutcome StatusBoard::State::run(const GetHistory& c) {
   const Offset before = c.before != 0 ? c.before : last + 1;
   const std::size_t most = std::clamp<std::size_t>(c.limit, 1, limits().history_max);
   const std::size_t count = rec.past ? rec.past->size() : 0;
-  for (std::size_t n = count + 1; n-- > 0;) {
-    const BillPtr& state = n == count ? rec.now : (*rec.past)[n];
-    if (state->offset() >= before) continue;
-    if (history.states.size() == most) {
-      history.next = history.states.back()->offset();
-      break;
+  const auto state_at = [&](std::size_t n) -> const BillPtr& { return n == count ? rec.now : (*rec.past)[n]; };
+  // States and runs not taken yet: those below `states`, and those before `run`. Of both the newest goes first, so
+  // that a page has all of either down to its end.
+  std::size_t states = count + 1;
+  while (states > 0 && state_at(states - 1)->offset() >= before) --states;
+  auto run = std::ranges::lower_bound(runs, before, {}, [](const RunPtr& one) { return one->offset; });
+  const auto is_other = [&](const Run& one) { return one.event.type != c.type || one.event.id != c.id; };
+  Page page;
+  for (Offset taken = 0;;) {
+    while (run != runs.begin() && is_other(**std::prev(run))) --run;
+    const Run* const step = run != runs.begin() ? std::prev(run)->get() : nullptr;
+    const Bill* const state = states > 0 ? state_at(states - 1).get() : nullptr;
+    if (step == nullptr && state == nullptr) return history;
+    const bool is_state = step == nullptr || (state != nullptr && state->offset() > step->offset);
+    const bool full = (is_state ? history.states.size() : history.runs.size()) == most;
+    if (full || !page.takes(is_state ? state->bytes() : bytes_of(*step))) {
+      history.next = taken;
+      return history;
     }
-    history.states.push_back(state);
-  }
-  const auto from = std::ranges::lower_bound(runs, history.next, {}, [](const RunPtr& run) { return run->offset; });
-  for (auto at = runs.end(); at != from;) {
-    const Run& run = **--at;
-    if (run.offset >= before || run.event.type != c.type || run.event.id != c.id) continue;
-    if (history.runs.size() == most) {  // the states before it come with the next page, too
-      history.next = history.runs.back()->offset;
-      std::erase_if(history.states, [&](const BillPtr& state) { return state->offset() < history.next; });
-      break;
+    taken = is_state ? state->offset() : step->offset;
+    if (is_state) {
+      history.states.push_back(state_at(--states));
+    } else {
+      history.runs.push_back(*--run);
     }
-    history.runs.push_back(*at);
   }
-  return history;
 }
 
 // ---------------------------------------------------------------------------------------------- snapshots
@@ -128,6 +134,7 @@ StatusOutcome StatusBoard::State::run(const GetTodoPage& c) {
   const auto scope = audience.scope_of(c.type);
   if (!scope || c.group >= groups[c.type].size()) return Refusal{.code = Code::not_found, .field = "group"};
   TodoPage page{.offset = last, .epoch = epoch};
+  Page room;
   const std::size_t most = std::clamp<std::size_t>(c.limit, 1, limits().rows_per_page_max);
   if (*scope == catalog::Scope::own) {
     std::vector<BillIx> found;
@@ -140,8 +147,9 @@ StatusOutcome StatusBoard::State::run(const GetTodoPage& c) {
     const std::size_t n = std::min(most, found.size());
     std::ranges::partial_sort(found, found.begin() + static_cast<std::ptrdiff_t>(n), {},
                               [&](BillIx i) { return bills[i].now->stamp().born; });
-    for (std::size_t i = 0; i < n; ++i) page.bills.push_back(bills[found[i]].now);
-    if (n < found.size()) page.next = page.bills.back()->stamp().born;
+    for (std::size_t i = 0; i < n && room.takes(bills[found[i]].now->bytes()); ++i)
+      page.bills.push_back(bills[found[i]].now);
+    if (page.bills.size() < found.size()) page.next = page.bills.back()->stamp().born;
     return page;
   }
   std::uint32_t looked_at = 0;
@@ -151,10 +159,15 @@ StatusOutcome StatusBoard::State::run(const GetTodoPage& c) {
       page.next = last_seen;
       return false;
     }
+    const BillPtr& bill = bills[row.bill].now;
+    const bool shown = visible(audience, bill->facts());
+    if (shown && !room.takes(bill->bytes())) {
+      page.next = last_seen;
+      return false;
+    }
     ++looked_at;
     last_seen = row.born;
-    const BillPtr& bill = bills[row.bill].now;
-    if (visible(audience, bill->facts())) page.bills.push_back(bill);
+    if (shown) page.bills.push_back(bill);
     return true;
   });
   return page;

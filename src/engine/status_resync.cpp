@@ -63,9 +63,9 @@ StatusOutcome StatusBoard::State::run(const ResyncPage& c) {
       return Refusal{.code = Code::invalid, .detail = "It is not of the resync's type.", .field = where + "type"};
     }
   }
-  if (resync->staged.size() + c.events.size() > limits().resync_bills_max) {
+  if (resync->staged.size() + c.events.size() > resync_bills_max()) {
     return Refusal{.code = Code::too_many,
-                   .detail = "At most " + std::to_string(limits().resync_bills_max) + " bills a resync."};
+                   .detail = "At most " + std::to_string(resync_bills_max()) + " bills a resync."};
   }
   for (const StatusEvent& event : c.events) stage(*resync, event, Staged::by_page);
   resync->until = now() + limits().resync_idle_max;
@@ -123,6 +123,8 @@ StatusOutcome StatusBoard::State::run(const CommitResync& c) {
   if (c.epoch.is_nil() || c.epoch == epoch) {
     return Refusal{.code = Code::invalid, .detail = "An epoch needs an id of its own.", .field = "epoch"};
   }
+  if (bills.live() - bills_of(resync->type) + resync->staged.size() > limits().bills_max)
+    return crowded(limits().bills_max, "resync");
   // What was known of the type was said of another state of the ERP: the log forgets it too.
   std::vector<BillIx> gone;
   for (BillIx i = 0; i < bills.end(); ++i) {

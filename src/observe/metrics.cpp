@@ -91,6 +91,9 @@ struct Metrics::State {
   Gauge& asks = gauge(r, "holdfast_requests", "Requests to holders that are open now");
   Gauge& ready = gauge(r, "holdfast_ready", "1 while the node takes work");
   Gauge& connections = gauge(r, "holdfast_connections", "Open connections of all kinds");
+  Gauge& bills = gauge(r, "holdfast_bills", "Bills that the status boards know");
+  Gauge& fullest = gauge(r, "holdfast_bills_of_fullest_type",
+                         "Bills of the type that has most, in one namespace: status.bills_per_type_max is its limit");
   Gauge& websockets = gauge(r, "holdfast_websockets", "Open WebSocket connections");
   Counter& accepted = counter(r, "holdfast_connections_accepted_total", "Connections accepted");
   Counter& turned_away = counter(r, "holdfast_connections_refused_total", "Connections refused at the limit");
@@ -133,6 +136,11 @@ void Metrics::set(const SocketTotals& totals) noexcept {
   state_->websockets.Set(static_cast<double>(totals.websockets));
   follow(state_->accepted, totals.accepted);
   follow(state_->turned_away, totals.refused);
+void Metrics::set(const BoardFigures& figures) noexcept {
+  state_->bills.Set(static_cast<double>(figures.bills));
+  state_->fullest.Set(static_cast<double>(figures.bills_of_fullest_type));
+}
+
   follow(state_->bytes_in, totals.bytes_in);
   follow(state_->bytes_out, totals.bytes_out);
   follow(state_->http_requests, totals.http_requests);

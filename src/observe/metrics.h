@@ -37,6 +37,12 @@ struct EngineFigures {
 };
 
 // Totals that the sockets' side keeps.
+// The status boards', of all namespaces.
+struct BoardFigures {
+  std::uint64_t bills = 0;
+  std::uint64_t bills_of_fullest_type = 0;
+};
+
 struct SocketTotals {
   std::uint64_t connections = 0;  // now
   std::uint64_t websockets = 0;   // now
@@ -69,6 +75,7 @@ class Metrics {
   void set(const SocketTotals& totals) noexcept;
   void set_ready(bool ready) noexcept;
 
+  void set(const BoardFigures& figures) noexcept;
   // All series in the text format 0.0.4.
   std::string text() const;
 

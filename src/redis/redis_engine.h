@@ -91,6 +91,7 @@ class Engine final : public LockEngine {
   void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override;
   void flush() override;
   EpochId epoch(NamespaceIndex ns) const override { return partitions_[ns]->board->epoch(); }
+  BoardStats board_stats(NamespaceIndex ns) const { return partitions_[ns]->board->stats(); }
   void set_watching(bool any) override;
   bool ready(std::string& why) const override;
 

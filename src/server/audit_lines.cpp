@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "engine/page.h"
 #include "wire/answers.h"
 #include "wire/json_writer.h"
 
@@ -70,17 +71,19 @@ Result<std::vector<std::string>> audit_lines(const AuditSource& source,
   if (!cursor) return tl::unexpected(cursor.error());
   next.clear();
   std::vector<std::string> lines;
+  std::size_t bytes = 0;
   for (int page = 0; page < pages_per_answer_max; ++page) {
-    auto got = source(wanted->filter, *cursor, wanted->limit - lines.size());
+    auto got = source(wanted->filter, *cursor, wanted->limit - lines.size(), page_bytes_max - bytes);
     if (!got) return tl::unexpected(got.error());
     for (const AuditEntry& entry : got->entries) {
       if (!wanted->holder.empty() && entry.holder != wanted->holder) continue;
       if (!wanted->session.empty() && entry.session.text() != wanted->session) continue;
       append_audit(lines.emplace_back(), entry);
+      bytes += lines.back().size();
     }
     if (got->end) return lines;
     *cursor = got->next;
-    if (lines.size() >= wanted->limit) break;
+    if (lines.size() >= wanted->limit || bytes >= page_bytes_max) break;
   }
   next = std::to_string(cursor->seq) + "." + std::to_string(cursor->index);
   return lines;

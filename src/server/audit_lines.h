@@ -15,7 +15,9 @@
 
 namespace hf {
 
-using AuditSource = std::function<Result<AuditPage>(const AuditFilter& filter, AuditCursor before, std::size_t limit)>;
+// A page of so many entries and so many bytes, but one entry at least.
+using AuditSource = std::function<Result<AuditPage>(const AuditFilter& filter, AuditCursor before, std::size_t limit,
+                                                    std::size_t bytes_max)>;
 
 // `next` is the cursor of the page wanted, empty for the first; then that of the page after, empty at the end.
 // Invalid, naming the field, for a filter that cannot be read.

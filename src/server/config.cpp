@@ -86,6 +86,8 @@ const std::vector<Key>& all_keys() {
       HF_KEY("limits", "waiters_per_node_max", limits.waiters_per_node_max, 1, 100'000),
       HF_KEY("limits", "sessions_per_user_max", limits.sessions_per_user_max, 1, 100'000),
       HF_KEY("limits", "sessions_per_service_max", limits.sessions_per_service_max, 1, 1'000'000),
+      HF_KEY("status", "bills_per_type_max", status.bills_per_type_max, 1, 1'000'000'000),
+      HF_KEY("status", "bills_max", status.bills_max, 1, 1'000'000'000),
       HF_KEY("limits", "requests_in_flight_per_session_max", limits.requests_in_flight_per_session_max, 1, 10'000),
       HF_KEY("limits", "request_ids_per_session_max", limits.request_ids_per_session_max, 1, 1000),
       HF_KEY("limits", "ended_grants_max", limits.ended_grants_max, 1, 10'000'000),

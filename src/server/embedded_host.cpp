@@ -30,9 +30,10 @@ class EmbeddedHost final : public EngineHost {
   void attach(LockEngineSink& sink) override { engine_->attach(sink); }
   bool busy() const override { return engine_->busy(); }
   std::vector<std::string> namespace_names() const override { return engine_->namespace_names(); }
-  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before,
-                          std::size_t limit) override {
-    return engine_->audit(ns, filter, before, limit);
+  BoardStats board_stats(NamespaceIndex ns) const override { return engine_->board_stats(ns); }
+  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
+                          std::size_t bytes_max) override {
+    return engine_->audit(ns, filter, before, limit, bytes_max);
   }
   void stop() override { engine_->stop(); }
 

@@ -32,9 +32,10 @@ class EngineHost {
   // Whether anything that was submitted has not been answered.
   virtual bool busy() const = 0;
   virtual std::vector<std::string> namespace_names() const = 0;
-  // One page of the audit trail, newest first.
-  virtual Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before,
-                                  std::size_t limit) = 0;
+  virtual BoardStats board_stats(NamespaceIndex ns) const = 0;
+  // One page of the audit trail, newest first: so many entries, and so many bytes, at most.
+  virtual Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
+                                  std::size_t bytes_max) = 0;
   // Takes leave of other nodes, while the loop still runs; `done` is called on it.
   virtual void leave(std::function<void()> done) { done(); }
   // After the loop: what was submitted is finished, files are closed.

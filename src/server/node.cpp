@@ -154,8 +154,9 @@ Result<void> Node::start(NodeKeys keys, Micros began) {
   sockets.metrics_text = [this] { return metrics_text(); };
   sockets.audit_json = [this](NamespaceIndex ns, const std::vector<std::pair<std::string, std::string>>& filters,
                               std::string& next) {
-    const AuditSource source = [this, ns](const AuditFilter& filter, AuditCursor before, std::size_t limit) {
-      return engine_->audit(ns, filter, before, limit);
+    const AuditSource source = [this, ns](const AuditFilter& filter, AuditCursor before, std::size_t limit,
+                                          std::size_t bytes_max) {
+      return engine_->audit(ns, filter, before, limit, bytes_max);
     };
     return audit_lines(source, filters, config_.limits.list_page_max, next);
   };
@@ -284,6 +285,13 @@ NodeExit run_node(const Config& config) {
   };
   auto catalog = open_catalog(config);
   if (!catalog) return failed(catalog.error());
+  BoardFigures boards;
+  for (NamespaceIndex ns = 0; ns < namespaces(); ++ns) {
+    const BoardStats stats = engine_->board_stats(ns);
+    boards.bills += stats.bills;
+    boards.bills_of_fullest_type = std::max(boards.bills_of_fullest_type, stats.bills_of_fullest_type);
+  }
+  metrics_.set(boards);
   if (auto made = make_directory(config.data); !made) return failed(made.error());
   auto keys = open_keys(config, DevKey::make);
   if (!keys) return failed(keys.error());

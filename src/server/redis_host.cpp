@@ -91,8 +91,9 @@ class RedisHost final : public EngineHost {
   }
   bool busy() const override { return engine_->busy(); }
   std::vector<std::string> namespace_names() const override { return engine_->namespace_names(); }
-  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before,
-                          std::size_t limit) override {
+  BoardStats board_stats(NamespaceIndex ns) const override { return engine_->board_stats(ns); }
+  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
+                          std::size_t bytes_max) override {
     write_trail();
     const auto in_trail = place_of(ns);
     if (!in_trail) {
@@ -100,7 +101,7 @@ class RedisHost final : public EngineHost {
       nothing.end = true;
       return nothing;
     }
-    return trail_->audit(*in_trail, filter, before, limit);
+    return trail_->audit(*in_trail, filter, before, limit, bytes_max);
   }
   void leave(std::function<void()> done) override { engine_->leave(std::move(done)); }
   void stop() override { write_trail(); }

@@ -260,7 +260,7 @@ AuditEntry entry(int n, std::string holder) {
 
 // A trail of `count` entries, the newest first, whose holders take turns.
 AuditSource trail(int count) {
-  return [count](const AuditFilter&, AuditCursor before, std::size_t limit) -> Result<AuditPage> {
+  return [count](const AuditFilter&, AuditCursor before, std::size_t limit, std::size_t) -> Result<AuditPage> {
     AuditPage page;
     const int from = before == AuditCursor{} ? 0 : static_cast<int>(before.seq);
     int at = from;

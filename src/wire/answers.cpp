@@ -332,7 +332,9 @@ struct OutcomeWriter {
   void operator()(const AskList& list) {
     w.begin_object().key("requests").begin_array();
     for (const AskInfo& ask : list.asks) write_ask(w, ask, view);
-    w.end_array().end_object();
+    w.end_array();
+    if (list.next != 0) w.field("next", std::to_string(list.next));
+    w.end_object();
   }
   void operator()(const WaitList& list) {
     w.begin_object().key("waits").begin_array();

@@ -209,6 +209,7 @@ void visit(Is<WithdrawFields> auto& f, V& v) {
 template <class V>
 void visit(Is<RequestListFields> auto& f, V& v) {
   v.value("limit", f.limit);
+  v.cursor("next", f.next);
 }
 template <class V>
 void visit(Is<WatchFields> auto& f, V& v) {
@@ -1128,6 +1129,7 @@ ListSessions to_command(const SessionListFields& f) {
 ListAsks to_command(const RequestListFields& f) {
   ListAsks list;
   if (f.limit) list.limit = *f.limit;
+  list.after = f.next;
   return list;
 }
 

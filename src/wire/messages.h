@@ -259,6 +259,7 @@ struct WithdrawFields {
 };
 struct RequestListFields {
   std::optional<std::uint32_t> limit;
+  std::uint64_t next = 0;
   bool operator==(const RequestListFields&) const = default;
 };
 struct WatchFields {

@@ -269,6 +269,16 @@ WaitInfo wait_of(const Reader& in, string_view id_name) {
   return w;
 }
 
+// The cursor of a list's next page; 0: there is none.
+std::uint64_t next_of(const Reader& in) {
+  if (!in.has("next")) return 0;
+  Fields cursor{LockListFields{}};
+  const bool read = set_field(cursor, "next", in.text("next")).has_value();
+  const std::uint64_t next = read ? std::get<LockListFields>(cursor).next : 0;
+  if (next == 0) in.wrong("next", 0);
+  return next;
+}
+
 AskInfo ask_of(const Reader& in) {
   AskInfo ask;
   ask.wait = wait_of(in, "request");
@@ -386,11 +396,7 @@ Outcome outcome_of(Op op, const Reader& in) {
     case Op::lock_list: {
       LockList list;
       in.each_object("locks", [&](const Reader& one) { list.locks.push_back(grant_of(one)); });
-      if (in.has("next")) {
-        Fields cursor{LockListFields{}};
-        if (set_field(cursor, "next", in.text("next"))) list.next = std::get<LockListFields>(cursor).next;
-        if (list.next == 0) in.wrong("next", 0);
-      }
+      list.next = next_of(in);
       return list;
     }
     case Op::lock_release: {
@@ -416,6 +422,7 @@ Outcome outcome_of(Op op, const Reader& in) {
     case Op::request_list: {
       AskList list;
       in.each_object("requests", [&](const Reader& one) { list.asks.push_back(ask_of(one)); });
+      list.next = next_of(in);
       return list;
     }
     case Op::stats_get: return stats_of(in);

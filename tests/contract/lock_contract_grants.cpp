@@ -1,6 +1,7 @@
 // Targets, modes, grants, holds, tokens (docs/locks.md §1, §2, §4, §7): who owns a bill, and what an owner may do.
 
 #include "contract/lock_contract.h"
+#include "engine/page.h"
 
 namespace hf::test {
 namespace {
@@ -486,6 +487,56 @@ TEST_P(LockContract, a_lock_held_during_a_whole_walk_is_listed_exactly_once) {
     }
   } while (c.after != 0 && seen.size() < 100);
   for (const LockId& lock : kept) EXPECT_EQ(std::ranges::count(seen, lock), 1);
+}
+
+TEST_P(LockContract, a_page_of_locks_ends_when_its_bytes_are_used_up_and_the_next_goes_on) {
+  const Window li = open("li");
+  std::vector<LockId> held;
+  for (int i = 0; i < 8; ++i) {
+    Acquire c = wish(li, {});
+    for (int n = 0; n < 500; ++n)
+      c.targets.push_back(target("SaleOrder:" + std::to_string(i) + "/" + std::string(200, 'p') + "/" +
+                                 std::string(196, 'l') + std::to_string(1000 + n)));
+    held.push_back(granted(run(c)).grant.lock);
+  }
+  ListLocks c;
+  c.caller = by("li");
+  std::vector<LockId> seen;
+  int pages = 0;
+  do {
+    const auto page = std::get<LockList>(run(c));
+    std::size_t bytes = 0;
+    for (const Grant& g : page.locks) {
+      for (const HeldTarget& t : g.targets) bytes += t.target.text().size();
+      seen.push_back(g.lock);
+    }
+    EXPECT_FALSE(page.locks.empty()) << "a page has one row at least";
+    EXPECT_LE(bytes, page_bytes_max);
+    c.after = page.next;
+  } while (c.after != 0 && ++pages < 20);
+  EXPECT_EQ(seen, held);
+  EXPECT_GE(pages, 1);
+}
+
+TEST_P(LockContract, requests_are_listed_page_by_page_in_their_order) {
+  std::vector<LockId> made;
+  for (int i = 0; i < 5; ++i) {
+    const Grant g = take(open("li"), {"SaleOrder:" + std::to_string(i)});
+    made.push_back(ask(open("wang"), g.lock));
+  }
+  ListAsks c;
+  c.caller = by("li");
+  c.limit = 2;
+  std::vector<LockId> seen;
+  std::vector<std::size_t> sizes;
+  do {
+    const auto page = std::get<AskList>(run(c));
+    for (const AskInfo& one : page.asks) seen.push_back(one.wait.wait);
+    sizes.push_back(page.asks.size());
+    c.after = page.next;
+  } while (c.after != 0 && sizes.size() < 20);
+  EXPECT_EQ(seen, made);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{2, 2, 1}));
 }
 
 TEST_P(LockContract, lists_filter_by_type_user_session_kind_and_age) {

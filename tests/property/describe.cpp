@@ -137,7 +137,7 @@ std::string describe(const Outcome& outcome) {
       for (const SessionSnapshot& s : list.sessions) l.add("{")(s).add("}");
     }
     void operator()(const AskList& list) {
-      l.add("AskList");
+      l.add("AskList")("next", list.next);
       for (const AskInfo& a : list.asks) l.add("{")(a).add("}");
     }
     void operator()(const WaitList& list) {

@@ -383,11 +383,13 @@ void EmbeddedEngine::stop() {
   for (const auto& call : calls) call();
 }
 
+BoardStats EmbeddedEngine::board_stats(NamespaceIndex ns) const { return partitions_[ns]->board.stats(); }
+
 Result<AuditPage> EmbeddedEngine::audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before,
-                                        std::size_t limit) {
+                                        std::size_t limit, std::size_t bytes_max) {
   const std::lock_guard hold(journal_mutex_);
   if (!journal_) return fail(Code::unavailable, "the engine has stopped");
-  return journal_->audit(ns, filter, before, limit);
+  return journal_->audit(ns, filter, before, limit, bytes_max);
 }
 
 void EmbeddedEngine::backup(const std::string& path, std::function<void(Result<void>)> done) {

@@ -77,7 +77,9 @@ class EmbeddedEngine final : public LockEngine {
   void stop();
 
   // One page of the audit trail: what is durable. Waits for the worker's slice of work (milliseconds).
-  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit);
+  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
+                          std::size_t bytes_max = page_bytes_max);
+  BoardStats board_stats(NamespaceIndex ns) const;
 
   // Copies the file to `path` while work goes on; `done` comes on the loop, from deliver().
   void backup(const std::string& path, std::function<void(Result<void>)> done);

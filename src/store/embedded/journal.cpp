@@ -896,7 +896,8 @@ void Journal::retention_slice(Wall now) {
 
 // ------------------------------------------------------------------------------------------- audit, backup
 
-Result<AuditPage> Journal::audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit) {
+Result<AuditPage> Journal::audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
+                                 std::size_t bytes_max) {
   // Rows are in commit order, entries by their own clock: a day covers every reasonable step between the two.
   constexpr std::chrono::hours slack{24};
   AuditPage page;
@@ -906,8 +907,10 @@ Result<AuditPage> Journal::audit(NamespaceIndex ns, const AuditFilter& filter, A
   const std::uint64_t first = std::min<std::uint64_t>(before.seq, std::uint64_t{1} << 62);
   // Nothing of row `seq` is left at index 0: reading it again could fill a page without getting on.
   rows_before_.bind(1, static_cast<std::int64_t>(first) - (before.index == 0 ? 1 : 0));
+  Page room(bytes_max);
+  bool full = false;
   int rc = SQLITE_ROW;
-  while (page.entries.size() < limit && scanned < options_.audit_scan_bytes_max) {
+  while (!full && page.entries.size() < limit && scanned < options_.audit_scan_bytes_max) {
     rc = rows_before_.step();
     if (rc != SQLITE_ROW) break;
     const auto seq = static_cast<std::uint64_t>(rows_before_.integer(0));
@@ -944,7 +947,9 @@ Result<AuditPage> Journal::audit(NamespaceIndex ns, const AuditFilter& filter, A
     }
     page.next = {seq, 0};
     for (auto it = found.rbegin(); it != found.rend() && page.entries.size() < limit; ++it) {
-      page.next.index = it->first;
+      full = !room.takes(bytes_of(it->second));
+      page.next.index = full ? it->first + 1 : it->first;
+      if (full) break;
       page.entries.push_back(std::move(it->second));
       if (std::next(it) == found.rend()) page.next.index = 0;
     }

@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/page.h"
 #include "store/embedded/directory_lock.h"
 #include "store/embedded/fold_round.h"
 #include "store/embedded/journal_format.h"
@@ -151,9 +152,10 @@ class Journal {
   // Folds what is not folded yet, until done or `budget` has passed.
   void fold(Micros budget);
 
-  // One page of a namespace's audit trail, at most `limit` entries; fewer, and not the end, where much had to
-  // be read to find them.
-  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit);
+  // One page of a namespace's audit trail, at most `limit` entries and `bytes_max` bytes of them, but one at least;
+  // fewer, and not the end, where much had to be read to find them.
+  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
+                          std::size_t bytes_max = page_bytes_max);
 
   // Begins a copy of the file to `path`, which must not exist; tend() makes it, `done` says how it went. Commits
   // go on meanwhile. The copy opens as the holdfast.db of an empty directory. Fails if a copy is being made.

@@ -343,6 +343,18 @@ TEST(Journal, walks_the_audit_trail_from_new_to_old_each_entry_once) {
     }
     EXPECT_EQ(walked, expected) << "limit " << limit;
   }
+  for (const std::size_t bytes_max : {std::size_t{1}, 2 * row_bytes + 100}) {  // one entry a page, and about two
+    std::vector<std::string> walked;
+    AuditPage page;
+    while (!page.end) {
+      auto next = journal->audit(0, {}, page.next, 500, bytes_max);
+      ASSERT_TRUE(next);
+      ASSERT_LE(next->entries.size(), 2u);
+      page = std::move(*next);
+      for (const auto& entry : page.entries) walked.push_back(entry.user);
+    }
+    EXPECT_EQ(walked, expected) << "bytes " << bytes_max;
+  }
   AuditFilter by_user;
   by_user.user = "u7.1";
   AuditPage page;
