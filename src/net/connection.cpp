@@ -52,18 +52,23 @@ std::string_view GatewayShared::http_date_now() {
   return date;
 }
 
-Connection::Connection(std::shared_ptr<GatewayShared> shared, int socket, bool loopback)
+Connection::Connection(std::shared_ptr<GatewayShared> shared, int socket, Peer peer)
     : held_(std::move(shared)),
       shared_(*held_),
       socket_(socket),
       id_(shared_.next_id++),
-      parser_(WebSocketParser::Role::server, shared_.options.message_bytes_max),
-      loopback_(loopback) {
+      peer_(std::move(peer)),
+      parser_(WebSocketParser::Role::server, shared_.options.message_bytes_max) {
   ++shared_.counts.connections;
 }
 
 Connection::~Connection() {
   close_socket();
+  if (person_ != 0) {
+    shared_.shares.give_back(person_, accounted_);
+  } else {
+    shared_.shares.leave(peer_.address);
+  }
   --shared_.counts.connections;
 }
 
@@ -77,8 +82,28 @@ void Connection::start() {
   watch();
 }
 
-void Connection::start_refused() {
-  HttpResponse response = problem_response(503, Code::unavailable, "This node has as many connections as it may have.");
+bool Connection::belong(PersonKey person) {
+  if (person == person_) return true;
+  if (!shared_.shares.take(person)) return false;
+  if (person_ != 0) {
+    shared_.shares.give_back(person_, accounted_);
+  } else {
+    shared_.shares.leave(peer_.address);
+  }
+  person_ = person;
+  accounted_ = 0;
+  account();
+  return true;
+}
+
+void Connection::account() {
+  if (person_ == 0) return;
+  shared_.shares.unsent_changed(person_, accounted_, unsent());
+  accounted_ = unsent();
+}
+
+void Connection::start_refused(int status, Code code, std::string_view detail) {
+  HttpResponse response = problem_response(status, code, detail);
   response.headers.emplace_back("Retry-After", "5");
   refuse(response);
   watch();
@@ -222,7 +247,8 @@ void Connection::serve(HttpIncoming incoming) {
     response.body = shared_.options.index;
     return answer(response);
   }
-  request.loopback = loopback_;
+  request.loopback = peer_.loopback;
+  request.connection = id_;
   exchange_ = shared_.next_id++;
   shared_.exchanges.emplace(exchange_, this);
   in_serve_ = true;
@@ -270,12 +296,17 @@ void Connection::upgrade(const HttpIncoming& incoming) {
   opened.accept_language = incoming.request.accept_language;
   opened.origin = incoming.request.origin;
   opened.host = incoming.request.host;
-  opened.loopback = loopback_;
+  opened.loopback = peer_.loopback;
   shared_.handler.connected(id_, opened, shared_.now);
+}
+
+void Connection::count(const HttpResponse& response) {
+  if (response.refusal && shared_.options.on_refused) shared_.options.on_refused(*response.refusal);
 }
 
 void Connection::respond(const HttpResponse& response) {
   if (phase_ != Phase::http) return;
+  count(response);
   append_response(out(), response, HttpFraming{.head = head_, .keep_alive = keep_alive_, .allow_origin = allow_origin_},
                   shared_.http_date_now());
   mark_dirty();
@@ -283,6 +314,7 @@ void Connection::respond(const HttpResponse& response) {
 }
 
 void Connection::answer(const HttpResponse& response) {
+  count(response);
   append_response(out(), response, HttpFraming{.head = head_, .keep_alive = keep_alive_, .allow_origin = allow_origin_},
                   shared_.http_date_now());
   mark_dirty();
@@ -299,6 +331,7 @@ void Connection::refuse(HttpResponse response) {
 
 // The answer is queued: the next request may come, or the connection ends.
 void Connection::finish_exchange() {
+  account();
   if (exchange_ != 0) shared_.exchanges.erase(std::exchange(exchange_, 0));
   if (!keep_alive_) {
     begin_closing();
@@ -398,6 +431,7 @@ void Connection::mark_dirty() {
 
 void Connection::check_queue() {
   if (unsent() > unsent_at_once && !writing_) flush();
+  account();
   if (unsent() <= shared_.options.queue_bytes_max) return;
   ++shared_.counts.queue_drops;
   if (phase_ == Phase::websocket) {
@@ -454,6 +488,7 @@ void Connection::turn_end() {
       set_deadline(unanswered_max);
   }
   const bool all = writing_ ? false : flush();
+  account();
   if (broken_) return end();
   // With no request being read or answered, what is left in `in_` waited for the answers before it to go out.
   if (all && phase_ == Phase::http && exchange_ == 0 && !reader_ && !in_.empty()) mark_dirty();

@@ -27,14 +27,22 @@ namespace hf {
 
 class Connection;
 
+// Where a connection comes from.
+struct Peer {
+  std::string address;  // what Shares counts by
+  bool loopback = false;
+};
+
 // What all connections of a gateway share.
 struct GatewayShared : std::enable_shared_from_this<GatewayShared> {
-  GatewayShared(Loop& l, ConnectionHandler& h, GatewayOptions o) : loop(l), handler(h), options(std::move(o)) {}
+  GatewayShared(Loop& l, ConnectionHandler& h, GatewayOptions o)
+      : loop(l), handler(h), options(std::move(o)), shares(options.shares) {}
 
   Loop& loop;
   ConnectionHandler& handler;
   GatewayOptions options;
   GatewayCounts counts;
+  Shares shares;
   Poller poller;
   Now now = Loop::now();      // of the event being handled, or of the look at the sockets that told it
   std::uint64_t next_id = 1;  // of connections and exchanges
@@ -64,15 +72,18 @@ struct GatewayShared : std::enable_shared_from_this<GatewayShared> {
 class Connection final : public std::enable_shared_from_this<Connection>, private WebSocketSink {
  public:
   // `socket` is the connection's to close.
-  Connection(std::shared_ptr<GatewayShared> shared, int socket, bool loopback);
+  Connection(std::shared_ptr<GatewayShared> shared, int socket, Peer peer);
   ~Connection() override;
 
   ConnectionId id() const noexcept { return id_; }
   // Bytes on their way that the socket has not taken.
   std::size_t unsent() const noexcept { return out_.size() - sent_; }
+  const std::string& address() const noexcept { return peer_.address; }
+  // It is this person's from now on; false, and nothing has changed, if he has as many as he may.
+  bool belong(PersonKey person);
   void start();
-  // Answers 503 and closes: one connection too many.
-  void start_refused();
+  // Answers and closes: one connection too many.
+  void start_refused(int status, Code code, std::string_view detail);
   // The socket is ready.
   void on_ready(const Poller::Ready& ready);
 
@@ -114,6 +125,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
   std::string& out();
   void check_queue();
+  // Tells Shares how much is unsent now.
+  void account();
+  void count(const HttpResponse& response);
   bool flush();
   void mark_dirty();
   void set_deadline(Millis from_now);
@@ -130,17 +144,19 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   int socket_;                // negative: closed
   Poller::Interest watched_;  // what the poller was told
   ConnectionId id_;
-  ExchangeId exchange_ = 0;             // the request being answered; 0: none
-  Micros deadline_{0};                  // 0: none
-  Micros deadline_queued_{0};           // the earliest entry in the queue of deadlines; 0: none
-  std::string in_;                      // read, not used yet
-  std::string out_;                     // queued; belongs to the pool of spare buffers when empty
-  std::size_t sent_ = 0;                // how much of it
+  ExchangeId exchange_ = 0;    // the request being answered; 0: none
+  Micros deadline_{0};         // 0: none
+  Micros deadline_queued_{0};  // the earliest entry in the queue of deadlines; 0: none
+  std::string in_;             // read, not used yet
+  std::string out_;            // queued; belongs to the pool of spare buffers when empty
+  std::size_t sent_ = 0;       // how much of it
+  std::size_t accounted_ = 0;  // what Shares has been told is unsent
+  PersonKey person_ = 0;       // whose it is; 0: its address's
+  const Peer peer_;
   std::unique_ptr<HttpReader> reader_;  // while a request is being read
   WebSocketParser parser_;
   Phase phase_ = Phase::http;
-  bool told_ = false;  // the hub knows this WebSocket
-  bool loopback_ = false;
+  bool told_ = false;     // the hub knows this WebSocket
   bool writing_ = false;  // the socket takes no more for now
   bool dirty_ = false;
   bool broken_ = false;     // the socket failed

@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/ip/network_v6.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -22,6 +23,16 @@ using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::execut
 constexpr std::size_t refused_at_once_max = 256;  // connections beyond the limit that are still told so
 constexpr int looks_a_turn_max = 4;
 constexpr Millis accept_pause{100};  // when the system has no descriptor left
+
+// What connections of one party share: an address of IPv4, or the network of an address of IPv6, which one party has
+// whole (RFC 4291 §2.5.1).
+std::string shared_address(const asio::ip::address& address) {
+  if (address.is_v4()) return address.to_string();
+  const asio::ip::address_v6 v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
+  if (v6.is_loopback()) return v6.to_string();
+  return asio::ip::make_network_v6(v6, 64).canonical().to_string();
+}
 
 }  // namespace
 
@@ -90,15 +101,22 @@ void Gateway::State::accepted(Socket socket) {
   const bool mapped = address.is_v6() && address.to_v6().is_v4_mapped();
   const bool loopback =
       mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback() : address.is_loopback();
-  const int taken = socket.release(error);  // from Asio, which would watch it too
-  if (error) return;
+  const std::string from = shared_address(address);
+  const Shares::Welcome welcome = shares.come(from);
   ++counts.accepted;
+  if (welcome != Shares::Welcome::welcome) ++counts.refused;
+  if (welcome == Shares::Welcome::dropped) return;
+  const int taken = socket.release(error);  // from Asio, which would watch it too
+  if (error) return shares.leave(from);
   const bool full = connections.size() >= options.connections_max;
-  auto connection = std::make_shared<Connection>(self(), taken, loopback);
+  auto connection = std::make_shared<Connection>(self(), taken, Peer{from, loopback});
   connections.emplace(connection->id(), connection);
-  if (full) {
+  if (welcome == Shares::Welcome::refused) {
+    connection->start_refused(429, Code::too_many,
+                              "Your address has as many connections that nobody signed in on as it may.");
+  } else if (full) {
     ++counts.refused;
-    connection->start_refused();
+    connection->start_refused(503, Code::unavailable, "This node has as many connections as it may have.");
   } else {
     connection->start();
   }
@@ -229,6 +247,22 @@ GatewayCounts Gateway::counts() const noexcept { return state_->counts; }
 std::size_t Gateway::unsent(ConnectionId connection) const {
   const Connection* c = state_->find(connection);
   return c == nullptr ? 0 : c->unsent();
+}
+
+std::size_t Gateway::unsent_of(PersonKey person) const { return state_->shares.unsent(person); }
+
+bool Gateway::belongs(ConnectionId connection, PersonKey person) {
+  Connection* const c = state_->find(connection);
+  return c == nullptr || c->belong(person);
+}
+
+void Gateway::refused(Code code) {
+  if (state_->options.on_refused) state_->options.on_refused(code);
+}
+
+void Gateway::sign_in_failed(ConnectionId connection, SignInFailure why) {
+  const Connection* const c = state_->find(connection);
+  if (c != nullptr && state_->options.on_sign_in_failed) state_->options.on_sign_in_failed(c->address(), why);
 }
 
 void Gateway::send(ConnectionId connection, std::string_view text) {

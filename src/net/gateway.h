@@ -26,6 +26,7 @@
 #include "net/handler.h"
 #include "net/http_codec.h"
 #include "net/loop.h"
+#include "net/shares.h"
 
 namespace hf {
 
@@ -35,6 +36,7 @@ struct GatewayOptions {
   std::size_t message_bytes_max = 1024 * 1024;    // of one WebSocket message
   std::size_t queue_bytes_max = 8 * 1024 * 1024;  // unsent bytes of one connection; then 4003
   std::size_t connections_max = 100'000;          // more are answered 503
+  Shares::Limits shares;                          // of a user and an address
   Millis header_timeout{10'000};                  // from the first byte of a request to the end of its header
   Millis body_timeout{30'000};                    // then to the end of its body
   Millis idle_timeout{75'000};                    // between two requests of a connection
@@ -42,6 +44,8 @@ struct GatewayOptions {
   std::vector<std::string> origins;               // allowed beside the server's own; "*": any
   std::string index = "Holdfast\n";               // what GET / answers
   std::function<std::string()> metrics_text;
+  std::function<void(Code)> on_refused;  // a refusal is being sent, by either face
+  std::function<void(const std::string& address, SignInFailure why)> on_sign_in_failed;
   std::function<Result<std::vector<std::string>>(NamespaceIndex,
                                                  const std::vector<std::pair<std::string, std::string>>&, std::string&)>
       audit_json;
@@ -80,6 +84,10 @@ class Gateway final : public Transport {
   void send(ConnectionId connection, std::string_view text) override;
   void send_batch(ConnectionId connection, std::string_view payload) override;
   std::size_t unsent(ConnectionId connection) const override;
+  std::size_t unsent_of(PersonKey person) const override;
+  bool belongs(ConnectionId connection, PersonKey person) override;
+  void refused(Code code) override;
+  void sign_in_failed(ConnectionId connection, SignInFailure why) override;
   void wake_at(Micros monotonic) override;
   void close(ConnectionId connection, std::uint16_t code, std::string_view reason) override;
   void respond(ExchangeId exchange, HttpResponse response) override;

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <future>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -41,6 +42,11 @@ class Echo final : public ConnectionHandler {
   }
   void http(ExchangeId exchange, HttpRequest request, Now) override {
     if (request.path == "/hold") return held.push_back(exchange);
+    if (request.path.starts_with("/as/")) {
+      const bool his = transport->belongs(request.connection, std::stoull(request.path.substr(4)));
+      return transport->respond(exchange, HttpResponse{his ? 200 : 429, "text/plain", {}, ""});
+    }
+    if (request.path == "/fail") transport->sign_in_failed(request.connection, SignInFailure::expired);
     if (request.path == "/large") {
       const std::string name = std::to_string(++large) + " ";
       return transport->respond(exchange, HttpResponse{200, "text/plain", {}, name + std::string(100'000, 'x')});
@@ -430,6 +436,69 @@ TEST_F(GatewayTest, one_connection_too_many_is_told_503_until_another_ends) {
   first.reset();
   ASSERT_TRUE(comes_true([this] { return gateway_->counts().connections == 1; }));
   EXPECT_EQ(Client(port_).request("GET", "/x").status, 200);
+}
+
+TEST_F(GatewayTest, an_address_with_too_many_strangers_is_told_429_until_one_signs_in) {
+  serve(GatewayOptions{.shares = {.connections_per_user_max = 2, .unidentified_per_address_max = 2}});
+  Client first(port_);
+  Client second(port_);
+  EXPECT_EQ(first.request("GET", "/x").status, 200);
+  EXPECT_EQ(second.request("GET", "/x").status, 200);
+  {
+    Client third(port_);
+    const Answer answer = third.read_answer();
+    EXPECT_EQ(answer.status, 429);
+    EXPECT_EQ(answer.headers.at("retry-after"), "5");
+    EXPECT_EQ(third.read_to_end(), "");
+  }
+  ASSERT_TRUE(comes_true([this] { return gateway_->counts().connections == 2; }));
+  EXPECT_EQ(first.request("GET", "/as/7").status, 200);
+  EXPECT_EQ(second.request("GET", "/as/7").status, 200);
+  Client fourth(port_);
+  EXPECT_EQ(fourth.request("GET", "/as/7").status, 429) << "two are all that he may have";
+  EXPECT_EQ(fourth.request("GET", "/as/8").status, 200);
+  EXPECT_EQ(first.request("GET", "/as/8").status, 200) << "a proxy's connection serves one after another";
+  EXPECT_EQ(fourth.request("GET", "/as/7").status, 200);
+}
+
+TEST_F(GatewayTest, what_a_persons_connections_do_not_read_is_counted_byte_by_byte) {
+  serve();
+  constexpr int requests = 300;  // 30 MB of answers: more than the kernel takes
+  std::string all;
+  for (int i = 0; i < requests; ++i) all += "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<Client>(port_));
+    ASSERT_EQ(clients.back()->request("GET", "/as/7").status, 200);
+    ASSERT_TRUE(clients.back()->send(all));
+  }
+  ASSERT_TRUE(comes_true([this] { return gateway_->unsent_of(7) > 3 * 256U * 1024; }));
+  EXPECT_LE(on_loop([this] { return gateway_->unsent_of(7); }), 3 * (256U + 110) * 1024);
+  EXPECT_EQ(on_loop([this] { return gateway_->unsent_of(8); }), 0U);
+  for (int i = 1; i <= requests; ++i) clients.front()->read_answer();
+  EXPECT_TRUE(comes_true([this] { return gateway_->unsent_of(7) <= 2 * (256U + 110) * 1024; }));
+  clients.clear();
+  EXPECT_TRUE(comes_true([this] { return gateway_->unsent_of(7) == 0; }));
+}
+
+TEST_F(GatewayTest, refusals_and_failed_sign_ins_are_told_once_with_the_address) {
+  std::map<Code, int> refusals;
+  std::vector<std::string> addresses;
+  GatewayOptions options;
+  options.on_refused = [&](Code code) { ++refusals[code]; };
+  options.on_sign_in_failed = [&](const std::string& address, SignInFailure) { addresses.push_back(address); };
+  serve(std::move(options));
+  Client client(port_);
+  EXPECT_EQ(client.request("GET", "/fail").status, 200);
+  EXPECT_EQ(client.request("GET", "/v1/ws").status, 426);
+  EXPECT_EQ(client.request("GET", "/x", "", {{"Origin", "http://evil.example"}}).status, 403);
+  client.send("nonsense\r\n\r\n");
+  EXPECT_EQ(client.read_answer().status, 400);
+  on_loop([&] {
+    EXPECT_EQ(refusals, (std::map<Code, int>{{Code::invalid, 2}, {Code::forbidden, 1}}));
+    EXPECT_EQ(addresses, std::vector<std::string>{"127.0.0.1"});
+    return 0;
+  });
 }
 
 TEST_F(GatewayTest, draining_refuses_upgrades_and_ends_connections_with_their_answers) {

@@ -272,6 +272,7 @@ HttpResponse problem_response(int status, Code code, std::string_view detail) {
   HttpResponse response;
   response.status = status;
   response.content_type = "application/problem+json";
+  response.refusal = code;
   response.body.append(R"({"type":"urn:holdfast:problem:)").append(code_name(code));
   response.body.append(R"(","code":")").append(code_name(code)).append(R"(","title":")").append(code_sentence(code));
   response.body.append(R"(","status":)").append(std::to_string(status)).append(R"(,"detail":")");

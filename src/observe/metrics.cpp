@@ -69,7 +69,9 @@ struct Metrics::State {
   std::array<Counter*, 4> acquires =
       counters(r, "holdfast_acquires_total", "Answers to acquires, by outcome", "outcome", acquire_names);
   std::array<Counter*, codes.size()> refusals =
-      counters(r, "holdfast_refusals_total", "Refusals, by code", "code", code_names());
+      counters(r, "holdfast_refusals_total", "Refusals told, by code", "code", code_names());
+  std::array<Counter*, sign_in_failure_names.size()> sign_ins = counters(
+      r, "holdfast_sign_in_failures_total", "Sign-ins that failed, by reason", "reason", sign_in_failure_names);
   std::array<Counter*, 2> waits =
       counters(r, "holdfast_waits_ended_total", "Waits that ended, by how", "end", wait_names);
   std::array<Counter*, 8> lost =
@@ -89,11 +91,11 @@ struct Metrics::State {
   Gauge& sessions = gauge(r, "holdfast_sessions", "Sessions alive now");
   Gauge& waiters = gauge(r, "holdfast_waiters", "Requests that wait now");
   Gauge& asks = gauge(r, "holdfast_requests", "Requests to holders that are open now");
-  Gauge& ready = gauge(r, "holdfast_ready", "1 while the node takes work");
-  Gauge& connections = gauge(r, "holdfast_connections", "Open connections of all kinds");
   Gauge& bills = gauge(r, "holdfast_bills", "Bills that the status boards know");
   Gauge& fullest = gauge(r, "holdfast_bills_of_fullest_type",
                          "Bills of the type that has most, in one namespace: status.bills_per_type_max is its limit");
+  Gauge& ready = gauge(r, "holdfast_ready", "1 while the node takes work");
+  Gauge& connections = gauge(r, "holdfast_connections", "Open connections of all kinds");
   Gauge& websockets = gauge(r, "holdfast_websockets", "Open WebSocket connections");
   Counter& accepted = counter(r, "holdfast_connections_accepted_total", "Connections accepted");
   Counter& turned_away = counter(r, "holdfast_connections_refused_total", "Connections refused at the limit");
@@ -112,6 +114,9 @@ void Metrics::acquired(AcquireOutcome outcome) noexcept {
   state_->acquires[static_cast<std::size_t>(outcome)]->Increment();
 }
 void Metrics::refused(Code code) noexcept { state_->refusals[static_cast<std::size_t>(code) - 1]->Increment(); }
+void Metrics::sign_in_failed(SignInFailure why) noexcept {
+  state_->sign_ins[static_cast<std::size_t>(why)]->Increment();
+}
 void Metrics::wait_ended(WaitEnd end) noexcept { state_->waits[static_cast<std::size_t>(end)]->Increment(); }
 void Metrics::lock_lost(LockEnd end) noexcept { state_->lost[static_cast<std::size_t>(end)]->Increment(); }
 void Metrics::requested() noexcept { state_->requests.Increment(); }
@@ -131,16 +136,16 @@ void Metrics::set(const EngineFigures& figures) noexcept {
   state_->asks.Set(static_cast<double>(figures.requests));
 }
 
-void Metrics::set(const SocketTotals& totals) noexcept {
-  state_->connections.Set(static_cast<double>(totals.connections));
-  state_->websockets.Set(static_cast<double>(totals.websockets));
-  follow(state_->accepted, totals.accepted);
-  follow(state_->turned_away, totals.refused);
 void Metrics::set(const BoardFigures& figures) noexcept {
   state_->bills.Set(static_cast<double>(figures.bills));
   state_->fullest.Set(static_cast<double>(figures.bills_of_fullest_type));
 }
 
+void Metrics::set(const SocketTotals& totals) noexcept {
+  state_->connections.Set(static_cast<double>(totals.connections));
+  state_->websockets.Set(static_cast<double>(totals.websockets));
+  follow(state_->accepted, totals.accepted);
+  follow(state_->turned_away, totals.refused);
   follow(state_->bytes_in, totals.bytes_in);
   follow(state_->bytes_out, totals.bytes_out);
   follow(state_->http_requests, totals.http_requests);

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/sign_in_failure.h"
 
 namespace hf {
 
@@ -36,13 +37,13 @@ struct EngineFigures {
   std::uint64_t locks = 0, sessions = 0, waiters = 0, requests = 0;
 };
 
-// Totals that the sockets' side keeps.
 // The status boards', of all namespaces.
 struct BoardFigures {
   std::uint64_t bills = 0;
   std::uint64_t bills_of_fullest_type = 0;
 };
 
+// Totals that the sockets' side keeps.
 struct SocketTotals {
   std::uint64_t connections = 0;  // now
   std::uint64_t websockets = 0;   // now
@@ -61,7 +62,9 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   void acquired(AcquireOutcome outcome) noexcept;
+  // A refusal was told, by whatever face.
   void refused(Code code) noexcept;
+  void sign_in_failed(SignInFailure why) noexcept;
   void wait_ended(WaitEnd end) noexcept;
   void lock_lost(LockEnd end) noexcept;
   void requested() noexcept;
@@ -72,10 +75,10 @@ class Metrics {
   void tick_late(double seconds) noexcept;
 
   void set(const EngineFigures& figures) noexcept;
+  void set(const BoardFigures& figures) noexcept;
   void set(const SocketTotals& totals) noexcept;
   void set_ready(bool ready) noexcept;
 
-  void set(const BoardFigures& figures) noexcept;
   // All series in the text format 0.0.4.
   std::string text() const;
 

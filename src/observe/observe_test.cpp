@@ -33,6 +33,7 @@ TEST(Metrics, every_series_is_there_before_anything_happened) {
   for (const char* series :
        {"holdfast_acquires_total{outcome=\"granted\"} 0", "holdfast_refusals_total{code=\"locked\"} 0",
         "holdfast_refusals_total{code=\"unknown_outcome\"} 0", "holdfast_locks_lost_total{reason=\"expired\"} 0",
+        "holdfast_sign_in_failures_total{reason=\"bad_signature\"} 0", "holdfast_bills 0",
         "holdfast_commit_seconds_count 0", "holdfast_queue_drops_total 0", "holdfast_ready 0"}) {
     EXPECT_NE(text.find(series), std::string::npos) << series << "\nin\n" << text;
   }
@@ -43,13 +44,16 @@ TEST(Metrics, counts_go_to_the_series_they_name) {
   metrics.acquired(AcquireOutcome::locked);
   metrics.acquired(AcquireOutcome::locked);
   metrics.refused(Code::stale_version);
+  metrics.sign_in_failed(SignInFailure::wrong_code);
+  metrics.set(BoardFigures{.bills = 9, .bills_of_fullest_type = 4});
   metrics.committed(0.0003, 7);
   metrics.set(EngineFigures{.locks = 5, .sessions = 2, .waiters = 1, .requests = 0});
   const std::string text = metrics.text();
   for (const char* series :
        {"holdfast_acquires_total{outcome=\"locked\"} 2", "holdfast_acquires_total{outcome=\"granted\"} 0",
         "holdfast_refusals_total{code=\"stale_version\"} 1", "holdfast_commit_answers_sum 7", "holdfast_locks 5",
-        "holdfast_sessions 2", "holdfast_waiters 1"}) {
+        "holdfast_sessions 2", "holdfast_waiters 1", "holdfast_sign_in_failures_total{reason=\"wrong_code\"} 1",
+        "holdfast_bills 9", "holdfast_bills_of_fullest_type 4"}) {
     EXPECT_NE(text.find(series), std::string::npos) << series;
   }
 }

@@ -72,6 +72,13 @@ const std::vector<Key>& all_keys() {
       HF_KEY("http", "message_bytes_max", message_bytes_max, 1024, 64 << 20),
       HF_KEY("http", "queue_bytes_max", queue_bytes_max, 64 * 1024, 1 << 30),
       HF_KEY("http", "requests_per_second_max", requests_per_second_max, 1, 10'000'000),
+      HF_KEY("http", "connections_per_user_max", connections_per_user_max, 1, 1'000'000),
+      HF_KEY("http", "unidentified_per_address_max", unidentified_per_address_max, 1, 1'000'000),
+      HF_KEY("http", "streams_per_user_max", streams_per_user_max, 1, 100'000),
+      HF_KEY("http", "login_codes_max", login_codes_max, 1, 100'000),
+      HF_KEY("http", "login_codes_per_user_max", login_codes_per_user_max, 1, 100'000),
+      HF_KEY("http", "unread_per_connection_max", unread_per_connection_max, 64 * 1024, 1 << 30),
+      HF_KEY("http", "unread_per_user_max", unread_per_user_max, 64 * 1024, 1 << 30),
       HF_KEY("http", "header_timeout_ms", header_timeout, 100, 600'000),
       HF_KEY("http", "body_timeout_ms", body_timeout, 100, 3'600'000),
       HF_KEY("http", "idle_timeout_ms", idle_timeout, 100, 3'600'000),
@@ -79,6 +86,8 @@ const std::vector<Key>& all_keys() {
       HF_KEY("status", "log_entries_max", status.log_entries_max, 10, 100'000'000),
       HF_KEY("status", "log_bytes_max", status.log_bytes_max, 1 << 20, 1ULL << 38),
       HF_KEY("status", "log_age_max_ms", status.log_age_max, 60'000, year_ms),
+      HF_KEY("status", "bills_per_type_max", status.bills_per_type_max, 1, 1'000'000'000),
+      HF_KEY("status", "bills_max", status.bills_max, 1, 1'000'000'000),
       HF_KEY("limits", "targets_per_acquire_max", limits.targets_per_acquire_max, 1, 10'000),
       HF_KEY("limits", "targets_per_wait_max", limits.targets_per_wait_max, 1, 1000),
       HF_KEY("limits", "locks_per_session_max", limits.locks_per_session_max, 1, 1'000'000),
@@ -86,8 +95,6 @@ const std::vector<Key>& all_keys() {
       HF_KEY("limits", "waiters_per_node_max", limits.waiters_per_node_max, 1, 100'000),
       HF_KEY("limits", "sessions_per_user_max", limits.sessions_per_user_max, 1, 100'000),
       HF_KEY("limits", "sessions_per_service_max", limits.sessions_per_service_max, 1, 1'000'000),
-      HF_KEY("status", "bills_per_type_max", status.bills_per_type_max, 1, 1'000'000'000),
-      HF_KEY("status", "bills_max", status.bills_max, 1, 1'000'000'000),
       HF_KEY("limits", "requests_in_flight_per_session_max", limits.requests_in_flight_per_session_max, 1, 10'000),
       HF_KEY("limits", "request_ids_per_session_max", limits.request_ids_per_session_max, 1, 1000),
       HF_KEY("limits", "ended_grants_max", limits.ended_grants_max, 1, 10'000'000),
@@ -406,15 +413,6 @@ ConfigProblems check_config(const Config& config) {
   return problems;
 }
 
-std::vector<ConfigKey> config_keys(const Config& config) {
-  Config copy = config;
-  std::vector<ConfigKey> keys;
-  for (const Key& key : all_keys())
-    keys.push_back(ConfigKey{std::string(key.section), std::string(key.name), as_toml(key.field(copy))});
-  return keys;
-}
-
-}  // namespace hf
 ConfigProblems warn_config(const Config& config) {
   ConfigProblems warnings;
   if (std::find(config.origins.begin(), config.origins.end(), "*") != config.origins.end()) {
@@ -437,3 +435,12 @@ ConfigProblems warn_config(const Config& config) {
   return warnings;
 }
 
+std::vector<ConfigKey> config_keys(const Config& config) {
+  Config copy = config;
+  std::vector<ConfigKey> keys;
+  for (const Key& key : all_keys())
+    keys.push_back(ConfigKey{std::string(key.section), std::string(key.name), as_toml(key.field(copy))});
+  return keys;
+}
+
+}  // namespace hf

@@ -66,6 +66,13 @@ struct Config {
   std::uint32_t message_bytes_max = 1024 * 1024;
   std::uint32_t queue_bytes_max = 8 * 1024 * 1024;
   std::uint32_t requests_per_second_max = 20'000;
+  std::uint32_t connections_per_user_max = 200;
+  std::uint32_t unidentified_per_address_max = 1000;
+  std::uint32_t streams_per_user_max = 20;
+  std::uint32_t login_codes_max = 1000;
+  std::uint32_t login_codes_per_user_max = 10;
+  std::uint32_t unread_per_connection_max = 4 * 1024 * 1024;
+  std::uint32_t unread_per_user_max = 16 * 1024 * 1024;
   Millis header_timeout{10'000};
   Millis body_timeout{30'000};
   Millis idle_timeout{75'000};
@@ -89,6 +96,9 @@ ConfigProblems read_config_environment(Config& config,
 ConfigProblems read_config_flag(Config& config, std::string_view key, const std::string& value, std::string_view flag);
 // What no single key shows: --dev on an open address, no key to verify tokens with, an engine that is not there.
 ConfigProblems check_config(const Config& config);
+// What works, but opens a door that an operator may not know of. Whole sentences; with --dev those of development are
+// left away.
+ConfigProblems warn_config(const Config& config);
 
 // One key, for the manual's test.
 struct ConfigKey {
@@ -96,9 +106,6 @@ struct ConfigKey {
   std::string name;
   std::string value;  // of `config`, as TOML
 };
-// What works, but opens a door that an operator may not know of. Whole sentences; with --dev those of development are
-// left away.
-ConfigProblems warn_config(const Config& config);
 std::vector<ConfigKey> config_keys(const Config& config);
 
 }  // namespace hf

@@ -32,7 +32,6 @@ void MeteredSink::count(const Outcome& outcome) noexcept {
   } else if (std::holds_alternative<Queued>(outcome)) {
     metrics_.acquired(AcquireOutcome::queued);
   } else if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
-    metrics_.refused(refusal->code);
     if (refusal->code == Code::locked) metrics_.acquired(AcquireOutcome::locked);
   }
 }

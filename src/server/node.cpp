@@ -19,6 +19,7 @@
 #include "server/engine_host.h"
 #include "server/metered_sink.h"
 #include "server/notify.h"
+#include "server/sign_in_log.h"
 #include "server/startup.h"
 
 namespace hf {
@@ -71,6 +72,11 @@ HubOptions hub_options(const Config& config, const Catalog& catalog, NodeKeys ke
   options.cookie_secure = config.cookie_secure;
   options.requests_per_second_max = config.requests_per_second_max;
   options.openapi = embedded_openapi_text();
+  options.streams_per_user_max = config.streams_per_user_max;
+  options.login_codes_max = config.login_codes_max;
+  options.login_codes_per_user_max = config.login_codes_per_user_max;
+  options.unread_per_connection_max = config.unread_per_connection_max;
+  options.unread_per_user_max = config.unread_per_user_max;
   return options;
 }
 
@@ -86,6 +92,8 @@ GatewayOptions gateway_options(const Config& config, const ListenAddress& listen
     log(LogLevel::warning, "connections_limited",
         {{"connections_max", std::uint64_t{options.connections_max}}, {"why", "RLIMIT_NOFILE"}});
   }
+  options.shares.connections_per_user_max = config.connections_per_user_max;
+  options.shares.unidentified_per_address_max = config.unidentified_per_address_max;
   options.header_timeout = config.header_timeout;
   options.body_timeout = config.body_timeout;
   options.idle_timeout = config.idle_timeout;
@@ -128,6 +136,11 @@ class Node final : public ConnectionHandler {
   const Catalog catalog_;
   OsSecrets secrets_;
   Metrics metrics_;
+  // Somebody without a token is most often just not signed in yet: that is no warning.
+  SignInLog sign_in_log_{[](std::string_view address, SignInFailure why, std::uint64_t left_out) {
+    log(why == SignInFailure::missing ? LogLevel::info : LogLevel::warning, "sign_in_failed",
+        {{"address", address}, {"reason", name_of(why)}, {"left_out", left_out}});
+  }};
   Loop loop_;  // outlives all that posts to it
   std::unique_ptr<EngineHost> engine_;
   std::unique_ptr<Gateway> gateway_;
@@ -152,6 +165,11 @@ Result<void> Node::start(NodeKeys keys, Micros began) {
 
   GatewayOptions sockets = gateway_options(config_, *listen);
   sockets.metrics_text = [this] { return metrics_text(); };
+  sockets.on_refused = [this](Code code) { metrics_.refused(code); };
+  sockets.on_sign_in_failed = [this](const std::string& from, SignInFailure why) {
+    metrics_.sign_in_failed(why);
+    sign_in_log_.failed(from, why, Loop::now().monotonic);
+  };
   sockets.audit_json = [this](NamespaceIndex ns, const std::vector<std::pair<std::string, std::string>>& filters,
                               std::string& next) {
     const AuditSource source = [this, ns](const AuditFilter& filter, AuditCursor before, std::size_t limit,
@@ -211,6 +229,7 @@ void Node::tick() {
   hub_->tick(now);
   gateway_->tick();
   engine_->tick();
+  sign_in_log_.tick(now.monotonic);
   if (now.monotonic - figures_asked_ >= figures_period) {
     figures_asked_ = now.monotonic;
     sink_->ask_figures(engine_->port(), namespaces(), now.wall);
@@ -266,6 +285,13 @@ std::string Node::metrics_text() {
   totals.messages_out = counts.messages_out;
   totals.queue_drops = counts.queue_drops;
   metrics_.set(totals);
+  BoardFigures boards;
+  for (NamespaceIndex ns = 0; ns < namespaces(); ++ns) {
+    const BoardStats stats = engine_->board_stats(ns);
+    boards.bills += stats.bills;
+    boards.bills_of_fullest_type = std::max(boards.bills_of_fullest_type, stats.bills_of_fullest_type);
+  }
+  metrics_.set(boards);
   std::string why;
   metrics_.set_ready(!drain_until_ && engine_->port().ready(why));
   return metrics_.text();
@@ -285,22 +311,15 @@ NodeExit run_node(const Config& config) {
   };
   auto catalog = open_catalog(config);
   if (!catalog) return failed(catalog.error());
-  BoardFigures boards;
-  for (NamespaceIndex ns = 0; ns < namespaces(); ++ns) {
-    const BoardStats stats = engine_->board_stats(ns);
-    boards.bills += stats.bills;
-    boards.bills_of_fullest_type = std::max(boards.bills_of_fullest_type, stats.bills_of_fullest_type);
-  }
-  metrics_.set(boards);
   if (auto made = make_directory(config.data); !made) return failed(made.error());
   auto keys = open_keys(config, DevKey::make);
   if (!keys) return failed(keys.error());
+  for (const auto& warnings : {warn_config(config), keys->warnings}) {
+    for (const std::string& warning : warnings) log(LogLevel::warning, "configuration", {{"what", warning}});
+  }
   Node node(config, std::move(*catalog));
   if (auto started = node.start(std::move(*keys), began); !started) return failed(started.error());
   return node.run();
 }
 
 }  // namespace hf
-  for (const auto& warnings : {warn_config(config), keys->warnings}) {
-    for (const std::string& warning : warnings) log(LogLevel::warning, "configuration", {{"what", warning}});
-  }

@@ -20,8 +20,8 @@ struct Connection {
   SessionId session;  // the hello's: what requests mean that name none; nil before it
   boost::container::small_vector<SessionId, 1> sessions;  // carried: pushes for them go here
   Micros hello_by{0};
-  Micros heard{0};  // when it last answered a ping
-  Allowance allowance;
+  Micros heard{0};              // when it last answered a ping
+  Allowance allowance;          // until it is known whose it is; then his own counts
   std::uint64_t ping = 0;       // the newest sent
   std::uint64_t acked = 0;      // the newest whose pong has renewed every session
   std::uint64_t pong = 0;       // the one being renewed

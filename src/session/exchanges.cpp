@@ -12,7 +12,7 @@ using session::Page;
 
 namespace {
 
-constexpr Millis retry_soon{100};
+constexpr Millis retry_soon{1000};
 constexpr std::string_view problem_type = "application/problem+json";
 
 // RFC 9110 §8.3.1: the letters' case means nothing, nor do blanks before the parameters.
@@ -27,6 +27,7 @@ HttpResponse problem(const Error& error, Language language) {
   response.status = code_http_status(error.code);
   response.content_type = problem_type;
   response.body = encode_problem(error, language);
+  response.refusal = error.code;
   return response;
 }
 
@@ -44,6 +45,7 @@ HttpResponse method_not_allowed(std::string allow) {
       .field("detail", "Methods of this path: " + allow)
       .end_object();
   response.headers.emplace_back("Allow", std::move(allow));
+  response.refusal = Code::invalid;
   return response;
 }
 
@@ -143,12 +145,14 @@ void Hub::State::http(ExchangeId id, HttpRequest& request) {
 
   std::string_view token;
   auto who = bearer_of(request, token);
-  if (!who) return respond_error(id, who.error(), language);
-  if (!may_ask(**who)) {
-    Refusal refusal = session::refusal_of(Code::too_many, "You send too many requests a second.");
-    refusal.retry_after = retry_soon;
-    return respond_refusal(id, refusal, view_of(Face::http, language, **who));
+  if (!who) return respond_failed(id, request, who.error(), language);
+  if (!transport.belongs(request.connection, (*who)->person)) {
+    Refusal crowded = session::refusal_of(Code::too_many, "You have as many connections as you may: close one.");
+    crowded.retry_after = retry_soon;
+    return respond_refusal(id, crowded, view_of(Face::http, language, **who));
   }
+  if (const auto refusal = refuses_to_hear(**who, request.connection))
+    return respond_refusal(id, *refusal, view_of(Face::http, language, **who));
   // A browser sends other content types across origins without asking; a bearer token it cannot send so.
   if (!request.body.empty() && request.authorization.empty() && !is_json(request.content_type)) {
     return respond_error(id, Error{Code::invalid, "Send the body as application/json.", "Content-Type"}, language);
@@ -173,14 +177,7 @@ void Hub::State::http(ExchangeId id, HttpRequest& request) {
   perform(call, *fields);
 }
 
-bool Hub::State::may_ask(const Bearer& who) {
-  const double rate = options.requests_per_second_max;
-  const auto [it, is_new] = allowances.try_emplace(fingerprint(who.user) + who.ns);
-  if (is_new) it->second = session::Allowance::full(rate, now.monotonic);
-  return it->second.take(rate, now.monotonic);
-}
-
-Result<Hub::State::BearerPtr> Hub::State::bearer_of(const HttpRequest& request, std::string_view& token) {
+session::SignedIn Hub::State::bearer_of(const HttpRequest& request, std::string_view& token) {
   if (!request.authorization.empty()) {
     token = bearer_token(request.authorization);
     return identities.of_repeated_token(token, now.wall);
@@ -190,8 +187,9 @@ Result<Hub::State::BearerPtr> Hub::State::bearer_of(const HttpRequest& request, 
   const bool changes = request.method != "GET" && request.method != "HEAD";
   const bool foreign = !request.origin.empty() && !session::is_same_origin(request.origin, request.host);
   if (!token.empty() && (foreign || (changes && request.origin.empty()))) {
-    return fail(Code::forbidden, "A signed-in browser may ask for changes from this server's own pages only.",
-                "Origin");
+    return session::failed_sign_in(SignInFailure::foreign_page, Code::forbidden,
+                                   "A signed-in browser may ask for changes from this server's own pages only.",
+                                   "Origin");
   }
   return identities.of_repeated_token(token, now.wall);
 }
@@ -205,7 +203,7 @@ void Hub::State::http_gone(ExchangeId id) {
     case Exchange::State::asked:
       if (Errand* errand = errands.find(exchange.ticket); errand != nullptr) errand->gone = true;
       return;
-    case Exchange::State::streaming: watchers.remove_all(exchange.who->ns, Watcher::of_stream(id)); return;
+    case Exchange::State::streaming: return end_streaming(exchange, id);
     case Exchange::State::waiting: break;
   }
   const auto wait = waits.find(exchange.wait);
@@ -238,12 +236,19 @@ void Hub::State::respond_refusal(ExchangeId id, const Refusal& refusal, const Vi
   response.status = code_http_status(refusal.code);
   response.content_type = problem_type;
   response.body = encode_problem(refusal, view);
+  response.refusal = refusal.code;
   if (response.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (response.status == 429 || response.status == 503) {
     response.headers.emplace_back(
         "Retry-After", std::to_string(std::max<std::int64_t>(1, (refusal.retry_after.count() + 999) / 1000)));
   }
   respond(id, std::move(response));
+}
+
+void Hub::State::respond_failed(ExchangeId id, const HttpRequest& request, const SignInError& error,
+                                Language language) {
+  transport.sign_in_failed(request.connection, error.why);
+  respond_error(id, error, language);
 }
 
 void Hub::State::respond_error(ExchangeId id, const Error& error, Language language) {
@@ -300,6 +305,11 @@ void Hub::State::begin_stream(const Call& call, const Checked& now_state) {
   const auto found = exchanges.find(call.peer);
   if (found == exchanges.end()) return;
   if (draining) return respond_error(call.peer, Error{Code::draining, {}, {}}, call.language);
+  session::Person& person = people.try_emplace(call.who->person).first->second;
+  if (person.streams >= options.streams_per_user_max) {
+    return refuse(call, Error{Code::too_many, "You have as many streams as you may: close one.", {}}, retry_soon);
+  }
+  ++person.streams;
   found->second.state = Exchange::State::streaming;
   for (const CheckItem& item : now_state.items) watchers.add(call.who->ns, item.target, Watcher::of_stream(call.peer));
   transport.begin_stream(call.peer);
@@ -316,9 +326,14 @@ void Hub::State::begin_stream(const Call& call, const Checked& now_state) {
 void Hub::State::end_stream(ExchangeId id) {
   const auto found = exchanges.find(id);
   if (found == exchanges.end()) return;
-  watchers.remove_all(found->second.who->ns, Watcher::of_stream(id));
+  end_streaming(found->second, id);
   exchanges.erase(found);
   transport.end_stream(id);
+}
+
+void Hub::State::end_streaming(const Exchange& exchange, ExchangeId id) {
+  watchers.remove_all(exchange.who->ns, Watcher::of_stream(id));
+  if (const auto person = people.find(exchange.who->person); person != people.end()) --person->second.streams;
 }
 
 }  // namespace hf

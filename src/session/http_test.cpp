@@ -524,11 +524,17 @@ TEST_F(HubHttp, a_login_code_works_once_and_for_thirty_seconds) {
 }
 
 TEST_F(HubHttp, login_codes_have_a_limit) {
+  options.login_codes_max = 15;
   start();
-  for (std::uint32_t i = 0; i < login_codes_max; ++i) http("POST", "/v1/login/code", token("li"));
+  for (std::uint32_t i = 0; i < options.login_codes_per_user_max; ++i) http("POST", "/v1/login/code", token("li"));
   EXPECT_EQ(status, 201);
-  http("POST", "/v1/login/code", token("li"));
+  EXPECT_EQ(text(http("POST", "/v1/login/code", token("li", {})), "code"), "too_many") << "whatever the token";
   EXPECT_EQ(status, 429);
+  EXPECT_EQ(header("Retry-After"), "1");
+  for (int i = 0; i < 5; ++i) http("POST", "/v1/login/code", token("wang"));
+  EXPECT_EQ(status, 201) << "nobody uses up another's";
+  http("POST", "/v1/login/code", token("wang"));
+  EXPECT_EQ(status, 429) << "the whole has a limit, too";
   advance(Millis(30'000));
   http("POST", "/v1/login/code", token("li"));
   EXPECT_EQ(status, 201);

@@ -51,7 +51,8 @@ void Hub::State::tick() {
   }
   tell_positions();
   const double rate = options.requests_per_second_max;
-  boost::unordered::erase_if(allowances, [&](auto& one) { return one.second.is_full(rate, now.monotonic); });
+  boost::unordered::erase_if(
+      people, [&](auto& one) { return one.second.streams == 0 && one.second.allowance.is_full(rate, now.monotonic); });
   todo.tick(now.monotonic);
   connections_due();
   exchanges_due();

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/sign_in_failure.h"
 #include "base/time.h"
 #include "catalog/catalog.h"
 #include "catalog/rights.h"
@@ -28,7 +29,6 @@ namespace hf {
 
 // Limits of a node's connections, beside those of base/limits.h.
 inline constexpr std::uint32_t namespaces_dev_max = 100;
-inline constexpr std::uint32_t login_codes_max = 1000;
 inline constexpr std::uint32_t tokens_remembered_max = 4096;
 
 // How to-do rows are told (session/todo_delivery.h).
@@ -54,8 +54,10 @@ struct Now {
 
 using ConnectionId = std::uint64_t;  // one WebSocket; never used twice
 using ExchangeId = std::uint64_t;    // one HTTP request; never used twice
+using PersonKey = std::uint64_t;     // a user of a namespace, whatever his token (Bearer::person); 0: nobody
 
 struct HttpRequest {
+  ConnectionId connection = 0;                             // that it came on
   std::string method;                                      // "GET"
   std::string path;                                        // decoded, without the query: "/v1/locks"
   std::vector<std::pair<std::string, std::string>> query;  // decoded
@@ -76,6 +78,7 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::optional<Code> refusal = {};  // that it is, to be counted; nothing: none
 };
 
 struct WebSocketOpened {
@@ -97,6 +100,14 @@ class Transport {
   virtual void send_batch(ConnectionId connection, std::string_view payload) = 0;
   // Bytes queued for the connection that its socket has not taken yet.
   virtual std::size_t unsent(ConnectionId connection) const = 0;
+  // The same of all connections of a person.
+  virtual std::size_t unsent_of(PersonKey person) const = 0;
+  // From now on the connection is this person's, and nobody else's. False, and nothing has changed, if he has as many
+  // as he may.
+  virtual bool belongs(ConnectionId connection, PersonKey person) = 0;
+  // To be counted: a refusal that was sent by WebSocket (one by HTTP says it itself), and a sign-in that failed.
+  virtual void refused(Code code) = 0;
+  virtual void sign_in_failed(ConnectionId connection, SignInFailure why) = 0;
   // Calls Hub::wake() at this time of the monotonic clock. Only the earliest of several counts.
   virtual void wake_at(Micros monotonic) = 0;
   // Closes after what is queued has been written.
@@ -135,8 +146,14 @@ struct HubOptions {
   Millis http_wait_max{60'000};        // then a waiting acquire is answered 202
   Millis login_code_valid{30'000};
   TodoLimits todo;
-  std::uint32_t requests_per_second_max = 20'000;  // of one WebSocket, or of one user by HTTP; a burst may
-                                                   // take one second's worth
+  std::uint32_t requests_per_second_max = 20'000;  // of one user, by WebSocket and HTTP together; a burst may take one
+                                                   // second's worth
+  std::uint32_t streams_per_user_max = 20;         // of server-sent events
+  std::uint32_t login_codes_max = 1000;            // that wait to be used
+  std::uint32_t login_codes_per_user_max = 10;
+  // Bytes of answers and pushes that wait to be read. Who has more is asked to read before he asks for more.
+  std::size_t unread_per_connection_max = 4 << 20;
+  std::size_t unread_per_user_max = 16 << 20;
 };
 
 class Hub final : public LockEngineSink {

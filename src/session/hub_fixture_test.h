@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <deque>
 #include <map>
@@ -29,10 +30,33 @@ struct PaperTransport final : Transport {
   std::vector<std::pair<std::string, std::string>> audit_filters;
   std::map<ConnectionId, std::size_t> backlog;  // bytes that a slow reader has not taken
 
+  std::size_t connections_per_user_max = 200;
+  std::map<ConnectionId, PersonKey> owners;
+  std::map<Code, int> refusals;  // that were told, by either face
+  std::vector<std::pair<ConnectionId, SignInFailure>> sign_ins_failed;
+
   std::size_t unsent(ConnectionId c) const override {
     const auto found = backlog.find(c);
     return found == backlog.end() ? 0 : found->second;
   }
+  std::size_t unsent_of(PersonKey person) const override {
+    std::size_t all = 0;
+    for (const auto& [c, bytes] : backlog) {
+      const auto owner = owners.find(c);
+      if (owner != owners.end() && owner->second == person) all += bytes;
+    }
+    return all;
+  }
+  bool belongs(ConnectionId c, PersonKey person) override {
+    const auto owner = owners.find(c);
+    if (owner != owners.end() && owner->second == person) return true;
+    const auto has = std::ranges::count_if(owners, [&](const auto& one) { return one.second == person; });
+    if (static_cast<std::size_t>(has) >= connections_per_user_max) return false;
+    owners[c] = person;
+    return true;
+  }
+  void refused(Code code) override { ++refusals[code]; }
+  void sign_in_failed(ConnectionId c, SignInFailure why) override { sign_ins_failed.emplace_back(c, why); }
   void send(ConnectionId c, std::string_view text) override {
     EXPECT_FALSE(closed.contains(c)) << "sent after close: " << text;
     sent[c].emplace_back(text);
@@ -48,9 +72,12 @@ struct PaperTransport final : Transport {
   void wake_at(Micros monotonic) override { woken_at = std::min(monotonic, woken_at.value_or(monotonic)); }
   void close(ConnectionId c, std::uint16_t code, std::string_view reason) override {
     closed[c] = {code, std::string(reason)};
+    owners.erase(c);
   }
   void respond(ExchangeId e, HttpResponse r) override {
     EXPECT_FALSE(responses.contains(e)) << "answered twice";
+    EXPECT_EQ(r.refusal.has_value(), r.status >= 400 && r.content_type == "application/problem+json");
+    if (r.refusal) ++refusals[*r.refusal];
     responses[e] = std::move(r);
   }
   void begin_stream(ExchangeId e) override { streams[e]; }

@@ -84,6 +84,12 @@ struct Live {
   NamespaceIndex ns = 0;
 };
 
+// What a person has of this node, by whatever connections.
+struct Person {
+  Allowance allowance;
+  std::uint32_t streams = 0;
+};
+
 // An HTTP request that is not answered yet.
 struct Exchange {
   enum class State : std::uint8_t { asked, waiting, streaming };
@@ -156,6 +162,9 @@ struct Hub::State {
   void forget_connection(ConnectionId id);
   void shut(ConnectionId id, std::uint16_t code, std::string_view reason);
   void send_error(ConnectionId id, const MessageId& message, const Error& error, Language language);
+  void send_refusal(ConnectionId id, const MessageId& message, const Refusal& refusal, const View& view);
+  // The connection is the person's now; false, and it is being closed 4004, if he has too many.
+  bool belongs(ConnectionId id, const MessageId& message, const Bearer& who, Language language);
   std::string drain_reason() const;
   void connections_due();
 
@@ -173,9 +182,18 @@ struct Hub::State {
   void http(ExchangeId id, HttpRequest& request);
   void http_gone(ExchangeId id);
   // Who asks, and by which token: the Authorization header's, or the cookie's where its origin is our own.
-  Result<BearerPtr> bearer_of(const HttpRequest& request, std::string_view& token);
-  // True if the person may ask once more now by HTTP, whatever the number of connections.
+  session::SignedIn bearer_of(const HttpRequest& request, std::string_view& token);
+  // Answers a sign-in that failed, and has it counted.
+  void respond_failed(ExchangeId id, const HttpRequest& request, const SignInError& error, Language language);
+  // Nothing, or why the person may not ask once more now, whatever the number of his connections.
+  std::optional<Refusal> refuses_to_hear(const Bearer& who, ConnectionId connection);
   bool may_ask(const Bearer& who);
+  // Whether he, or this connection of his, has left as much unread as he may.
+  bool is_unread(const Bearer& who, ConnectionId connection) const;
+  static Refusal unread_refusal();
+  // The answer to a question; one that would only add to what is unread becomes a refusal.
+  bool is_answer_unwanted(const Call& call, Op op) const;
+  void end_streaming(const Exchange& exchange, ExchangeId id);
   void respond(ExchangeId id, int status, std::string body);
   void respond(ExchangeId id, HttpResponse response);
   void respond_refusal(ExchangeId id, const Refusal& refusal, const View& view);
@@ -337,7 +355,7 @@ struct Hub::State {
   boost::unordered_flat_map<SessionId, Live, IdHash> sessions;
   boost::unordered_flat_map<ExchangeId, Exchange> exchanges;
   boost::unordered_flat_map<LockId, boost::container::small_vector<ExchangeId, 1>, IdHash> waits;
-  boost::unordered_flat_map<std::uint64_t, session::Allowance> allowances;  // of persons, by HTTP; those not full
+  boost::unordered_flat_map<PersonKey, session::Person> people;  // those who have asked lately, or have a stream
   session::Tickets<Errand> errands;
   boost::unordered_flat_map<Ticket, Command> parked;
   TodoLink todo_link{*this};

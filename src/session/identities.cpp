@@ -65,18 +65,22 @@ void Identities::see(Bearer& bearer, Identity& identity) {
   classes_.emplace(bearer.audience->class_key(), bearer.audience_class);
 }
 
-Result<BearerPtr> Identities::of_token(std::string_view token, Wall now) {
-  if (token.empty()) return fail(Code::unauthenticated, "Send a token: Authorization: Bearer …, or `token` in hello.");
+SignedIn Identities::of_token(std::string_view token, Wall now) {
+  if (token.empty()) {
+    return failed_sign_in(SignInFailure::missing, Code::unauthenticated,
+                          "Send a token: Authorization: Bearer …, or `token` in hello.");
+  }
   auto identity = verify_jwt(token, options_.keys, now, options_.audience);
   if (!identity) return tl::unexpected(std::move(identity.error()));
   const auto ns = namespace_of(identity->ns);
-  if (!ns) return tl::unexpected(ns.error());
+  if (!ns) return tl::unexpected(SignInError{ns.error(), SignInFailure::forbidden_namespace});
   auto bearer = std::make_shared<Bearer>();
   bearer->rights = rights_of(*identity);
   see(*bearer, *identity);
   bearer->user = std::move(identity->user);
   bearer->name = std::move(identity->name);
   bearer->ns = *ns;
+  bearer->person = std::max<PersonKey>(1, fingerprint(bearer->user) + bearer->ns);
   bearer->service = identity->service;
   bearer->admin = bearer->rights->allows_everywhere(Right::admin);
   bearer->hold = bearer->rights->allows_somewhere(Right::lock_hold);
@@ -84,7 +88,7 @@ Result<BearerPtr> Identities::of_token(std::string_view token, Wall now) {
   return BearerPtr(std::move(bearer));
 }
 
-Result<BearerPtr> Identities::of_repeated_token(std::string_view token, Wall now) {
+SignedIn Identities::of_repeated_token(std::string_view token, Wall now) {
   std::string key(token);
   if (const auto known = remembered_.find(key); known != remembered_.end()) {
     if (!known->second->expires_at || now < *known->second->expires_at) return known->second;
@@ -97,17 +101,21 @@ Result<BearerPtr> Identities::of_repeated_token(std::string_view token, Wall now
   return bearer;
 }
 
-Result<std::string> Identities::make_code(std::string token, Micros now) {
+Result<std::string> Identities::make_code(PersonKey person, std::string token, Micros now) {
   while (!codes_.empty() && codes_.front().until <= now) codes_.pop_front();
-  if (codes_.size() >= login_codes_max) return fail(Code::too_many, "Too many sign-in codes wait to be used.");
+  const auto of_person = std::ranges::count(codes_, person, &LoginCode::person);
+  if (of_person >= std::int64_t{options_.login_codes_per_user_max})
+    return fail(Code::too_many, "Too many of your sign-in codes wait to be used.");
+  if (codes_.size() >= options_.login_codes_max) return fail(Code::too_many, "Too many sign-in codes wait to be used.");
   LoginCode& made = codes_.emplace_back();
   made.code = secrets_.next_id();
   made.until = now + options_.login_code_valid;
+  made.person = person;
   made.token = std::move(token);
   return made.code.text();
 }
 
-Result<std::string> Identities::take_code(std::string_view code, Micros now) {
+tl::expected<std::string, SignInError> Identities::take_code(std::string_view code, Micros now) {
   while (!codes_.empty() && codes_.front().until <= now) codes_.pop_front();
   if (const auto id = Id128::parse(code)) {
     for (auto it = codes_.begin(); it != codes_.end(); ++it) {
@@ -117,7 +125,8 @@ Result<std::string> Identities::take_code(std::string_view code, Micros now) {
       return token;
     }
   }
-  return fail(Code::unauthenticated, "This sign-in code was used or has expired: ask for another.");
+  return failed_sign_in(SignInFailure::wrong_code, Code::unauthenticated,
+                        "This sign-in code was used or has expired: ask for another.");
 }
 
 std::string_view bearer_token(std::string_view authorization) noexcept {

@@ -20,6 +20,7 @@
 namespace hf::session {
 
 struct Bearer {
+  PersonKey person = 0;  // what all tokens of one user of one namespace have in common
   std::string user;
   std::string name;
   NamespaceIndex ns = 0;
@@ -34,6 +35,7 @@ struct Bearer {
   bool same_person(const Bearer& other) const noexcept { return ns == other.ns && user == other.user; }
 };
 using BearerPtr = std::shared_ptr<const Bearer>;
+using SignedIn = tl::expected<BearerPtr, SignInError>;
 
 class Identities {
  public:
@@ -41,14 +43,15 @@ class Identities {
   Identities(const HubOptions& options, const Catalog& catalog, LockEngine& engine, SecretSource& secrets);
 
   // Who `token` speaks for: unauthenticated, or forbidden where its namespace is not known.
-  Result<BearerPtr> of_token(std::string_view token, Wall now);
+  SignedIn of_token(std::string_view token, Wall now);
   // The same, remembered: for tokens that come again and again.
-  Result<BearerPtr> of_repeated_token(std::string_view token, Wall now);
+  SignedIn of_repeated_token(std::string_view token, Wall now);
 
-  // A code that stands for `token` once, for HubOptions::login_code_valid; too_many beyond login_codes_max.
-  Result<std::string> make_code(std::string token, Micros now);
+  // A code that stands for the person's `token` once, for HubOptions::login_code_valid; too_many beyond
+  // login_codes_per_user_max and login_codes_max.
+  Result<std::string> make_code(PersonKey person, std::string token, Micros now);
   // The token that `code` stands for; unauthenticated if there is none (any more).
-  Result<std::string> take_code(std::string_view code, Micros now);
+  tl::expected<std::string, SignInError> take_code(std::string_view code, Micros now);
 
   // How many namespaces are open: 0 .. namespaces() - 1.
   NamespaceIndex namespaces() const noexcept { return namespaces_end_; }
@@ -61,6 +64,7 @@ class Identities {
   struct LoginCode {
     Id128 code;
     Micros until{0};
+    PersonKey person = 0;
     std::string token;
   };
 
@@ -76,6 +80,11 @@ class Identities {
   std::deque<LoginCode> codes_;                                                     // oldest first
 };
 
+// A sign-in that failed, and why for the operator.
+inline tl::unexpected<SignInError> failed_sign_in(SignInFailure why, Code code, std::string detail,
+                                                  std::string field = {}) {
+  return tl::unexpected(SignInError{Error{code, std::move(detail), std::move(field)}, why});
+}
 // The token of an Authorization header ("Bearer x"), or empty.
 std::string_view bearer_token(std::string_view authorization) noexcept;
 // The value of a cookie in a Cookie header, or empty.

@@ -199,10 +199,7 @@ void Hub::State::refuse(const Call& call, const Refusal& refusal) {
     respond_refusal(call.peer, refusal, view);
     return;
   }
-  if (!connections.contains(call.peer)) return;
-  scratch.clear();
-  encode_error(scratch, call.id, refusal, view);
-  transport.send(call.peer, scratch);
+  if (connections.contains(call.peer)) send_refusal(call.peer, call.id, refusal, view);
 }
 
 void Hub::State::answer_body(const Call& call, std::string body) {

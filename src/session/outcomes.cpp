@@ -53,9 +53,12 @@ void Hub::State::answer(Errand& errand, Outcome& outcome) {
     detach(errand.session);
   }
 
+  if (!std::holds_alternative<Refusal>(outcome) && is_answer_unwanted(call, errand.op)) outcome = unread_refusal();
   const View view = view_of(call.face, call.language, who);
   if (call.face == Face::websocket) {
     if (!connections.contains(call.peer)) return;  // its session lives on: resuming tells what became of this
+    if (const Refusal* refusal = std::get_if<Refusal>(&outcome))
+      return send_refusal(call.peer, call.id, *refusal, view);
     scratch.clear();
     if (const Stats* stats = std::get_if<Stats>(&outcome)) {
       encode_ok(scratch, call.id, stats_body(*stats));
@@ -138,6 +141,10 @@ void Hub::State::watch_answered(Errand& errand, Outcome& outcome) {
   const Checked* checked = std::get_if<Checked>(&outcome);
   if (checked == nullptr) return answer(errand, outcome);
   const Call& call = errand.call;
+  if (is_answer_unwanted(call, Op::watch)) {
+    if (!errand.gone) refuse(call, unread_refusal());
+    return;
+  }
   if (call.face == Face::http) {
     if (!errand.gone) begin_stream(call, *checked);
     return;

@@ -114,11 +114,11 @@ void Hub::State::login(ExchangeId id, const HttpRequest& request, Language langu
   std::string token(session::bearer_token(request.authorization));
   if (!code->empty()) {
     auto taken = identities.take_code(*code, now.monotonic);
-    if (!taken) return respond_error(id, taken.error(), language);
+    if (!taken) return respond_failed(id, request, taken.error(), language);
     token = std::move(*taken);
   }
   const auto who = identities.of_token(token, now.wall);
-  if (!who) return respond_error(id, who.error(), language);
+  if (!who) return respond_failed(id, request, who.error(), language);
   std::string cookie(session::login_cookie);
   cookie.append("=").append(token).append("; Path=/; HttpOnly; SameSite=Strict");
   if (options.cookie_secure) cookie += "; Secure";
@@ -140,8 +140,10 @@ void Hub::State::login(ExchangeId id, const HttpRequest& request, Language langu
 void Hub::State::login_code(ExchangeId id, const HttpRequest& request, Language language) {
   std::string_view token;
   const auto who = bearer_of(request, token);
-  if (!who) return respond_error(id, who.error(), language);
-  auto code = identities.make_code(std::string(token), now.monotonic);
+  if (!who) return respond_failed(id, request, who.error(), language);
+  if (const auto refusal = refuses_to_hear(**who, request.connection))
+    return respond_refusal(id, *refusal, view_of(Face::http, language, **who));
+  auto code = identities.make_code((*who)->person, std::string(token), now.monotonic);
   if (!code) return respond_error(id, code.error(), language);
   std::string body;
   JsonWriter(body)

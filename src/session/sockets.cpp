@@ -13,7 +13,49 @@ namespace {
 
 constexpr Millis retry_soon{100};
 
+Refusal too_fast() {
+  Refusal refusal = session::refusal_of(Code::too_many, "You send too many requests a second.");
+  refusal.retry_after = retry_soon;
+  return refusal;
+}
+
 }  // namespace
+
+// ---------------------------------------------------------------------------------------------- what one person may
+
+bool Hub::State::may_ask(const Bearer& who) {
+  const double rate = options.requests_per_second_max;
+  const auto [it, is_new] = people.try_emplace(who.person);
+  if (is_new) it->second.allowance = session::Allowance::full(rate, now.monotonic);
+  return it->second.allowance.take(rate, now.monotonic);
+}
+
+bool Hub::State::is_unread(const Bearer& who, ConnectionId connection) const {
+  return transport.unsent(connection) > options.unread_per_connection_max ||
+         transport.unsent_of(who.person) > options.unread_per_user_max;
+}
+
+Refusal Hub::State::unread_refusal() {
+  Refusal refusal = session::refusal_of(Code::too_many, "Read the answers that you have before you ask for more.");
+  refusal.retry_after = retry_soon;
+  return refusal;
+}
+
+std::optional<Refusal> Hub::State::refuses_to_hear(const Bearer& who, ConnectionId connection) {
+  if (!may_ask(who)) return too_fast();
+  if (is_unread(who, connection)) return unread_refusal();
+  return std::nullopt;
+}
+
+// Many questions may be on their way before the first one is answered. A command's answer is always told: it happened.
+bool Hub::State::is_answer_unwanted(const Call& call, Op op) const {
+  if (is_mutating(op) || op == Op::hello || op == Op::auth || op == Op::pong || op == Op::session_heartbeat ||
+      op == Op::status_resync || op == Op::notice_read)
+    return false;
+  return is_unread(*call.who, call.face == Face::websocket ? call.peer : 0);
+}
+
+// ---------------------------------------------------------------------------------------------- connections
 
 void Hub::State::connected(ConnectionId id, const WebSocketOpened& opened) {
   if (draining) {
@@ -37,11 +79,20 @@ void Hub::State::connected(ConnectionId id, const WebSocketOpened& opened) {
   Connection& kept = connections.find(id)->second;
   if (!who && opened.authorization.empty()) return;  // a stale cookie is no token: hello brings one
   if (!who) {
+    transport.sign_in_failed(id, who.error().why);
     send_error(id, MessageId(), who.error(), kept.language);
     shut(id, close_code::unauthenticated, "unauthenticated");
     return;
   }
+  if (!belongs(id, MessageId(), **who, kept.language)) return;
   kept.who = std::move(*who);
+}
+
+bool Hub::State::belongs(ConnectionId id, const MessageId& message, const Bearer& who, Language language) {
+  if (transport.belongs(id, who.person)) return true;
+  send_error(id, message, Error{Code::too_many, "You have as many connections as you may: close one.", {}}, language);
+  shut(id, close_code::limit, "too many connections of this user");
+  return false;
 }
 
 void Hub::State::message(ConnectionId id, std::string_view text) {
@@ -56,27 +107,29 @@ void Hub::State::message(ConnectionId id, std::string_view text) {
     shut(id, close_code::holdfast_protocol, "not a message");
     return;
   }
+  const Op op = parsed->fields ? op_of(*parsed->fields) : Op::stats_get;
+  if (op == Op::pong && c.greeted) {
+    pong(id, c, std::get<PongFields>(*parsed->fields));
+    return;
+  }
+  std::optional<Refusal> refusal;
+  if (c.greeted) {
+    refusal = refuses_to_hear(*c.who, id);
+  } else if (!c.allowance.take(options.requests_per_second_max, now.monotonic)) {
+    refusal = too_fast();
+  }
+  if (refusal) {
+    View view;
+    view.language = c.language;
+    send_refusal(id, parsed->id, *refusal, view);
+    return;
+  }
   if (!parsed->fields) {
     send_error(id, parsed->id, parsed->fields.error(), c.language);
     if (!c.greeted && parsed->fields.error().field == "op") shut(id, close_code::holdfast_protocol, "hello first");
     return;
   }
   Fields& fields = *parsed->fields;
-  const Op op = op_of(fields);
-  if (op == Op::pong && c.greeted) {
-    pong(id, c, std::get<PongFields>(fields));
-    return;
-  }
-  if (!c.allowance.take(options.requests_per_second_max, now.monotonic)) {
-    Refusal refusal = session::refusal_of(Code::too_many, "Too many requests a second on this connection.");
-    refusal.retry_after = retry_soon;
-    View view;
-    view.language = c.language;
-    scratch.clear();
-    encode_error(scratch, parsed->id, refusal, view);
-    transport.send(id, scratch);
-    return;
-  }
   if (op == Op::hello) {
     hello(id, c, parsed->id, std::get<HelloFields>(fields));
     return;
@@ -114,14 +167,21 @@ void Hub::State::hello(ConnectionId id, Connection& c, const MessageId& message,
   if (!f.token.empty() || !who) {
     auto named = identities.of_token(f.token, now.wall);
     if (named && who && !who->same_person(**named)) {
-      named = fail(Code::unauthenticated, "The token in hello is another user's than the connection's.", "token");
+      named = session::failed_sign_in(SignInFailure::other_user, Code::unauthenticated,
+                                      "The token in hello is another user's than the connection's.", "token");
     }
     if (!named) {
+      transport.sign_in_failed(id, named.error().why);
       send_error(id, message, named.error(), c.language);
       shut(id, close_code::unauthenticated, "unauthenticated");
       return;
     }
     who = std::move(*named);
+  }
+  if (!belongs(id, message, *who, c.language)) return;
+  if (!c.greeted && !may_ask(*who)) {
+    send_refusal(id, message, too_fast(), View{.language = c.language});
+    return;
   }
   if (f.session.is_nil() != f.secret.is_nil()) {
     send_error(
@@ -173,10 +233,12 @@ void Hub::State::hello(ConnectionId id, Connection& c, const MessageId& message,
 void Hub::State::auth(ConnectionId id, Connection& c, const MessageId& message, const AuthFields& f) {
   auto who = identities.of_token(f.token, now.wall);
   if (who && !(*who)->same_person(*c.who)) {
-    who = fail(Code::forbidden, "auth renews the same user's identity: open another connection for another user.",
-               "token");
+    who = session::failed_sign_in(SignInFailure::other_user, Code::forbidden,
+                                  "auth renews the same user's identity: open another connection for another user.",
+                                  "token");
   }
   if (!who) {
+    transport.sign_in_failed(id, who.error().why);
     send_error(id, message, who.error(), c.language);
     return;
   }
@@ -270,10 +332,18 @@ void Hub::State::shut(ConnectionId id, std::uint16_t code, std::string_view reas
 
 std::string Hub::State::drain_reason() const { return "retry_ms=" + std::to_string(drain_retry.count()); }
 
+void Hub::State::send_refusal(ConnectionId id, const MessageId& message, const Refusal& refusal, const View& view) {
+  scratch.clear();
+  encode_error(scratch, message, refusal, view);
+  transport.send(id, scratch);
+  transport.refused(refusal.code);
+}
+
 void Hub::State::send_error(ConnectionId id, const MessageId& message, const Error& error, Language language) {
   scratch.clear();
   encode_error(scratch, message, error, language);
   transport.send(id, scratch);
+  transport.refused(error.code);
 }
 
 void Hub::State::connections_due() {

@@ -220,6 +220,7 @@ void Hub::State::answer_status(const Errand& errand, StatusOutcome& outcome) {
   const Call& call = errand.call;
   if (errand.gone) return;
   if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) return refuse(call, *refusal);
+  if (is_answer_unwanted(call, errand.op)) return refuse(call, unread_refusal());
   if (Todo* const counts = std::get_if<Todo>(&outcome)) {
     std::erase_if(counts->groups, [&](const GroupTally& group) { return !errand.selection->counted[group.type]; });
   }

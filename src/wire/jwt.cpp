@@ -130,13 +130,18 @@ bool is_signed_by(const JwtKey& key, std::string_view text, std::string_view sig
   return genuine;
 }
 
-// One sentence for whatever is wrong with form or signature: the difference is an attacker's business only.
-tl::unexpected<Error> not_valid() {
-  return fail(Code::unauthenticated, "The token is not one that this server accepts: sign in again.");
+using Failed = tl::unexpected<SignInError>;
+
+Failed failed(SignInFailure why, std::string detail) {
+  return Failed(SignInError{Error{Code::unauthenticated, std::move(detail), {}}, why});
 }
-tl::unexpected<Error> bad_claim(std::string_view claim) {
-  return fail(Code::unauthenticated,
-              "The token's claim `" + std::string(claim) + "` is missing or malformed: ask who issues your tokens.");
+// One sentence for whatever is wrong with form or signature: the difference is an attacker's business only.
+Failed not_valid(SignInFailure why = SignInFailure::malformed) {
+  return failed(why, "The token is not one that this server accepts: sign in again.");
+}
+Failed bad_claim(std::string_view claim) {
+  return failed(SignInFailure::bad_claim,
+                "The token's claim `" + std::string(claim) + "` is missing or malformed: ask who issues your tokens.");
 }
 
 const json::value* find(const json::object& claims, std::string_view name) noexcept {
@@ -207,21 +212,22 @@ bool is_for(const json::object& claims, std::string_view audience) noexcept {
   return list != nullptr ? std::any_of(list->begin(), list->end(), is_ours) : is_ours(*aud);
 }
 
-Result<Identity> identity_of(const json::object& claims, const JwtKeys& keys, Wall now, std::string_view audience) {
+tl::expected<Identity, SignInError> identity_of(const json::object& claims, const JwtKeys& keys, Wall now,
+                                                std::string_view audience) {
   Identity identity;
   std::optional<Wall> not_before;
   if (!take_date(claims, "exp", identity.expires_at) || (keys.require_exp && !identity.expires_at))
     return bad_claim("exp");
   if (identity.expires_at && now >= *identity.expires_at + jwt_skew) {
-    return fail(Code::unauthenticated, "The token has expired: sign in again.");
+    return failed(SignInFailure::expired, "The token has expired: sign in again.");
   }
   if (!take_date(claims, "nbf", not_before)) return bad_claim("nbf");
   if (not_before && now + jwt_skew < *not_before) {
-    return fail(Code::unauthenticated,
-                "The token is not valid yet: check the clocks of its issuer and of this server.");
+    return failed(SignInFailure::not_yet_valid,
+                  "The token is not valid yet: check the clocks of its issuer and of this server.");
   }
   if (!is_for(claims, audience))
-    return fail(Code::unauthenticated, "The token is meant for another service: ask for one for this.");
+    return failed(SignInFailure::audience, "The token is meant for another service: ask for one for this.");
   if (!take_text(claims, "sub", user_bytes_max, identity.user) || identity.user.empty() || has_control(identity.user)) {
     return bad_claim("sub");
   }
@@ -263,16 +269,16 @@ Result<void> JwtKeys::add_hs256(std::string kid, std::string secret) {
     return fail(Code::invalid, "An HS256 secret needs at least 32 bytes: make one with `openssl rand -base64 48`.",
                 "secret");
   }
+  if (secret.find("-----BEGIN") != std::string::npos) {
+    return fail(Code::invalid,
+                "This is a PEM, not an HS256 secret: name it as public_key_file, with alg RS256 or EdDSA.", "secret");
+  }
   return add(JwtKey{std::move(kid), JwtAlgorithm::hs256, std::move(secret), nullptr});
 }
 
 Result<void> JwtKeys::add_pem(std::string kid, JwtAlgorithm algorithm, std::string_view pem) {
   if (algorithm == JwtAlgorithm::hs256) return fail(Code::invalid, "HS256 takes a secret, not a PEM key.", "algorithm");
   const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
-  if (secret.find("-----BEGIN") != std::string::npos) {
-    return fail(Code::invalid,
-                "This is a PEM, not an HS256 secret: name it as public_key_file, with alg RS256 or EdDSA.", "secret");
-  }
                                                       &BIO_free);
   const auto no_passphrase = [](char*, int, int, void*) { return -1; };  // else OpenSSL asks the terminal
   std::shared_ptr<EVP_PKEY> key(bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, no_passphrase, nullptr) : nullptr,
@@ -289,15 +295,16 @@ Result<void> JwtKeys::add_pem(std::string kid, JwtAlgorithm algorithm, std::stri
   if (type == EVP_PKEY_RSA && EVP_PKEY_bits(key.get()) < kRsaBitsMin) {
     return fail(Code::invalid, "An RSA key needs at least 2048 bits.", "pem");
   }
-  return add(JwtKey{std::move(kid), algorithm, {}, std::move(key)});
-}
-
-Result<Identity> verify_jwt(std::string_view token, const JwtKeys& keys, Wall now, std::string_view audience) {
-  if (token.empty()) return fail(Code::unauthenticated, "There is no token: sign in.");
-  if (token.size() > jwt_bytes_max) return not_valid();
   if (type == EVP_PKEY_RSA ? has_exponent_1(key.get()) : is_of_small_order(key.get())) {
     return fail(Code::invalid, "Anybody can sign for this key: make a new pair, as `openssl genpkey` does.", "pem");
   }
+  return add(JwtKey{std::move(kid), algorithm, {}, std::move(key)});
+}
+
+tl::expected<Identity, SignInError> verify_jwt(std::string_view token, const JwtKeys& keys, Wall now,
+                                               std::string_view audience) {
+  if (token.empty()) return failed(SignInFailure::missing, "There is no token: sign in.");
+  if (token.size() > jwt_bytes_max) return not_valid();
   const std::size_t first = token.find('.');
   const std::size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
   if (second == std::string_view::npos) return not_valid();
@@ -317,11 +324,14 @@ Result<Identity> verify_jwt(std::string_view token, const JwtKeys& keys, Wall no
     if (!take_text(*header, "kid", kClaimBytesMax, kid)) return not_valid();
   }
   const std::string_view signed_text = token.substr(0, second);
+  bool known = false;
   const bool genuine = std::any_of(keys.all().begin(), keys.all().end(), [&](const JwtKey& key) {
-    return (kid.empty() || key.kid == kid) && algorithm == kAlgorithms[static_cast<std::size_t>(key.algorithm)] &&
-           is_signed_by(key, signed_text, *signature);
+    if (!kid.empty() && key.kid != kid) return false;
+    if (algorithm != kAlgorithms[static_cast<std::size_t>(key.algorithm)]) return false;
+    known = true;
+    return is_signed_by(key, signed_text, *signature);
   });
-  if (!genuine) return not_valid();
+  if (!genuine) return not_valid(known ? SignInFailure::bad_signature : SignInFailure::unknown_key);
   const Json claims(*claims_text);
   if (claims.object() == nullptr) return not_valid();
   return identity_of(*claims.object(), keys, now, audience);

@@ -4,7 +4,8 @@
 //
 // The algorithm is the key's, never the header's: a header that names another one, `none` included, is
 // refused, and an RSA public key can never serve as an HMAC secret. Every failure is Code::unauthenticated
-// with a sentence that tells the owner of the token what to do and an attacker nothing.
+// with a sentence that tells the owner of the token what to do and an attacker nothing. Why it failed is beside it, for
+// the operator's eyes.
 
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/sign_in_failure.h"
 #include "base/time.h"
 #include "model/lock.h"
 
@@ -69,9 +71,15 @@ class JwtKeys {
   std::vector<JwtKey> keys_;
 };
 
+// An error, and why for the operator.
+struct SignInError : Error {
+  SignInFailure why = SignInFailure::missing;
+};
+
 // The identity in `token` if one of `keys` signed it, it is valid at `now` and meant for `audience` (empty:
 // any). A token that names a kid is tried with that key only.
-Result<Identity> verify_jwt(std::string_view token, const JwtKeys& keys, Wall now, std::string_view audience);
+tl::expected<Identity, SignInError> verify_jwt(std::string_view token, const JwtKeys& keys, Wall now,
+                                               std::string_view audience);
 
 // A token for `identity`, valid for `valid_for` from `now`; no `aud` if `audience` is empty. For development
 // tokens and tests. `identity.expires_at` is not looked at.

@@ -130,6 +130,25 @@ TEST(Holdfastd, what_it_makes_is_its_owners_alone_whatever_the_umask) {
   }
 }
 
+TEST(Holdfastd, failed_sign_ins_are_counted_by_reason_and_logged_without_the_token) {
+  const TemporaryDirectory data;
+  const ServerProcess server(data.path());
+  ASSERT_NE(server.port(), 0) << server.log();
+  const Person li(server.port(), "li");
+  std::string guess = li.token();
+  guess.replace(guess.rfind('.') + 1, 4, "AAAA");
+  Client client(server.port());
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(client.request("GET", "/v1/sessions", "", {{"Authorization", "Bearer " + guess}}).status, 401);
+  const std::string metrics = client.request("GET", "/metrics").body;
+  EXPECT_NE(metrics.find("holdfast_sign_in_failures_total{reason=\"bad_signature\"} 100\n"), std::string::npos);
+  EXPECT_NE(metrics.find("holdfast_refusals_total{code=\"unauthenticated\"} 100\n"), std::string::npos);
+  const std::string log = server.log();
+  EXPECT_NE(log.find(R"("event":"sign_in_failed","address":"127.0.0.1","reason":"bad_signature")"), std::string::npos);
+  EXPECT_EQ(log.find(guess), std::string::npos);
+  EXPECT_EQ(log.find(guess.substr(guess.rfind('.'))), std::string::npos);
+}
+
 TEST(Holdfastd, check_config_refuses_a_weak_key_and_warns_of_open_doors) {
   const TemporaryDirectory data;
   const std::string file = data.path() + "/holdfast.toml";
@@ -267,7 +286,9 @@ TEST(Holdfastd, more_connections_than_descriptors_never_stop_the_engine) {
 
 TEST(Holdfastd, thousands_of_idle_websockets_cost_at_most_6_kb_each) {
   const TemporaryDirectory data;
-  const ServerProcess server(data.path(), {"--durability", "relaxed"}, {"HOLDFAST_LIMITS_SESSIONS_PER_USER_MAX=5000"});
+  const ServerProcess server(
+      data.path(), {"--durability", "relaxed"},
+      {"HOLDFAST_LIMITS_SESSIONS_PER_USER_MAX=5000", "HOLDFAST_HTTP_CONNECTIONS_PER_USER_MAX=5000"});
   ASSERT_NE(server.port(), 0) << server.log();
   const Person li(server.port(), "li");
   std::vector<std::unique_ptr<Client>> clients;

@@ -77,6 +77,10 @@ class Node final : public Transport {
   void send_batch(ConnectionId connection, std::string_view payload) override;
   void wake_at(Micros monotonic) override;
   std::size_t unsent(ConnectionId connection) const override { return network_.unsent(setting_.index, connection); }
+  std::size_t unsent_of(PersonKey) const override { return 0; }
+  bool belongs(ConnectionId, PersonKey) override { return true; }
+  void refused(Code) override {}
+  void sign_in_failed(ConnectionId, SignInFailure) override {}
   void close(ConnectionId connection, std::uint16_t code, std::string_view reason) override;
   void respond(ExchangeId exchange, HttpResponse response) override;
   void begin_stream(ExchangeId) override {}
