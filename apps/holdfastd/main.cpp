@@ -14,9 +14,12 @@
 #include "server/config.h"
 #include "server/moving.h"
 #include "server/node.h"
+#include "server/said.h"
 #include "server/startup.h"
 
 namespace {
+
+using hf::said;
 
 constexpr std::size_t config_bytes_max = 1024 * 1024;
 
@@ -55,7 +58,7 @@ std::vector<std::pair<std::string, std::string>> environment() {
 }
 
 int tell(const hf::ConfigProblems& problems) {
-  for (const std::string& problem : problems) std::fprintf(stderr, "holdfastd: %s\n", problem.c_str());
+  for (const std::string& problem : problems) std::fprintf(stderr, "holdfastd: %s\n", hf::said(problem).c_str());
   return static_cast<int>(hf::NodeExit::usage);
 }
 
@@ -67,16 +70,18 @@ struct Move {
   bool old = false;
 
   void add_to(CLI::App& app) {
-    backup = app.add_subcommand("backup", "Write all locks of a stopped installation into FILE, which is new");
-    restore = app.add_subcommand("restore", "Put the locks of FILE into an empty --data directory, or --redis");
+    backup = app.add_subcommand("backup", said("Write all locks of a stopped installation into FILE, which is new"));
+    restore = app.add_subcommand("restore", said("Put the locks of FILE into an empty --data directory, or --redis"));
     for (CLI::App* command : {backup, restore}) {
       command->fallthrough();
-      command->add_option("file", file, "The backup")->required();
+      command->group(said("Subcommands"));
+      command->add_option("file", file, said("The backup"))->required();
     }
     restore->add_flag("--old", old,
-                      "The others went on since the backup: keep holds only, drop sessions, edit and temporary locks, "
-                      "waits and requests, and raise the tokens");
-    restore->footer("Without --old the source has to stay stopped: everything goes along. The audit trail does not.");
+                      said("The others went on since the backup: keep holds only, drop sessions, edit and temporary "
+                           "locks, waits and requests, and raise the tokens"));
+    restore->footer(
+        said("Without --old the source has to stay stopped: everything goes along. The audit trail does not."));
     app.require_subcommand(0, 1);
   }
   bool is_wanted() const { return backup->parsed() || restore->parsed(); }
@@ -106,9 +111,10 @@ int check(const hf::Config& config) {
   const auto keys = hf::open_keys(config, hf::DevKey::leave);
   if (!keys) return tell({keys.error().detail});
   for (const auto& warnings : {hf::warn_config(config), keys->warnings}) {
-    for (const std::string& warning : warnings) std::fprintf(stderr, "holdfastd: warning: %s\n", warning.c_str());
+    for (const std::string& warning : warnings)
+      std::fprintf(stderr, "holdfastd: %s\n", said("warning: " + warning).c_str());
   }
-  std::puts("The configuration is good.");
+  std::puts(hf::said("The configuration is good.").c_str());
   return 0;
 }
 
@@ -117,24 +123,31 @@ int check(const hf::Config& config) {
 int main(int argc, char** argv) {
   // Whatever it makes, SQLite's files too, is its own alone.
   ::umask(077);
-  CLI::App app("Holdfast: locks for business documents. The first editor owns the bill.", "holdfastd");
+  CLI::App app(said("Holdfast: locks for business documents. The first editor owns the bill."), "holdfastd");
+  for (const char* label : {"Usage", "OPTIONS", "SUBCOMMAND", "SUBCOMMANDS", "Positionals", "TEXT", "REQUIRED"})
+    app.get_formatter()->label(label, said(label));
+  app.option_defaults()->group(said("Options"));
+  app.set_help_flag("-h,--help", said("Print this help message and exit"));
   Flags flags;
-  app.add_flag("--dev", flags.dev, "Give development tokens to this machine; listens to this machine only");
+  app.add_flag("--dev", flags.dev, said("Give development tokens to this machine; listens to this machine only"));
   for (OptionFlag& option : flags.options)
-    app.add_option(option.flag, option.given, option.help)->expected(1)->take_all()->allow_extra_args(false);
-  app.add_option("--namespace", flags.namespaces, "A namespace to serve; may be repeated (default)")
+    app.add_option(option.flag, option.given, said(option.help))->expected(1)->take_all()->allow_extra_args(false);
+  app.add_option("--namespace", flags.namespaces, said("A namespace to serve; may be repeated (default)"))
       ->expected(1)
       ->take_all()
       ->allow_extra_args(false);
-  app.add_option("--config", flags.config_file, "TOML file; deploy/holdfast.toml is its manual");
-  app.add_flag("--check-config", flags.check, "Check the configuration, the catalog and the keys, then exit");
-  app.set_version_flag("--version", std::string("holdfastd ") + HF_VERSION);
+  app.add_option("--config", flags.config_file, said("TOML file; deploy/holdfast.toml is its manual"));
+  app.add_flag("--check-config", flags.check, said("Check the configuration, the catalog and the keys, then exit"));
+  app.set_version_flag("--version", std::string("holdfastd ") + HF_VERSION,
+                       said("Display program version information and exit"));
   Move move;
   move.add_to(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(hf::NodeExit::usage);
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    std::fprintf(stderr, "%s\n%s\n", said(error.what()).c_str(), said("Run with --help for more information.").c_str());
+    return static_cast<int>(hf::NodeExit::usage);
   }
 
   hf::Config config;

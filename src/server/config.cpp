@@ -266,7 +266,7 @@ class TomlReader {
                           : name.str() == "public_key_file" ? &key.public_key_file
                                                             : nullptr;
         if (to == nullptr) {
-          problem(value.source(), "there is no key auth.key." + std::string(name.str()));
+          problem(value.source(), "there is no key " + ("auth.key." + std::string(name.str())));
         } else if (!value.is_string()) {
           problem(value.source(), "auth.key." + std::string(name.str()) + ": this is a text: \"…\"");
         } else {

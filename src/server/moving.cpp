@@ -13,6 +13,7 @@
 #include "net/redis_link.h"
 #include "redis/redis_engine.h"
 #include "server/engine_host.h"
+#include "server/said.h"
 #include "server/startup.h"
 #include "store/embedded/journal.h"
 
@@ -283,7 +284,7 @@ std::string people_text(const MoveCounts& counts) {
 }
 
 int tell(const Error& error) {
-  std::fprintf(stderr, "holdfastd: %s\n", error.detail.c_str());
+  std::fprintf(stderr, "holdfastd: %s\n", said(error.detail).c_str());
   return 1;
 }
 
@@ -349,9 +350,10 @@ int run_backup(const Config& config, const std::string& path) {
   const auto counts = prepare(counted, config, *catalog, Restore::whole);
   if (!counts) return tell(counts.error());
   if (const auto saved = save_backup(path, *backup); !saved) return tell(saved.error());
-  std::printf("%s holds %s of %s: %s, %s, %s.\n", path.c_str(),
-              text(counts->namespaces, "namespace", "namespaces").c_str(), place_of(config).c_str(),
-              text(counts->holds, "hold", "holds").c_str(), locks_text(*counts).c_str(), people_text(*counts).c_str());
+  std::puts(said(path + " holds " + text(counts->namespaces, "namespace", "namespaces") + " of " + place_of(config) +
+                 ": " + text(counts->holds, "hold", "holds") + ", " + locks_text(*counts) + ", " +
+                 people_text(*counts) + ".")
+                .c_str());
   return 0;
 }
 
@@ -365,11 +367,13 @@ int run_restore(const Config& config, const std::string& path, Restore restore) 
   if (const auto put = put_state(*backup, config, *catalog); !put) return tell(put.error());
   const std::string holds = text(counts->holds, "hold", "holds");
   if (restore == Restore::whole)
-    std::printf("%s has all of %s: %s, %s, %s.\n", place_of(config).c_str(), path.c_str(), holds.c_str(),
-                locks_text(*counts).c_str(), people_text(*counts).c_str());
+    std::puts(said(place_of(config) + " has all of " + path + ": " + holds + ", " + locks_text(*counts) + ", " +
+                   people_text(*counts) + ".")
+                  .c_str());
   else
-    std::printf("%s has the %s of %s. Dropped: %s, %s.\n", place_of(config).c_str(), holds.c_str(), path.c_str(),
-                locks_text(*counts).c_str(), people_text(*counts).c_str());
+    std::puts(said(place_of(config) + " has the " + holds + " of " + path + ". Dropped: " + locks_text(*counts) + ", " +
+                   people_text(*counts) + ".")
+                  .c_str());
   return 0;
 }
 

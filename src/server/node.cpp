@@ -19,6 +19,7 @@
 #include "server/engine_host.h"
 #include "server/metered_sink.h"
 #include "server/notify.h"
+#include "server/said.h"
 #include "server/sign_in_log.h"
 #include "server/startup.h"
 
@@ -191,7 +192,8 @@ Result<void> Node::start(NodeKeys keys, Micros began) {
   watchdog_period_ = watchdog_period() / 3;
 
   const auto ready_ms = to_ms(Loop::now().monotonic - began);
-  std::printf("listening on http://%s\nready in %lld ms\n", address->text().c_str(), static_cast<long long>(ready_ms));
+  std::puts(said("listening on http://" + address->text()).c_str());
+  std::puts(said("ready in " + std::to_string(ready_ms) + " ms").c_str());
   std::fflush(stdout);
   log(LogLevel::info, "ready",
       {{"listen", address->text()},
@@ -306,7 +308,7 @@ NodeExit run_node(const Config& config) {
   std::signal(SIGPIPE, SIG_IGN);
 
   const auto failed = [](const Error& error) {
-    std::fprintf(stderr, "holdfastd: %s\n", error.detail.c_str());
+    std::fprintf(stderr, "holdfastd: %s\n", said(error.detail).c_str());
     return NodeExit::start_failed;
   };
   auto catalog = open_catalog(config);

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/sentences.h"
 #include "wire/json_writer.h"
 
 namespace hf {
@@ -208,7 +209,11 @@ void write_problem(JsonWriter& w, const Refusal& r, const View& view) {
   w.field("code", code);
   w.field("title", view.language == Language::zh ? code_sentence_zh(r.code) : code_sentence(r.code));
   if (view.face == Face::http) w.key("status").signed_number(code_http_status(r.code));
-  w.some("detail", r.detail).some("field", r.field);
+  if (view.language == Language::zh)
+    w.some("detail", in_chinese(r.detail));
+  else
+    w.some("detail", r.detail);
+  w.some("field", r.field);
   if (r.code == Code::locked) {
     if (r.deadlock) w.key("deadlock").boolean(true);
     w.key("conflicts_total").number(r.conflicts_total);
