@@ -23,9 +23,12 @@ inline constexpr int exit_usage = 2;
 inline constexpr int exit_unavailable = 3;
 
 struct Arguments {
-  std::string server;
-  bool server_given = false;
+  std::string server;         // one address, or several with commas between them
+  bool server_given = false;  // by the user for this time, not by a profile or the default
+  std::string server_from;    // whence it is, for people
   std::string token;
+  std::string token_from;  // whence it is, for people
+  std::string as;          // the name of --as
   bool json = false;
   std::string language;  // "zh-CN", or empty
 
@@ -48,9 +51,10 @@ struct Arguments {
   std::vector<std::string> types;  // todo
   std::string group;
   bool once = false;
-  bool read = false;            // notices
-  std::string file, batch_id;   // publish, resync; "-": standard input
-  holdfast::StatusEvent event;  // publish; what its options say
+  bool read = false;                // notices
+  std::uint32_t notices_limit = 0;  // 0: all
+  std::string file, batch_id;       // publish, resync; "-": standard input
+  holdfast::StatusEvent event;      // publish; what its options say
   std::vector<std::string> state;
   std::string creator, handler, owner, actor;  // USER or USER=NAME
   std::uint32_t bills = 300;                   // demo-data
@@ -71,6 +75,9 @@ int force(const Arguments& a);
 int check(const Arguments& a);
 int verify(const Arguments& a);
 int token(const Arguments& a);
+int login(const Arguments& a);
+int logout(const Arguments& a);
+int whoami(const Arguments& a);
 int catalog(const Arguments& a);
 int sessions(const Arguments& a);
 int requests(const Arguments& a);

@@ -32,13 +32,34 @@ constexpr Type types[] = {
 
 enum Stage : std::size_t { draft, submitted, approved, rejected, closed };
 
-constexpr const char* partners[] = {"华强电子", "东方机械", "长江物流", "明达五金", "新科塑胶",
-                                    "宏远纺织", "天成化工", "金龙食品", "百川贸易", "蓝海船务"};
-constexpr const char* reasons[] = {"金额与合同不符", "缺少附件", "请补充交货日期", "价格需要重新确认"};
+// In English and in Chinese.
+struct Word {
+  const char* english;
+  const char* chinese;
+  const char* in(bool is_chinese) const { return is_chinese ? chinese : english; }
+};
+constexpr Word partners[] = {{"Huaqiang Electronics", "华强电子"}, {"Dongfang Machinery", "东方机械"},
+                             {"Changjiang Logistics", "长江物流"}, {"Mingda Hardware", "明达五金"},
+                             {"Xinke Plastics", "新科塑胶"},       {"Hongyuan Textiles", "宏远纺织"},
+                             {"Tiancheng Chemicals", "天成化工"},  {"Jinlong Foods", "金龙食品"},
+                             {"Baichuan Trading", "百川贸易"},     {"Lanhai Shipping", "蓝海船务"}};
+constexpr Word reasons[] = {{"the amount is not the contract's", "金额与合同不符"},
+                            {"an attachment is missing", "缺少附件"},
+                            {"add the date of delivery", "请补充交货日期"},
+                            {"the price has to be confirmed again", "价格需要重新确认"}};
+struct Somebody {
+  const char* user;
+  Word name;
+};
+constexpr Somebody people[] = {{"li", {"Li Lei", "李雷"}},       {"wang", {"Wang Fang", "王芳"}},
+                               {"zhang", {"Zhang Wei", "张伟"}}, {"zhao", {"Zhao Min", "赵敏"}},
+                               {"chen", {"Chen Jing", "陈静"}},  {"liu", {"Liu Yang", "刘洋"}},
+                               {"huang", {"Huang Lei", "黄磊"}}, {"zhou", {"Zhou Ting", "周婷"}}};
 
 }  // namespace
 
-DemoBills::DemoBills(std::size_t count, std::uint64_t seed, std::uint64_t version) : random_(seed), version_(version) {
+DemoBills::DemoBills(std::size_t count, std::uint64_t seed, std::uint64_t version, bool chinese)
+    : chinese_(chinese), random_(seed), version_(version) {
   types_.resize(count);
   stages_.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -78,10 +99,10 @@ holdfast::StatusEvent DemoBills::make(std::size_t place) {
   bill.version = version_;
   bill.creator = bill.owner = somebody();
   bill.department = type.department;
-  bill.partner = partners[random_.below(std::size(partners))];
+  bill.partner = partners[random_.below(std::size(partners))].in(chinese_);
   const std::string cents = std::to_string(100 + random_.below(100));
   bill.amount = std::to_string(10 + random_.below(200'000)) + "." + cents.substr(1);
-  bill.action = "保存";
+  bill.action = "save";
   bill.actor = bill.creator;
   bill.state = {{type.column, std::int64_t{1}}, {"ApprovalStatus", std::int64_t{0}}};
   return bill;
@@ -91,19 +112,17 @@ void DemoBills::reach(holdfast::StatusEvent& bill, std::size_t place, std::size_
   const Type& type = types[place];
   const std::int64_t values[] = {1, 2, type.approved, 1, type.closed};
   const std::int64_t approvals[] = {0, 0, 1, 2, 1};
-  constexpr const char* actions[] = {"保存", "提交", "审核", "驳回", "结案"};
+  constexpr const char* actions[] = {"save", "submit", "approve", "reject", "close"};
   bill.state = {{type.column, values[stage]}, {"ApprovalStatus", approvals[stage]}};
   bill.action = actions[stage];
   bill.actor = stage == submitted ? bill.creator : somebody();
   bill.handler = stage == submitted ? bill.creator : bill.handler;
-  bill.reason = stage == rejected ? reasons[random_.below(std::size(reasons))] : "";
+  bill.reason = stage == rejected ? reasons[random_.below(std::size(reasons))].in(chinese_) : "";
 }
 
-const holdfast::Person& DemoBills::somebody() {
-  static const std::vector<holdfast::Person> people{{"li", "李雷"},    {"wang", "王芳"}, {"zhang", "张伟"},
-                                                    {"zhao", "赵敏"},  {"chen", "陈静"}, {"liu", "刘洋"},
-                                                    {"huang", "黄磊"}, {"zhou", "周婷"}};
-  return people[random_.below(people.size())];
+holdfast::Person DemoBills::somebody() {
+  const Somebody& one = people[random_.below(std::size(people))];
+  return {one.user, one.name.in(chinese_)};
 }
 
 }  // namespace hf::cli

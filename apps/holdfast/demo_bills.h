@@ -17,7 +17,8 @@ namespace hf::cli {
 class DemoBills {
  public:
   // `version` is that of every bill at first: above what an earlier demonstration has published.
-  DemoBills(std::size_t count, std::uint64_t seed, std::uint64_t version);
+  // People, partners and reasons have names in the language of who looks at them.
+  DemoBills(std::size_t count, std::uint64_t seed, std::uint64_t version, bool chinese);
 
   // Every bill as it stands.
   std::vector<holdfast::StatusEvent> all() const { return bills_; }
@@ -27,8 +28,9 @@ class DemoBills {
  private:
   holdfast::StatusEvent make(std::size_t place);
   void reach(holdfast::StatusEvent& bill, std::size_t type, std::size_t stage);
-  const holdfast::Person& somebody();
+  holdfast::Person somebody();
 
+  bool chinese_;
   Random random_;
   std::uint64_t version_;
   std::uint64_t made_ = 0;

@@ -1,19 +1,22 @@
 #include "outbox.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <array>
 #include <boost/json.hpp>
 #include <chrono>
-#include <iostream>
 #include <random>
 
 #include "child.h"
+#include "console.h"
 #include "outbox/dialect.h"
 #include "outbox/http_publisher.h"
 #include "outbox/relay.h"
 #include "show.h"
+#include "words.h"
 
 namespace hf::cli {
 namespace {
@@ -31,7 +34,7 @@ int report(const Arguments& a, const Error& error) {
 }
 
 Result<outbox::SqlOutbox> outbox_at(const OutboxArguments& o) {
-  if (o.from.empty()) return fail(hf::Code::invalid, "Give --from or set HOLDFAST_OUTBOX.", "from");
+  if (o.from.empty()) return fail(hf::Code::invalid, tr("Give --from or set HOLDFAST_OUTBOX."), "from");
   return outbox::SqlOutbox::at(o.from);
 }
 
@@ -44,9 +47,9 @@ std::string holder() {
 // What goes wrong is for who reads the log; the rest is the course of things.
 void tell(const Arguments& a, outbox::RelayNews news, const std::string& text) {
   if (a.json)
-    std::cout << json::serialize(json::object{{"event", outbox::name_of(news)}, {"text", text}}) << std::endl;
+    say_json({{"event", outbox::name_of(news)}, {"text", text}});
   else
-    std::cerr << "holdfast: " << outbox::name_of(news) << ": " << plain(text) << std::endl;
+    complain(complaint(tr("{}: {}", tr(outbox::name_of(news)), plain(translated(text)))));
 }
 
 Result<outbox::RelayOptions> options_of(const OutboxArguments& o) {
@@ -54,7 +57,7 @@ Result<outbox::RelayOptions> options_of(const OutboxArguments& o) {
   options.holder = holder();
   const auto lease = o.lease.empty() ? std::optional(lease_default) : parse_duration(o.lease);
   if (!lease || *lease < lease_min || *lease > lease_max) {
-    return fail(hf::Code::invalid, "--lease is a time from 2s to 10m.", "lease");
+    return fail(hf::Code::invalid, tr("--lease is a time from 2s to 10m."), "lease");
   }
   options.lease = *lease;
   options.beat = *lease / 5;
@@ -70,9 +73,13 @@ int outbox_relay(const Arguments& a, const OutboxArguments& o) {
   auto options = options_of(o);
   if (!options) return report(a, options.error());
   if (a.token.empty() && o.token_file.empty())
-    return report(a, holdfast::failure(Code::unauthenticated, "no token: give --token or --token-file").value());
+    return report(
+        a, holdfast::failure(Code::unauthenticated,
+                             tr("There is no token. Give --token or --token-file, or sign in: {}", typed("login")))
+               .value());
   Attention attention;
-  if (!attention.take()) return report(a, fail(hf::Code::unavailable, "No signals can be waited for.").value());
+  if (!attention.take())
+    return report(a, fail(hf::Code::unavailable, tr("Signals cannot be waited for: {}.", ::strerror(errno))).value());
   const outbox::ServerAddress server{a.server, a.token, o.token_file, a.language};
   std::random_device seed;
   outbox::Relay relay(
@@ -98,31 +105,31 @@ int outbox_status(const Arguments& a, const OutboxArguments& o) {
   if (a.json) {
     json::array refused;
     for (const auto& row : state->refused_rows) refused.push_back(json::object{{"row", row.id}, {"why", row.why}});
-    std::cout << json::serialize(json::object{{"waiting", state->waiting},
-                                              {"oldest_seconds", state->oldest_seconds},
-                                              {"refused", state->refused},
-                                              {"refused_rows", std::move(refused)},
-                                              {"relay", state->lease.holder},
-                                              {"fence", state->lease.fence}})
-              << "\n";
+    say_json({{"waiting", state->waiting},
+              {"oldest_seconds", state->oldest_seconds},
+              {"refused", state->refused},
+              {"refused_rows", std::move(refused)},
+              {"relay", state->lease.holder},
+              {"fence", state->lease.fence}});
     return exit_done;
   }
   const std::string age = duration(std::chrono::seconds(state->oldest_seconds));
-  std::cout << table({"WAITING", "OLDEST FOR", "REFUSED", "RELAY", "FENCE"},
-                     {{std::to_string(state->waiting), state->waiting == 0 ? "" : age, std::to_string(state->refused),
-                       plain(state->lease.holder), std::to_string(state->lease.fence)}});
+  say(table({tr("WAITING"), tr("OLDEST FOR"), tr("REFUSED"), tr("RELAY"), tr("FENCE")},
+            {{std::to_string(state->waiting), state->waiting == 0 ? "" : age, std::to_string(state->refused),
+              plain(state->lease.holder), std::to_string(state->lease.fence)}}));
   if (state->refused_rows.empty()) return exit_done;
   std::vector<std::vector<std::string>> rows;
-  for (const auto& row : state->refused_rows) rows.push_back({std::to_string(row.id), plain(row.why)});
-  std::cout << "\n" << table({"ROW", "REFUSED BECAUSE"}, rows);
+  for (const auto& row : state->refused_rows) rows.push_back({std::to_string(row.id), plain(translated(row.why))});
+  say("\n" + table({tr("ROW"), tr("REFUSED BECAUSE")}, rows));
   return exit_done;
 }
 
 int outbox_sql(const Arguments& a, const OutboxArguments& o) {
   const auto dialect = outbox::dialect_from_name(o.database);
   if (!dialect)
-    return report(a, fail(hf::Code::invalid, "It is for sqlite, postgresql, sqlserver or mysql.", "database").value());
-  std::cout << outbox::schema_of(*dialect);
+    return report(a,
+                  fail(hf::Code::invalid, tr("It is for sqlite, postgresql, sqlserver or mysql."), "database").value());
+  say(std::string(outbox::schema_of(*dialect)));
   return exit_done;
 }
 

@@ -10,6 +10,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "catalog_names.h"
 #include "child.h"
 #include "client/status_values.h"
 #include "client/values.h"
@@ -18,6 +19,7 @@
 #include "demo_bills.h"
 #include "show.h"
 #include "wire/status_messages.h"
+#include "words.h"
 
 namespace hf::cli {
 namespace {
@@ -47,7 +49,7 @@ Result<std::map<std::string, holdfast::StateValue>> state_of(const std::vector<s
   std::map<std::string, holdfast::StateValue> state;
   for (const std::string& pair : pairs) {
     const std::size_t at = pair.find('=');
-    if (at == 0 || at == std::string::npos) return wrong("--state: '" + pair + "' is not COLUMN=VALUE", "state");
+    if (at == 0 || at == std::string::npos) return wrong(tr("--state: '{}' is not COLUMN=VALUE.", pair), "state");
     const std::string value = pair.substr(at + 1);
     std::int64_t number = 0;
     const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
@@ -67,7 +69,7 @@ Result<holdfast::StatusEvent> event_of(const Arguments& a) {
   holdfast::StatusEvent event = a.event;
   const std::size_t at = a.target.find(':');
   if (at == 0 || at == std::string::npos || at + 1 == a.target.size())
-    return wrong("'" + a.target + "' is no bill: write SaleOrder:1001", "bill");
+    return wrong(tr("'{}' is no bill. Write SaleOrder:1001.", a.target), "bill");
   event.type = a.target.substr(0, at);
   event.id = a.target.substr(at + 1);
   auto state = state_of(a.state);
@@ -84,14 +86,14 @@ Result<std::string> read_text_file(const std::string& path) {
   std::ifstream file;
   if (path != "-") {
     file.open(path, std::ios::binary);
-    if (!file) return wrong(path + ": " + ::strerror(errno), "file");
+    if (!file) return wrong(tr("{} cannot be read: {}.", path, ::strerror(errno)), "file");
   }
   std::istream& in = path == "-" ? std::cin : file;
   std::string text;
   std::array<char, 1 << 16> part;
   while (in.read(part.data(), part.size()) || in.gcount() > 0)
     text.append(part.data(), static_cast<std::size_t>(in.gcount()));
-  if (in.bad()) return wrong(path + ": " + ::strerror(errno), "file");  // a directory, say
+  if (in.bad()) return wrong(tr("{} cannot be read: {}.", path, ::strerror(errno)), "file");  // a directory, say
   return text;
 }
 
@@ -123,7 +125,7 @@ Result<std::vector<Batch>> read_events(const std::string& path) {
   if (first != std::string::npos && (*text)[first] == '[') {
     boost::system::error_code failed;
     const json::value all = json::parse(*text, failed);
-    if (failed || !all.is_array()) return wrong(path + " is no JSON array of events", "file");
+    if (failed || !all.is_array()) return wrong(tr("{} is no JSON array of events.", path), "file");
     std::size_t place = 0;
     for (const json::value& one : all.get_array()) {
       auto added = add_event(batches, one, "events[" + std::to_string(place++) + "]");
@@ -141,7 +143,7 @@ Result<std::vector<Batch>> read_events(const std::string& path) {
     const std::string where = path + ":" + std::to_string(number);
     boost::system::error_code failed;
     const json::value one = json::parse(json::string_view(line.data(), line.size()), failed);
-    if (failed) return wrong(where + ": this line is no JSON object", "file");
+    if (failed) return wrong(tr("{}: this line is no JSON object.", where), "file");
     auto added = add_event(batches, one, where);
     if (!added) return tl::unexpected(added.error());
   }
@@ -151,8 +153,6 @@ Result<std::vector<Batch>> read_events(const std::string& path) {
 std::string name_of_event(const holdfast::LogEvent& event) {
   return std::visit([](const auto& one) { return one.type + ":" + one.id; }, event);
 }
-
-std::string many(std::size_t n, const char* one) { return std::to_string(n) + " " + one + (n == 1 ? "" : "s"); }
 
 struct Tally {
   std::size_t logged = 0, others = 0;
@@ -172,12 +172,12 @@ void say_result(const Arguments& a, const holdfast::LogEvent& event, const Publi
     }
     return say_json(std::move(line));
   }
-  const std::string number = std::to_string(result.number);
   const std::string name = plain(name_of_event(event));
-  if (logged && each) say(name + ": logged at " + number + "\n");
-  if (result.what == Published::What::stale) say(name + ": stale, the server knows version " + number + "\n");
+  if (logged && each) say(tr("{}: logged at {}", name, result.number) + "\n");
+  if (result.what == Published::What::stale)
+    say(tr("{}: stale, the server knows version {}", name, result.number) + "\n");
   if (result.what == Published::What::differs)
-    say(name + ": not logged, the server knows another state under the same version " + number + "\n");
+    say(tr("{}: not logged, the server knows another state under the same version {}", name, result.number) + "\n");
 }
 
 // Of a file of several batches: which of its events the server means, and that those before are published.
@@ -187,9 +187,11 @@ holdfast::Error in_file(holdfast::Error error, std::size_t before) {
   if (std::string_view(error.field).starts_with(list) &&
       std::from_chars(error.field.data() + list.size(), error.field.data() + error.field.size(), place).ec ==
           std::errc()) {
-    error.detail = "event " + std::to_string(before + place + 1) + " of the file: " + error.text();
+    error.detail = tr("Event {} of the file: {}", before + place + 1, translated(error.text()));
   }
-  if (before > 0) error.detail = error.text() + " The " + many(before, "event") + " before are published.";
+  if (before > 0)
+    error.detail = after(translated(error.text()),
+                         counted(before, "The {} event before is published.", "The {} events before are published."));
   return error;
 }
 
@@ -220,8 +222,7 @@ std::uint64_t demo_version() {
 
 int publish(const Arguments& a) {
   const bool from_file = !a.file.empty();
-  if (from_file != a.target.empty())
-    return report(a, wrong("publish takes a bill, or --file with events", "bill").value());
+  if (from_file != a.target.empty()) return report(a, wrong(tr("Give a bill, or --file with events."), "bill").value());
   std::vector<Batch> batches;
   if (from_file) {
     auto read = read_events(a.file);
@@ -236,7 +237,8 @@ int publish(const Arguments& a) {
   if (!client) return report(a, client.error());
   auto tally = publish_all(a, *client, std::move(batches), !from_file);
   if (!tally) return report(a, tally.error());
-  if (from_file && !a.json) say(many(tally->logged, "event") + " logged, " + std::to_string(tally->others) + " not.\n");
+  if (from_file && !a.json)
+    say(counted(tally->logged, "{} event logged", "{} events logged") + tr(", {} not.", tally->others) + "\n");
   return tally->others == 0 ? exit_done : exit_refused;
 }
 
@@ -247,7 +249,7 @@ int resync(const Arguments& a) {
   for (Batch& batch : *read) {
     for (holdfast::LogEvent& event : batch.events) {
       auto* state = std::get_if<holdfast::StatusEvent>(&event);
-      if (state == nullptr) return report(a, wrong("a resync has bills only, and no runs", "file").value());
+      if (state == nullptr) return report(a, wrong(tr("A resync has bills only, and no runs."), "file").value());
       bills.push_back(std::move(*state));
     }
   }
@@ -258,7 +260,7 @@ int resync(const Arguments& a) {
   if (a.json)
     say_json({{"type", a.type}, {"bills", done->bills}, {"left", done->left}});
   else
-    say(plain(a.type) + " has " + many(done->bills, "bill") + " now; " + std::to_string(done->left) + " left.\n");
+    say(tr("{} has {} now; {} left.", plain(a.type), counted(done->bills, "{} bill", "{} bills"), done->left) + "\n");
   return exit_done;
 }
 
@@ -268,7 +270,11 @@ int demo_data(const Arguments& given) {
   Arguments a = given;
   if (a.token.empty()) {
     auto made = holdfast::dev_token(a.server, {"erp", "ERP", {"admin"}, {}});
-    if (!made) return report(a, made.error().code == Code::not_found ? no_token().value() : at_server(a, made.error()));
+    if (!made && made.error().code == Code::not_found)
+      return report(a, holdfast::failure(Code::unauthenticated,
+                                         tr("You are not signed in to {}. `{}` does it.", a.server, typed("login")))
+                           .value());
+    if (!made) return report(a, at_server(a, made.error()));
     a.token = *made;
   }
   std::atomic<bool> failed{false};
@@ -281,7 +287,8 @@ int demo_data(const Arguments& given) {
   };
   auto client = connect(a, std::move(options));
   if (!client) return report(a, client.error());
-  DemoBills demo(a.bills, a.seed, demo_version());
+  const CatalogNames names = a.live && !a.json ? CatalogNames::ask(a) : CatalogNames();
+  DemoBills demo(a.bills, a.seed, demo_version(), speaks_chinese());
   const auto bills = demo.all();
   std::size_t older = 0;
   for (std::size_t at = 0; at < bills.size();) {
@@ -296,9 +303,9 @@ int demo_data(const Arguments& given) {
   if (a.json)
     say_event("published", {{"bills", bills.size() - older}, {"older", older}});
   else
-    say(many(bills.size() - older, "bill") + " published" +
-        (older > 0 ? ", of " + std::to_string(older) + " the server knows a newer version" : "") +
-        ". See them: holdfast todo\n");
+    say(counted(bills.size() - older, "{} bill published", "{} bills published") +
+        (older > 0 ? tr(", of {} the server knows a newer version", older) : "") + tr(". See them: {}", typed("todo")) +
+        "\n");
   if (!a.live) return exit_done;
 
   // Published without waiting: while the server is away the bills go on moving, and it hears of all of it.
@@ -308,7 +315,8 @@ int demo_data(const Arguments& given) {
     if (a.json)
       say_event("moved", {{"type", bill.type}, {"id", bill.id}, {"action", bill.action}, {"by", bill.actor.user}});
     else
-      say(plain(bill.actor.name) + " " + plain(bill.action) + " " + plain(bill.type) + " " + plain(bill.no) + "\n");
+      say(tr("{} {} {} {}", plain(bill.actor.name), names.action(bill.action), names.type(bill.type), plain(bill.no)) +
+          "\n");
     ++unanswered;
     client->publish({.events = {bill}}, [&](Result<std::vector<Published>> results) {
       if (!results && !failed.exchange(true)) report(a, at_server(a, results.error()));

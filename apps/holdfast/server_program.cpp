@@ -5,9 +5,10 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <iostream>
 
 #include "commands.h"
+#include "console.h"
+#include "words.h"
 
 namespace hf::cli {
 
@@ -22,7 +23,7 @@ int become_server_program(const std::string& command, const std::vector<std::str
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   ::execv(program.c_str(), pointers.data());
-  std::cerr << "holdfast: cannot start " << program << ", which does this: " << std::strerror(errno) << ".\n";
+  complain(complaint(tr("{}, which does this, cannot be started: {}.", program, std::strerror(errno))));
   return exit_unavailable;
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "width.h"
 #include "wire/json_writer.h"
+#include "words.h"
 
 namespace hf::cli {
 namespace {
@@ -17,9 +19,9 @@ std::string joined(const std::vector<std::string>& texts, std::string_view betwe
 }
 
 std::string who(const std::string& name, const std::string& user) {
-  if (name.empty() && user.empty()) return "somebody";
+  if (name.empty() && user.empty()) return tr("somebody");
   if (name.empty() || name == user) return plain(user);
-  return user.empty() ? plain(name) : plain(name) + " (" + plain(user) + ")";
+  return user.empty() ? plain(name) : tr("{} ({})", plain(name), plain(user));
 }
 
 std::string where(const holdfast::ClientInfo& client) {
@@ -27,18 +29,7 @@ std::string where(const holdfast::ClientInfo& client) {
   for (const std::string& part : {client.program, client.window, client.host}) {
     if (!part.empty()) parts.push_back(part);
   }
-  return joined(parts, ", ");
-}
-
-// How many columns a text takes: a Chinese character takes two.
-std::size_t columns(std::string_view text) {
-  std::size_t width = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte & 0xC0) == 0x80) continue;
-    width += byte >= 0xE3 && byte <= 0xEF ? 2 : 1;
-  }
-  return width;
+  return joined(parts, tr(", "));
 }
 
 // The size of the character that `text` begins with if it turns the direction of writing or ends a line (U+061C,
@@ -87,11 +78,11 @@ std::string plain(std::string_view text) {
 
 std::string duration(holdfast::Millis time) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
-  if (seconds < 1) return "a moment";
-  if (seconds < 120) return std::to_string(seconds) + " s";
-  if (seconds < 2 * 3600) return std::to_string(seconds / 60) + " min";
-  if (seconds < 48 * 3600) return std::to_string(seconds / 3600) + " h";
-  return std::to_string(seconds / 86400) + " days";
+  if (seconds < 1) return tr("a moment");
+  if (seconds < 120) return tr("{} s", seconds);
+  if (seconds < 2 * 3600) return tr("{} min", seconds / 60);
+  if (seconds < 48 * 3600) return tr("{} h", seconds / 3600);
+  return tr("{} days", seconds / 86400);
 }
 
 std::string since(holdfast::WallTime time) {
@@ -106,70 +97,65 @@ std::string since(std::string_view time) {
 }
 
 std::string conflict(const holdfast::Conflict& c) {
-  std::string out = plain(c.target);
-  if (!c.label.empty()) out += " [" + plain(c.label) + "]";
+  const std::string target = plain(c.target) + (c.label.empty() ? "" : " [" + plain(c.label) + "]");
+  std::string out;
   if (c.waiting) {
-    out += ": " + who(c.user_name, c.user) + " waits for it before you, for " + since(c.since);
+    out = tr("{}: {} waits for it before you, for {}", target, who(c.user_name, c.user), since(c.since));
   } else if (c.kind == holdfast::Kind::hold) {
-    out += ": held by the business rule of another bill, for " + since(c.since);
+    out = tr("{}: held by the business rule of another bill, for {}", target, since(c.since));
+  } else if (c.same_user) {
+    out = tr("{}: your own other window has it, for {}", target, since(c.since));
   } else {
-    out += ": " + who(c.user_name, c.user) + (c.same_user ? ", your own other window," : "") + " has it, for " +
-           since(c.since);
+    out = tr("{}: {} has it, for {}", target, who(c.user_name, c.user), since(c.since));
   }
-  if (const std::string from = where(c.client); !from.empty()) out += "\n    from " + from;
+  const auto line = [&](const std::string& text) { out += "\n    " + text; };
+  if (const std::string from = where(c.client); !from.empty()) line(tr("from {}", from));
   if (!c.waiting && c.last_activity_at.time_since_epoch().count() > 0) {
-    const std::string idle = since(c.last_activity_at);
-    out += idle == "a moment" ? "\n    active right now" : "\n    idle for " + idle;
+    const auto now = std::chrono::time_point_cast<holdfast::Millis>(std::chrono::system_clock::now());
+    const bool active = now - c.last_activity_at < std::chrono::seconds(1);
+    line(active ? tr("active right now") : tr("idle for {}", since(c.last_activity_at)));
   }
-  if (!c.reason.empty()) out += "\n    reason: " + plain(c.reason);
-  if (c.queue > 0) out += "\n    " + std::to_string(c.queue) + " waiting in the queue";
+  if (!c.reason.empty()) line(tr("reason: {}", plain(c.reason)));
+  if (c.queue > 0) line(tr("{} waiting in the queue", c.queue));
   const auto may = [&](std::string_view what) { return std::find(c.may.begin(), c.may.end(), what) != c.may.end(); };
-  std::vector<std::string> ways;
-  if (may("wait")) ways.push_back("holdfast lock --wait 5m " + c.target);
-  if (may("request")) ways.push_back("holdfast request " + c.target + " --message '…'");
-  if (may("transfer")) ways.push_back("holdfast unlock " + c.target);
-  if (may("notify")) ways.push_back("holdfast watch " + c.target);
-  if (may("force")) ways.push_back("holdfast force " + c.target + " --reason '…'");
-  for (const std::string& way : ways) out += "\n    you may: " + plain(way);
-  return out + "\n    lock " + plain(c.lock) + "\n";
+  const auto offer = [&](std::string_view what, const std::string& way, const std::string& arguments) {
+    if (may(what)) line(way + plain(typed(arguments)));
+  };
+  offer("request", tr("ask for it:   "), "request " + c.target + " --message '…'");
+  offer("wait", tr("wait for it:  "), "lock --wait 5m " + c.target);
+  offer("transfer", tr("release it:   "), "unlock " + c.target);
+  offer("notify", tr("watch it:     "), "watch " + c.target);
+  offer("force", tr("end it:       "), "force " + c.target + " --reason '…'");
+  line(tr("lock {}", plain(c.lock)));
+  return out + "\n";
 }
 
 std::string conflicts(const holdfast::Error& error) {
   std::string out;
   for (const holdfast::Conflict& one : error.conflicts) out += "  " + conflict(one);
-  if (error.conflicts_total > error.conflicts.size()) {
-    out += "  and " + std::to_string(error.conflicts_total - error.conflicts.size()) + " more\n";
-  }
+  if (error.conflicts_total > error.conflicts.size())
+    out += "  " + tr("and {} more", error.conflicts_total - error.conflicts.size()) + "\n";
   return out;
-}
-
-std::string cut(const std::string& text, std::size_t width) {
-  std::size_t used = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    std::size_t end = i + 1;
-    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
-    used += columns(std::string_view(text).substr(i, end - i));
-    if (used > width) return text.substr(0, i);
-    i = end;
-  }
-  return text;
 }
 
 std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
-  for (const std::string& name : head) widths.push_back(columns(name));
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
-  }
+  const auto measure = [&](const std::vector<std::string>& cells) {
+    widths.resize(std::max(widths.size(), cells.size()));
+    for (std::size_t i = 0; i < cells.size(); ++i) widths[i] = std::max(widths[i], columns(cells[i]));
+  };
+  measure(head);
+  for (const auto& row : rows) measure(row);
   std::string out;
   const auto line = [&](const std::vector<std::string>& cells) {
     for (std::size_t i = 0; i < cells.size(); ++i) {
       out += cells[i];
       if (i + 1 < cells.size()) out.append(widths[i] - columns(cells[i]) + 2, ' ');
     }
+    out.erase(out.find_last_not_of(' ') + 1);
     out += '\n';
   };
-  line(head);
+  if (!head.empty()) line(head);
   for (const auto& row : rows) line(row);
   return out;
 }

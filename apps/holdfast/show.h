@@ -25,8 +25,7 @@ std::string since(std::string_view time);
 std::string conflicts(const holdfast::Error& error);
 std::string conflict(const holdfast::Conflict& conflict);
 
-// As much of the text's beginning as fits into `width` columns of a terminal.
-std::string cut(const std::string& text, std::size_t width);
+// Columns as wide as their widest cell; without a head if `head` is empty.
 std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
 
 boost::json::object to_json(const holdfast::LockInfo& lock);

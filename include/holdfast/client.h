@@ -298,6 +298,7 @@ struct DevToken {
   std::string employee{};                  // the id that a bill's owner has; empty: the user
   std::vector<std::string> departments{};  // his
   bool super = false;                      // sees all bills of every type
+  std::vector<std::string> rights{};       // beside those of the roles, e.g. status.publish
 };
 Result<std::string> dev_token(const std::string& url, const DevToken& who, Millis deadline = Millis(10'000));
 

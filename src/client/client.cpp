@@ -490,6 +490,9 @@ Result<std::string> dev_token(const std::string& url, const DevToken& who, Milli
   for (const std::string& department : who.departments) departments.emplace_back(department);
   fields["departments"] = std::move(departments);
   if (who.super) fields["super"] = true;
+  boost::json::array rights;
+  for (const std::string& right : who.rights) rights.emplace_back(right);
+  if (!rights.empty()) fields["rights"] = std::move(rights);
   auto answer = hf::client::call_over_http({.url = url,
                                             .method = "POST",
                                             .path = "/v1/dev/token",

@@ -224,7 +224,7 @@ TEST_F(Cli, output_that_could_not_be_written_is_no_success) {
     const Ended ran = run_program({"sh", "-c", HF_HOLDFAST " " + command + " > /dev/full"},
                                   {"HOLDFAST_SERVER=" + url(), "HOLDFAST_TOKEN=" + token("li")});
     EXPECT_EQ(ran.exit_code, 1) << command;
-    EXPECT_NE(ran.errors.find("cannot write"), std::string::npos) << ran.errors;
+    EXPECT_NE(ran.errors.find("cannot be written"), std::string::npos) << ran.errors;
   }
 }
 
@@ -298,7 +298,7 @@ TEST_F(Cli, a_watch_prints_what_a_bill_is) {
                          "admin");
   ASSERT_EQ(done.exit_code, 0) << done.errors;
   const Ended seen = run("wang", {"watch", "SaleOrder:1003", "--count", "1"});
-  EXPECT_NE(seen.output.find("SaleOrder:1003: version 7: 提交 by Li Lei, ApprovalStatus 0, DataStatus 2\n"),
+  EXPECT_NE(seen.output.find("SaleOrder:1003: version 7: Submit by Li Lei, ApprovalStatus 0, DataStatus 2\n"),
             std::string::npos)
       << seen.output << seen.errors;
 }

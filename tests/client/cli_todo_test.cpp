@@ -59,7 +59,7 @@ TEST_F(CliTodo, a_rejection_waits_for_its_creator_until_he_has_read_it) {
             0);
   Ended told = run("li", {"notices"});
   EXPECT_EQ(told.exit_code, 0) << told.errors;
-  for (const char* part : {"SaleOrder SO-1", "驳回", "Wang", "the price"})
+  for (const char* part : {"Sales order SO-1", "Reject", "Wang", "the price"})
     EXPECT_NE(told.output.find(part), std::string::npos) << part << " in " << told.output;
   EXPECT_EQ(run("wang", {"notices"}).output, "No notices.\n");
   told = run("li", {"--json", "notices", "--read"});
@@ -83,7 +83,7 @@ TEST_F(CliTodo, a_bill_is_published_and_stands_in_the_tree_of_others) {
   const Ended text = run("li", {"todo", "--once"});
   EXPECT_NE(text.output.find("To be reviewed 【1】"), std::string::npos) << text.output;
   EXPECT_NE(text.output.find("SO-1  v3"), std::string::npos) << text.output;
-  EXPECT_NE(text.output.find("wang 提交"), std::string::npos) << text.output;
+  EXPECT_NE(text.output.find("wang Submit"), std::string::npos) << text.output;
 }
 
 TEST_F(CliTodo, what_was_not_logged_is_said_and_is_code_1) {
@@ -119,10 +119,10 @@ TEST_F(CliTodo, what_is_wrong_in_a_file_is_named_by_its_place) {
   lines += R"({"type":"NoSuch","id":"1"})";
   const Ended ended = publish({"--file", file("events.jsonl", lines)});
   EXPECT_EQ(ended.exit_code, 2);
-  EXPECT_NE(ended.errors.find("event 1002 of the file: "), std::string::npos) << ended.errors;
+  EXPECT_NE(ended.errors.find("Event 1002 of the file: "), std::string::npos) << ended.errors;
   EXPECT_NE(ended.errors.find("The 1000 events before are published."), std::string::npos) << ended.errors;
   const Ended first = publish({"--file", file("one.jsonl", R"({"type":"NoSuch","id":"1"})")});
-  EXPECT_NE(first.errors.find("event 1 of the file: "), std::string::npos) << first.errors;
+  EXPECT_NE(first.errors.find("Event 1 of the file: "), std::string::npos) << first.errors;
   EXPECT_EQ(first.errors.find("published"), std::string::npos) << first.errors;
 }
 
@@ -165,7 +165,7 @@ TEST_F(CliTodo, each_change_is_a_line_where_there_is_no_terminal) {
   }
   const Ended seen = text.get();
   EXPECT_EQ(seen.exit_code, 0) << seen.errors;
-  EXPECT_NE(seen.output.find("+ SaleOrder 1 in "), std::string::npos) << seen.output;
+  EXPECT_NE(seen.output.find("+ Sales order 1 in "), std::string::npos) << seen.output;
   EXPECT_NE(seen.output.find("(zhao"), std::string::npos) << seen.output;
   EXPECT_EQ(seen.output.find('\x1b'), std::string::npos) << "no terminal";
   const Ended lines = as_json.get();
@@ -198,7 +198,7 @@ TEST_F(CliTodo, on_a_terminal_the_tree_is_drawn_in_place_and_within_it) {
   EXPECT_EQ(ended.exit_code, 0) << ended.output << ended.errors;
   EXPECT_NE(ended.output.find("Not submitted 【30】"), std::string::npos) << ended.output;
   EXPECT_NE(ended.output.find("v1  xxx"), std::string::npos) << ended.output;
-  EXPECT_NE(ended.output.find("~ SaleOrder 1 in Not submitted"), std::string::npos) << "the newest change, below";
+  EXPECT_NE(ended.output.find("~ Sales order 1 in Not submitted"), std::string::npos) << "the newest change, below";
   // Each drawing begins where the one before it began, and is no higher than the screen.
   std::size_t lines = 0, drawings = 0;
   std::istringstream in(ended.output);

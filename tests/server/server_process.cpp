@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -37,7 +38,11 @@ pid_t spawn(const std::vector<std::string>& arguments, const std::vector<std::st
   argv.push_back(nullptr);
   std::vector<char*> envp;
   for (char** one = environ; *one != nullptr; ++one) {
-    if (!std::string_view(*one).starts_with("HOLDFAST_")) envp.push_back(*one);
+    const std::string_view line = *one;
+    const std::string_view name = line.substr(0, line.find('=') + 1);
+    const bool given = std::any_of(environment.begin(), environment.end(),
+                                   [&](const std::string& variable) { return variable.starts_with(name); });
+    if (!given && !line.starts_with("HOLDFAST_")) envp.push_back(*one);
   }
   for (const std::string& variable : environment) envp.push_back(const_cast<char*>(variable.c_str()));
   envp.push_back(nullptr);

@@ -226,8 +226,8 @@ class Tidy:
         if name not in TOML_HOMES:
             self.find_all(path, includes, r"#\s*include\s*[<\"]toml\+\+", "toml",
                           "toml++ is included only by " + " and ".join(TOML_HOMES))
-        if not re.search(r"^int main\(", code, re.M):
-            self.find_all(path, includes, r"#\s*include\s*[<\"]CLI/", "cli11", "CLI11 is included only where main() is")
+        if not path.startswith("apps/"):
+            self.find_all(path, includes, r"#\s*include\s*[<\"]CLI/", "cli11", "CLI11 is for the programs in apps/")
         if self.is_test(path):
             self.find_all(path, code, r"\bsleep_(for|until)\s*\(|\bu?sleep\s*\(|\bnanosleep\s*\(", "sleep",
                           "wait for a condition with a deadline, not for time to pass")

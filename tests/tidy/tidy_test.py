@@ -8,6 +8,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sentences  # noqa: E402
 import tidy  # noqa: E402
 
 TABLE = """
@@ -131,7 +132,7 @@ class TidyTest(unittest.TestCase):
     def test_toml_and_cli11_stay_where_they_are_at_home(self):
         self.refuses("toml", {"src/engine/tree.cpp": "#include <toml++/toml.h>\n"})
         self.assertEqual(self.findings({"src/net/config.cpp": "#include <toml++/toml.h>\n"}), [])
-        self.refuses("cli11", {"apps/holdfast/options.cpp": "#include <CLI/CLI.hpp>\nvoid domain(int);\n"})
+        self.refuses("cli11", {"src/net/options.cpp": "#include <CLI/CLI.hpp>\nvoid domain(int);\n"})
 
     def test_no_test_sleeps(self):
         self.refuses("sleep", {"src/engine/tree_test.cpp": "std::this_thread::sleep_for(1s);\n"})
@@ -163,6 +164,30 @@ class TidyTest(unittest.TestCase):
             self.findings({"docs/architecture.md": "nothing\n"})
         with self.assertRaises(tidy.CannotCheck):
             self.findings({}, uses="")
+
+
+class SentencesTest(unittest.TestCase):
+    TABLE = {"src/base/chinese/a.def": 'HF_SENTENCE("The bill {} is gone.", "单据 {} 已不存在。")\nHF_SENTENCE("Held.", "已锁定。")\n'}
+
+    def found(self, path, code):
+        return list(sentences.findings({**self.TABLE, path: code}))
+
+    def test_a_sentence_without_chinese_is_found_and_one_with_it_is_not(self):
+        self.assertEqual(self.found("src/wire/a.cpp", 'fail(c, "The bill " + id + " is gone.");'), [])
+        self.assertEqual(self.found("src/wire/a.cpp", 'fail(c, "The bill "\n     "was moved.");'),
+                         ["src/wire/a.cpp:1: no Chinese: The bill was moved."])
+
+    def test_what_goes_through_tr_is_known_whole(self):
+        self.assertEqual(self.found("apps/holdfast/a.cpp", 'say(tr("Held."));'), [])
+        self.assertEqual(self.found("apps/holdfast/a.cpp", 'say(tr("Hel"));'), ["apps/holdfast/a.cpp:1: no Chinese: Hel"])
+
+    def test_what_is_printed_goes_through_tr(self):
+        self.assertEqual(self.found("apps/holdfast/a.cpp", 'say("The bill " + id + " is gone.");')[0],
+                         "apps/holdfast/a.cpp:1: not through tr(): The bill ")
+
+    def test_logs_comments_and_statements_of_databases_are_not_for_people(self):
+        code = '// of no concern here\nlog(x, "some thing is wrong");\ndb.run("SELECT a FROM b");\n'
+        self.assertEqual(self.found("src/server/a.cpp", code), [])
 
 
 if __name__ == "__main__":
