@@ -104,9 +104,7 @@ int sessions(const Arguments& a) {
     rows.push_back({plain_in(one, "session"), person_in(one), from, since(text_in(one, "opened_at")),
                     since(text_in(one, "last_activity_at"))});
   }
-  say(rows.empty() ? tr("No sessions.") +
-                         "
-                         "
+  say(rows.empty() ? tr("No sessions.") + "\n"
                    : table({tr("SESSION"), tr("USER"), tr("FROM"), tr("OPEN FOR"), tr("IDLE FOR")}, rows));
   return exit_done;
 }
@@ -122,6 +120,8 @@ int requests(const Arguments& a) {
   }
   say(rows.empty() ? tr("No requests.") + "\n"
                    : table({tr("REQUEST"), tr("TARGETS"), tr("BY"), tr("STATE"), tr("FOR"), tr("MESSAGE")}, rows));
+  if (answer->is_object() && answer->get_object().contains("next"))
+    say(tr("There are more: answer these first.") + "\n");
   return exit_done;
 }
 

@@ -219,6 +219,7 @@ class Client {
   // with request_gone.
   Result<Nothing> withdraw(const std::string& id);
   void withdraw(const std::string& id, Done<Nothing> done);
+  // Those that one made or is asked, the oldest first: one page of them, 500 and about 1 MB at most.
   Result<std::vector<Request>> requests();
   void requests(Done<std::vector<Request>> done);
 

@@ -206,6 +206,7 @@ TEST(Answers, answers_have_the_shape_of_the_protocol_s_table) {
   EXPECT_EQ(answer(Op::lock_force, Done{}), "{}");
   EXPECT_EQ(answer(Op::lock_list, LockList{{}, 0}), R"({"locks":[]})");
   EXPECT_EQ(answer(Op::lock_list, LockList{{}, 77}), R"({"locks":[],"next":"77"})");
+  EXPECT_EQ(answer(Op::request_list, AskList{{}, 77}), R"({"requests":[],"next":"77"})");
   std::string opened;
   append_outcome(opened, Op::session_open, SessionOpened{kSession, Millis(30'000), kNoon, 0}, {}, Secret{Id128{0, 12}});
   EXPECT_EQ(opened, R"({"session":"0000000000000000000000000b","secret":"0000000000000000000000000c","lease_ms":30000,)"
