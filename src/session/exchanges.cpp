@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/sentences.h"
 #include "session/http_routes.h"
 #include "session/hub_state.h"
 #include "wire/json_writer.h"
@@ -31,18 +32,21 @@ HttpResponse problem(const Error& error, Language language) {
   return response;
 }
 
-HttpResponse method_not_allowed(std::string allow) {
+HttpResponse method_not_allowed(std::string allow, Language language) {
+  const auto in_its_language = [&](const std::string& sentence) {
+    return language == Language::zh ? in_chinese(sentence) : sentence;
+  };
   HttpResponse response;
   response.status = 405;
   response.content_type = problem_type;
   JsonWriter(response.body)
       .begin_object()
       .field("type", "about:blank")
-      .field("title", "This path has no such method.")
+      .field("title", in_its_language("This path has no such method."))
       .key("status")
       .number(405)
       .field("code", "invalid")
-      .field("detail", "Methods of this path: " + allow)
+      .field("detail", in_its_language("Methods of this path: " + allow))
       .end_object();
   response.headers.emplace_back("Allow", std::move(allow));
   response.refusal = Code::invalid;
@@ -113,7 +117,8 @@ void Hub::State::http(ExchangeId id, HttpRequest& request) {
   exchanges.insert_or_assign(id, std::move(exchange));
   const auto found = find_route(request.method, request.path);
   if (found.route == nullptr) {
-    return respond(id, found.allow.empty() ? problem(no_such_path(), language) : method_not_allowed(found.allow));
+    return respond(id,
+                   found.allow.empty() ? problem(no_such_path(), language) : method_not_allowed(found.allow, language));
   }
   switch (found.route->page) {
     case Page::operation: break;
