@@ -152,7 +152,7 @@ int whoami(const Arguments& a) {
   }
   std::vector<std::vector<std::string>> rows{{tr("User"), who(*claims)},
                                              {tr("Roles"), listed(claims->roles)},
-                                             {tr("Rights beside"), listed(claims->rights)},
+                                             {tr("Further rights"), listed(claims->rights)},
                                              {tr("Server"), tr("{} (from {})", a.server, a.server_from)},
                                              {tr("Token"), tr("from {}", a.token_from)},
                                              {tr("Expires"), expiry(*claims)}};

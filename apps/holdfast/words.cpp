@@ -12,12 +12,21 @@ constexpr Sentence table[] = {
 
 struct Words {
   std::string program = "holdfast";
+  std::string options;  // that belong to it, each with a blank before it
   bool chinese = false;
 };
 Words& words() {
   static Words the;
   return the;
 }
+// As a shell takes it for one word.
+std::string for_shell(const std::string& word) {
+  if (word.find_first_of(" \t'\"\\$`&;|<>()*?") == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
+  return out + "'";
+}
+
 }  // namespace
 
 const Sentences& own_sentences() {
@@ -27,15 +36,18 @@ const Sentences& own_sentences() {
 
 void begin_words(std::string called_as, bool chinese) {
   words().chinese = chinese;
-  if (called_as.find_first_of(" \t'\"\\$`") != std::string::npos) called_as = "'" + called_as + "'";
-  if (!called_as.empty()) words().program = std::move(called_as);
+  if (!called_as.empty()) words().program = for_shell(called_as);
+}
+
+void type_again(std::string_view option, const std::string& value) {
+  if (!value.empty()) words().options += " " + std::string(option) + " " + for_shell(value);
 }
 
 bool speaks_chinese() noexcept { return words().chinese; }
 void speak_english() noexcept { words().chinese = false; }
 
 std::string typed(std::string_view arguments) {
-  return arguments.empty() ? words().program : words().program + " " + std::string(arguments);
+  return words().program + words().options + (arguments.empty() ? "" : " ") + std::string(arguments);
 }
 
 std::string tr_with(std::string_view english, const std::vector<std::string>& values) {

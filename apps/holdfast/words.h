@@ -24,6 +24,8 @@ bool speaks_chinese() noexcept;
 void speak_english() noexcept;
 // What a user types to run this program with `arguments`: "build/bin/holdfast agree 0123".
 std::string typed(std::string_view arguments);
+// An option that the user gave and needs again for what a hint tells him to type: "--as Li".
+void type_again(std::string_view option, const std::string& value);
 
 std::string tr_with(std::string_view english, const std::vector<std::string>& values);
 inline std::string text_of(std::string_view text) { return std::string(text); }

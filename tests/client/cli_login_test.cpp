@@ -138,7 +138,7 @@ TEST_F(CliLogin, a_broken_profile_is_named_by_its_line) {
 TEST_F(CliLogin, elsewhere_than_on_this_machine_nobody_is_made_up) {
   const Ended ended = run({"--server", "http://192.0.2.1:7420", "locks"});
   EXPECT_EQ(ended.exit_code, 1) << ended.errors;
-  EXPECT_NE(ended.errors.find(HF_HOLDFAST " login"), std::string::npos) << ended.errors;
+  EXPECT_NE(ended.errors.find(HF_HOLDFAST " --server http://192.0.2.1:7420 login"), std::string::npos) << ended.errors;
 }
 
 }  // namespace

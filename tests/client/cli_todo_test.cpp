@@ -86,6 +86,25 @@ TEST_F(CliTodo, a_bill_is_published_and_stands_in_the_tree_of_others) {
   EXPECT_NE(text.output.find("wang Submit"), std::string::npos) << text.output;
 }
 
+TEST_F(CliTodo, of_many_notices_the_oldest_are_shown_and_no_others_counted_as_read) {
+  for (const char* bill : {"SaleOrder:1", "SaleOrder:2", "SaleOrder:3"}) {
+    ASSERT_EQ(publish({bill, "--version", "3", "--state", "DataStatus=1,ApprovalStatus=2", "--creator", "li",
+                       "--action", "reject", "--reason", bill})
+                  .exit_code,
+              0);
+  }
+  const Ended two = run("li", {"notices", "--limit", "2", "--read"});
+  EXPECT_EQ(two.exit_code, 0) << two.errors;
+  EXPECT_NE(two.output.find("SaleOrder:2"), std::string::npos) << two.output;
+  EXPECT_EQ(two.output.find("SaleOrder:3"), std::string::npos) << two.output;
+  EXPECT_NE(two.output.find("There are more"), std::string::npos) << two.output;
+  const Ended last = run("li", {"notices", "--limit", "2"});
+  EXPECT_NE(last.output.find("SaleOrder:3"), std::string::npos) << last.output;
+  EXPECT_EQ(last.output.find("SaleOrder:1"), std::string::npos) << last.output;
+  EXPECT_EQ(last.output.find("There are more"), std::string::npos) << last.output;
+  EXPECT_EQ(run("li", {"notices", "--limit", "0"}).exit_code, 2);
+}
+
 TEST_F(CliTodo, what_was_not_logged_is_said_and_is_code_1) {
   ASSERT_EQ(publish({"SaleOrder:1", "--version", "3"}).exit_code, 0);
   const Ended stale = publish({"SaleOrder:1", "--version", "2"});

@@ -199,6 +199,9 @@ TEST_F(CliLanguage, hints_name_the_program_as_it_was_called) {
   ASSERT_TRUE(lock);
   const Ended refused = run({"lock", "SaleOrder:1"}, "C");
   EXPECT_NE(refused.errors.find(HF_HOLDFAST " request SaleOrder:1"), std::string::npos) << refused.errors;
+  const Ended named = run({"--as", "Li Lei", "lock", "SaleOrder:1"}, "C");
+  EXPECT_NE(named.errors.find(HF_HOLDFAST " --as 'Li Lei' request SaleOrder:1"), std::string::npos)
+      << "typed as the hint says, it would be somebody else who asks: " << named.errors;
   const Ended chinese = run({"lock", "SaleOrder:1"}, "zh_CN.UTF-8");
   EXPECT_EQ(english_in(chinese.errors), "") << chinese.errors;
   EXPECT_NE(chinese.errors.find("由 Wang（wang）"), std::string::npos) << chinese.errors;
