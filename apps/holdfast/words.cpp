@@ -34,7 +34,7 @@ const Sentences& own_sentences() {
   return the;
 }
 
-void begin_words(std::string called_as, bool chinese) {
+void begin_words(const std::string& called_as, bool chinese) {
   words().chinese = chinese;
   if (!called_as.empty()) words().program = for_shell(called_as);
 }

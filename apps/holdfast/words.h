@@ -18,7 +18,7 @@
 namespace hf::cli {
 
 // `called_as`: the program's name as its user typed it, for hints.
-void begin_words(std::string called_as, bool chinese);
+void begin_words(const std::string& called_as, bool chinese);
 bool speaks_chinese() noexcept;
 // From now on, whatever the environment says. Before any thread is started.
 void speak_english() noexcept;
