@@ -4,7 +4,7 @@
     sentences.py ROOT
 
 Reads the sources under ROOT. Each text in them that reads like a sentence, or a part of one, must stand in an English
-sentence of src/base/chinese/ or of apps/holdfast/; one that goes through tr() or counted() must be such a sentence
+sentence of src/base/chinese/, src/base/errors.def or apps/holdfast/; one that goes through tr() or counted() must be such a sentence
 whole. What the command line prints goes through one of those. Prints each finding as `path:line: sentence`; exits
 with 1 if there is one.
 
@@ -16,7 +16,7 @@ import os
 import re
 import sys
 
-TABLES = ["src/base/chinese", "apps/holdfast"]
+TABLES = ["src/base/chinese", "src/base/errors.def", "apps/holdfast"]
 SOURCES = ["src", "apps"]
 # Path, or path and a text in it that is meant. The reason stands behind it.
 NOT_FOR_PEOPLE = {
@@ -118,6 +118,7 @@ class Tables:
                 continue
             for match in re.finditer(r'HF_SENTENCE\("((?:\\.|[^"\\])*)",\s*"((?:\\.|[^"\\])*)"\)', text):
                 self.whole.add(match.group(1))
+            self.whole.update(re.findall(r'HF_ERROR\(\w+, \d+, \d+, "([^"]*)"', text))
         # A text of the sources is a part of a sentence between two holes, or of a whole one.
         self.all = "\n".join(sorted(self.whole))
 
