@@ -6,6 +6,7 @@
 #include "client/values.h"
 #include "console.h"
 #include "show.h"
+#include "wire/json_text.h"
 #include "wire/server_messages.h"
 #include "words.h"
 
@@ -67,10 +68,9 @@ Result<json::value> ask(const Arguments& a, const std::string& method, const std
                         const json::object& fields) {
   auto answer = send(a, method, path, fields);
   if (!answer) return tl::unexpected(answer.error());
-  boost::system::error_code failed;
-  auto value = json::parse(*answer, failed);
-  if (failed) return holdfast::failure(Code::unavailable, tr("The server's answer was not understood."));
-  return value;
+  auto value = parse_json(*answer);
+  if (!value) return holdfast::failure(Code::unavailable, tr("The server's answer was not understood."));
+  return std::move(*value);
 }
 
 Result<holdfast::Nothing> tell(const Arguments& a, const std::string& method, const std::string& path,

@@ -5,6 +5,7 @@
 #include "asking.h"
 #include "nearest.h"
 #include "show.h"
+#include "wire/json_text.h"
 #include "words.h"
 
 namespace hf::cli {
@@ -20,9 +21,9 @@ std::string looked_up(const std::map<std::string, std::string>& names, const std
 }  // namespace
 
 CatalogNames::CatalogNames(const std::string& catalog) {
-  boost::system::error_code failed;
-  const json::value value = json::parse(catalog, failed);
-  if (failed) return;
+  const auto read = parse_json(catalog);
+  if (!read) return;
+  const json::value& value = *read;
   const char* language = speaks_chinese() ? "zh" : "en";
   for (const json::object& type : list_in(value, "types")) {
     const std::string name = text_in(type, "name");

@@ -10,6 +10,7 @@
 #include "client/http.h"
 #include "console.h"
 #include "profile.h"
+#include "wire/json_text.h"
 #include "words.h"
 
 namespace hf::cli {
@@ -185,9 +186,8 @@ std::optional<TokenClaims> claims_of(const std::string& token) {
     held += 6;
     if (held >= 8) text += static_cast<char>((bits >> (held -= 8)) & 0xFF);
   }
-  boost::system::error_code failed;
-  const json::value parsed = json::parse(text, failed);
-  const json::object* object = failed ? nullptr : parsed.if_object();
+  const auto parsed = parse_json(text);
+  const json::object* object = parsed ? parsed->if_object() : nullptr;
   if (object == nullptr) return std::nullopt;
   TokenClaims claims;
   claims.user = text_in(*object, "sub");

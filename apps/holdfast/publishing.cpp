@@ -18,6 +18,7 @@
 #include "console.h"
 #include "demo_bills.h"
 #include "show.h"
+#include "wire/json_text.h"
 #include "wire/status_messages.h"
 #include "words.h"
 
@@ -123,11 +124,10 @@ Result<std::vector<Batch>> read_events(const std::string& path) {
   std::vector<Batch> batches;
   const std::size_t first = text->find_first_not_of(" \t\r\n");
   if (first != std::string::npos && (*text)[first] == '[') {
-    boost::system::error_code failed;
-    const json::value all = json::parse(*text, failed);
-    if (failed || !all.is_array()) return wrong(tr("{} is no JSON array of events.", path), "file");
+    const auto all = parse_json(*text);
+    if (!all || !all->is_array()) return wrong(tr("{} is no JSON array of events.", path), "file");
     std::size_t place = 0;
-    for (const json::value& one : all.get_array()) {
+    for (const json::value& one : all->get_array()) {
       auto added = add_event(batches, one, "events[" + std::to_string(place++) + "]");
       if (!added) return tl::unexpected(added.error());
     }
@@ -141,10 +141,9 @@ Result<std::vector<Batch>> read_events(const std::string& path) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const std::string where = path + ":" + std::to_string(number);
-    boost::system::error_code failed;
-    const json::value one = json::parse(json::string_view(line.data(), line.size()), failed);
-    if (failed) return wrong(tr("{}: this line is no JSON object.", where), "file");
-    auto added = add_event(batches, one, where);
+    const auto one = parse_json(line);
+    if (!one) return wrong(tr("{}: this line is no JSON object.", where), "file");
+    auto added = add_event(batches, *one, where);
     if (!added) return tl::unexpected(added.error());
   }
   return batches;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "width.h"
+#include "wire/json_text.h"
 #include "wire/json_writer.h"
 #include "words.h"
 
@@ -195,9 +196,8 @@ boost::json::object to_json(const holdfast::Request& request) {
 
 boost::json::object to_json(const holdfast::Error& error) {
   if (!error.json.empty()) {
-    boost::system::error_code failed;
-    const auto value = boost::json::parse(error.json, failed);
-    if (!failed && value.is_object()) return value.get_object();
+    auto value = parse_json(error.json);
+    if (value && value->is_object()) return std::move(value->get_object());
   }
   boost::json::object out{{"code", error.code_name}, {"title", error.title}};
   if (!error.detail.empty()) out["detail"] = error.detail;

@@ -9,6 +9,7 @@
 #include "client/client_body.h"
 #include "client/http.h"
 #include "client/values.h"
+#include "wire/json_text.h"
 
 namespace holdfast {
 namespace {
@@ -499,9 +500,8 @@ Result<std::string> dev_token(const std::string& url, const DevToken& who, Milli
                                             .body = boost::json::serialize(fields),
                                             .deadline = deadline});
   if (!answer) return tl::unexpected(answer.error());
-  boost::system::error_code failed;
-  const auto value = boost::json::parse(*answer, failed);
-  const auto* object = failed ? nullptr : value.if_object();
+  const auto value = hf::parse_json(*answer);
+  const auto* object = value ? value->if_object() : nullptr;
   const auto* token = object == nullptr ? nullptr : object->if_contains("token");
   if (token == nullptr || !token->is_string()) return failure(Code::unavailable, "the server's answer holds no token");
   return std::string(token->get_string());

@@ -4,6 +4,7 @@
 #include "client/status_values.h"
 #include "client/values.h"
 #include "engine/status_limits.h"
+#include "wire/json_text.h"
 #include "wire/json_writer.h"
 
 namespace holdfast {
@@ -66,10 +67,9 @@ Work<Nothing> read_work(const std::vector<std::uint64_t>& notices) {
 Result<boost::json::object> tell(Client& client, const std::string& fields) {
   auto body = client.call("status.resync", fields, Client::Repeat::query);
   if (!body) return tl::unexpected(std::move(body.error()));
-  boost::system::error_code failed;
-  auto value = boost::json::parse(*body, failed);
-  if (failed || !value.is_object()) return failure(Code::unknown_outcome, "the server's answer cannot be read");
-  return std::move(value.get_object());
+  auto value = hf::parse_json(*body);
+  if (!value || !value->is_object()) return failure(Code::unknown_outcome, "the server's answer cannot be read");
+  return std::move(value->get_object());
 }
 
 Result<Nothing> send_pages(Client& client, const std::string& head, const std::vector<std::string>& bills) {

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "client/status_values.h"
 #include "client/values.h"
+#include "wire/json_text.h"
 #include "wire/json_writer.h"
 
 namespace hf::client {
@@ -696,9 +697,8 @@ void Core::push(Time now, const Push& push, std::string_view text) {
       holdfast::WatchEvent event;
       event.what = holdfast::WatchEvent::What::bill_changed;
       event.json = text;
-      boost::system::error_code failed;
-      const auto value = boost::json::parse(boost::json::string_view(text.data(), text.size()), failed);
-      if (const auto* object = value.if_object()) {
+      const auto value = parse_json(text);
+      if (const auto* object = value ? value->if_object() : nullptr) {
         event.target = read_text(*object, "target");
         event.bill = read_bill(*object);
       }
@@ -1205,17 +1205,16 @@ void Core::send(Time now, Fields fields, Reply<Outcome> reply) {
 
 void Core::call(Time now, const std::string& op, const std::string& fields_json, bool change,
                 Reply<std::string> reply) {
-  boost::system::error_code failed;
-  const auto value = boost::json::parse(fields_json.empty() ? "{}" : fields_json, failed);
-  if (failed || !value.is_object() || op.empty()) {
+  const auto value = parse_json(fields_json.empty() ? std::string_view("{}") : std::string_view(fields_json));
+  if (!value || !value->is_object() || op.empty()) {
     return answer<std::string>(reply,
                                failure(holdfast::Code::invalid, "the fields of a call are a JSON object", "fields"));
   }
   Pending pending;
   pending.fields = StatsGetFields{};
   pending.raw_op = op;
-  if (!value.get_object().empty()) {
-    const std::string whole = boost::json::serialize(value);
+  if (!value->get_object().empty()) {
+    const std::string whole = boost::json::serialize(*value);
     pending.raw_fields = whole.substr(1, whole.size() - 2);
   }
   if (change) pending.raw_request_id = id_prefix_ + "r" + std::to_string(last_id_ + 1);

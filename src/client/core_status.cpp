@@ -4,6 +4,7 @@
 #include "client/core.h"
 #include "client/status_values.h"
 #include "client/values.h"
+#include "wire/json_text.h"
 #include "wire/json_writer.h"
 
 namespace hf::client {
@@ -181,9 +182,8 @@ void Core::ask_notices(Time now) {
 }
 
 void Core::notices_listed(Time now, std::string_view body) {
-  boost::system::error_code failed;
-  const auto value = boost::json::parse(boost::json::string_view(body.data(), body.size()), failed);
-  const boost::json::object* object = failed ? nullptr : value.if_object();
+  const auto value = parse_json(body);
+  const boost::json::object* object = value ? value->if_object() : nullptr;
   const boost::json::value* list = object == nullptr ? nullptr : object->if_contains("notices");
   if (list == nullptr || !list->is_array()) return;
   const std::uint64_t before = followed_->notices_listed;
@@ -242,9 +242,8 @@ bool Core::pushed_status(Time now, const std::string& name, std::string_view tex
     return true;
   }
   if ((name != "notice" || !options.on_notice) && (name != "run.step" || !options.on_run_step)) return false;
-  boost::system::error_code failed;
-  const auto value = boost::json::parse(boost::json::string_view(text.data(), text.size()), failed);
-  const boost::json::object* object = failed ? nullptr : value.if_object();
+  const auto value = parse_json(text);
+  const boost::json::object* object = value ? value->if_object() : nullptr;
   if (object != nullptr && name == "notice") tell_notice(*object, false);
   if (object == nullptr || name != "run.step") return true;
   auto step = read_run_step(*object);

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "client/values.h"
+#include "wire/json_text.h"
 #include "wire/json_writer.h"
 
 namespace hf::client {
@@ -66,9 +67,8 @@ std::optional<holdfast::BillStatus> read_known(const json::object& object) {
 
 // The tree of a body, if it is an object.
 json::value parsed(std::string_view body) {
-  boost::system::error_code failed;
-  json::value value = json::parse(json::string_view(body.data(), body.size()), failed);
-  return failed || !value.is_object() ? json::value() : value;
+  auto value = parse_json(body);
+  return value && value->is_object() ? std::move(*value) : json::value();
 }
 
 holdfast::Person to_public(const Person& person) { return {person.user, person.name}; }

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "client/status_values.h"
+#include "wire/json_text.h"
 
 namespace hf::client {
 namespace {
@@ -77,9 +78,8 @@ struct TodoCore::Frame {
 };
 
 holdfast::Result<TodoCore::Frame> TodoCore::read(std::string_view text) const {
-  boost::system::error_code failed;
-  const json::value value = json::parse(json::string_view(text.data(), text.size()), failed);
-  const json::object* object = failed ? nullptr : value.if_object();
+  const auto value = parse_json(text);
+  const json::object* object = value ? value->if_object() : nullptr;
   if (object == nullptr) return unreadable("it is no JSON object");
   Frame frame;
   const std::string event = read_text(*object, "event");

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/error.h"
+#include "wire/json_text.h"
 
 namespace holdfast {
 namespace {
@@ -54,11 +55,10 @@ std::string text_in(const json::object& object, std::string_view name) {
 
 // What a Refusal does not carry: title, the code as text, and what the caller may do about each conflict.
 void enrich(holdfast::Error& error, std::string_view message) {
-  boost::system::error_code failed;
-  const json::value whole = json::parse(json::string_view(message.data(), message.size()), failed);
-  if (failed || !whole.is_object()) return;
-  const json::value* problem = whole.get_object().if_contains("error");
-  if (problem == nullptr) problem = &whole;
+  const auto whole = parse_json(message);
+  if (!whole || !whole->is_object()) return;
+  const json::value* problem = whole->get_object().if_contains("error");
+  if (problem == nullptr) problem = &*whole;
   if (!problem->is_object()) return;
   const json::object& object = problem->get_object();
   error.json = json::serialize(object);

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/assert.h"
+#include "wire/json_text.h"
 
 namespace hf::outbox {
 namespace {
@@ -46,10 +47,9 @@ std::optional<std::string> unfit(const Row& row) {
     return "An event has at most " + std::to_string(event_bytes_max) + " bytes of JSON, this one has " +
            std::to_string(row.bytes) + ".";
   }
-  json::error_code failed;
-  const json::value event = json::parse(row.event, failed);
-  if (failed) return "It is not JSON: " + failed.message() + ".";
-  if (!event.is_object()) return "It is not an object.";
+  const auto event = parse_json(row.event);
+  if (!event) return "It cannot be published: " + event.error().detail + ".";
+  if (!event->is_object()) return "It is not an object.";
   return std::nullopt;
 }
 
@@ -78,9 +78,8 @@ std::string body_of(const std::vector<Row>& rows) {
 }
 
 Result<std::vector<Verdict>> read_verdicts(std::string_view body, std::size_t rows) {
-  json::error_code failed;
-  const json::value answer = json::parse(json::string_view(body.data(), body.size()), failed);
-  const json::value* const list = !failed && answer.is_object() ? answer.get_object().if_contains("results") : nullptr;
+  const auto answer = parse_json(body);
+  const json::value* const list = answer && answer->is_object() ? answer->get_object().if_contains("results") : nullptr;
   std::vector<Verdict> verdicts;
   if (list != nullptr && list->is_array()) {
     for (const json::value& one : list->get_array()) {
@@ -103,12 +102,11 @@ std::optional<std::size_t> place_named(std::string_view field, std::size_t rows)
 }
 
 std::string describe(const Row& row) {
-  json::error_code failed;
-  const json::value event = json::parse(row.event, failed);
+  const auto event = parse_json(row.event);
   std::string place = "row " + std::to_string(row.id);
-  if (failed || !event.is_object()) return place;
-  const std::string type = text_in(event.get_object(), "type");
-  const std::string id = text_in(event.get_object(), "id");
+  if (!event || !event->is_object()) return place;
+  const std::string type = text_in(event->get_object(), "type");
+  const std::string id = text_in(event->get_object(), "id");
   return type.empty() && id.empty() ? place : type + ":" + id + " (" + place + ")";
 }
 

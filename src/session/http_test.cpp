@@ -527,6 +527,37 @@ TEST_F(HubHttp, a_login_code_works_once_and_for_thirty_seconds) {
   EXPECT_EQ(status, 401);
 }
 
+// Before it is known who asks, nothing is read that he could make costly.
+TEST_F(HubHttp, a_body_is_not_looked_at_before_its_token_nor_where_a_token_is_enough) {
+  start();
+  for (const char* path : {"/v1/locks", "/v1/sessions", "/v1/status", "/v1/login/code"}) {
+    http("POST", path, "", "{\"");
+    EXPECT_EQ(status, 401) << path;
+    http("POST", path, token("li") + "x", "{\"");
+    EXPECT_EQ(status, 401) << path;
+  }
+  EXPECT_EQ(text(http("POST", "/v1/login", token("li"), "{\""), "user"), "li");
+  http("POST", "/v1/login", token("li") + "x", "{\"");
+  EXPECT_EQ(status, 401);
+}
+
+TEST_F(HubHttp, a_login_has_a_small_body) {
+  start();
+  const std::string code = text(http("POST", "/v1/login/code", token("li")), "code");
+  const std::string body = R"({"code":")" + code + "\"";
+  http("POST", "/v1/login", "", body + "}" + std::string(login_bytes_max, ' '));
+  EXPECT_EQ(status, 413);
+  http("POST", "/v1/login", "", R"({"code":")" + std::string(login_code_bytes_max + 1, 'x') + "\"}");
+  EXPECT_EQ(status, 413);
+  for (const char* bad : {"[]", "{", "{}}", R"({"code":"a","code":"b"})", R"({"code":1})"}) {
+    http("POST", "/v1/login", "", bad);
+    EXPECT_EQ(status, 400) << bad;
+  }
+  EXPECT_EQ(
+      text(http("POST", "/v1/login", "", body + std::string(login_bytes_max - body.size() - 1, ' ') + "}"), "user"),
+      "li");
+}
+
 TEST_F(HubHttp, login_codes_have_a_limit) {
   options.login_codes_max = 15;
   start();

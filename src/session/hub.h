@@ -30,6 +30,10 @@ namespace hf {
 // Limits of a node's connections, beside those of base/limits.h.
 inline constexpr std::uint32_t namespaces_dev_max = 100;
 inline constexpr std::uint32_t tokens_remembered_max = 4096;
+// What is read of somebody before it is known who he is.
+inline constexpr std::size_t login_bytes_max = 4 * 1024;   // of a login's body
+inline constexpr std::size_t login_code_bytes_max = 64;    // of the code in it
+inline constexpr std::size_t hello_bytes_max = 16 * 1024;  // of a WebSocket's message before it was greeted
 
 // How to-do rows are told (session/todo_delivery.h).
 struct TodoLimits {

@@ -38,6 +38,25 @@ TEST_F(HubSockets, anything_before_hello_closes_with_4000) {
   }
 }
 
+TEST_F(HubSockets, more_than_a_hello_needs_is_not_read_before_it) {
+  start();
+  const ConnectionId c = connect();
+  tell(c, R"({"op":"hello","more":")" + std::string(hello_bytes_max, 'x') + "\"}");
+  EXPECT_EQ(text(last(c), "error.code"), "too_large");
+  EXPECT_EQ(transport.closed[c].first, 1009);
+  const ConnectionId greeted = greet(token("li"));
+  ask(greeted, R"({"id":1,"op":"session.list","more":")" + std::string(hello_bytes_max, 'x') + "\"}");
+  EXPECT_FALSE(text(last(greeted), "ok.sessions").empty());
+}
+
+TEST_F(HubSockets, what_is_malformed_counts_as_asked) {
+  options.requests_per_second_max = 2;
+  start();
+  const ConnectionId c = connect();
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(text(ask(c, R"({"op":"hello","lease_ms":"x"})"), "error.field"), "lease_ms");
+  EXPECT_EQ(text(ask(c, R"({"op":"hello","lease_ms":"x"})"), "error.code"), "too_many");
+}
+
 TEST_F(HubSockets, a_hello_that_does_not_come_within_ten_seconds_closes_with_4000) {
   start();
   const ConnectionId c = connect();

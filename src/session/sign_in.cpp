@@ -1,6 +1,5 @@
-#include <boost/json.hpp>
-
 #include "session/hub_state.h"
+#include "wire/json_text.h"
 #include "wire/json_writer.h"
 
 namespace hf {
@@ -8,18 +7,7 @@ namespace {
 
 namespace json = boost::json;
 
-// The object in `body`; an empty one is {}. boost::json throws nothing here but std::bad_alloc.
-Result<json::object> object_of(std::string_view body) {
-  if (body.empty()) return json::object();
-  json::error_code error;
-  json::parse_options options;
-  options.max_depth = 8;
-  json::value value = json::parse(json::string_view(body.data(), body.size()), error, {}, options);
-  if (error || !value.is_object()) return fail(Code::invalid, "The body is one JSON object.");
-  return std::move(value.get_object());
-}
-
-Result<std::string> text_of(const json::object& object, std::string_view name, std::size_t bytes_max) {
+Result<std::string> text_in(const json::object& object, std::string_view name, std::size_t bytes_max) {
   const json::value* value = object.if_contains(json::string_view(name.data(), name.size()));
   if (value == nullptr || value->is_null()) return std::string();
   const json::string* text = value->if_string();
@@ -28,7 +16,7 @@ Result<std::string> text_of(const json::object& object, std::string_view name, s
   return std::string(text->data(), text->size());
 }
 
-Result<std::vector<std::string>> texts_of(const json::object& object, std::string_view name) {
+Result<std::vector<std::string>> texts_in(const json::object& object, std::string_view name) {
   std::vector<std::string> texts;
   const json::value* value = object.if_contains(json::string_view(name.data(), name.size()));
   if (value == nullptr || value->is_null()) return texts;
@@ -46,20 +34,20 @@ Result<std::vector<std::string>> texts_of(const json::object& object, std::strin
 
 Result<Identity> dev_identity(const json::object& object) {
   Identity identity;
-  auto user = text_of(object, "user", user_bytes_max);
+  auto user = text_in(object, "user", user_bytes_max);
   if (!user) return tl::unexpected(user.error());
   if (user->empty()) return fail(Code::invalid, "Say who the token is for.", "user");
-  auto name = text_of(object, "name", user_bytes_max);
+  auto name = text_in(object, "name", user_bytes_max);
   if (!name) return tl::unexpected(name.error());
-  auto ns = text_of(object, "ns", namespace_bytes_max);
+  auto ns = text_in(object, "ns", namespace_bytes_max);
   if (!ns) return tl::unexpected(ns.error());
-  auto roles = texts_of(object, "roles");
+  auto roles = texts_in(object, "roles");
   if (!roles) return tl::unexpected(roles.error());
-  auto rights = texts_of(object, "rights");
+  auto rights = texts_in(object, "rights");
   if (!rights) return tl::unexpected(rights.error());
-  auto employee = text_of(object, "employee", user_bytes_max);
+  auto employee = text_in(object, "employee", user_bytes_max);
   if (!employee) return tl::unexpected(employee.error());
-  auto departments = texts_of(object, "departments");
+  auto departments = texts_in(object, "departments");
   if (!departments) return tl::unexpected(departments.error());
   const auto flag = [&](const char* what) {
     const json::value* value = object.if_contains(what);
@@ -77,6 +65,20 @@ Result<Identity> dev_identity(const json::object& object) {
   return identity;
 }
 
+tl::unexpected<Error> no_object() { return fail(Code::invalid, "The body is one JSON object."); }
+
+// The code in a login's body; empty: it has none.
+Result<std::string> code_in(std::string_view body) {
+  if (body.empty()) return std::string();
+  if (body.size() > login_bytes_max) {
+    return fail(Code::too_large,
+                "A login has a body of at most " + std::to_string(login_bytes_max) + " bytes: a code.");
+  }
+  const Json parsed(body);
+  if (parsed.object() == nullptr) return no_object();
+  return text_in(*parsed.object(), "code", login_code_bytes_max);
+}
+
 }  // namespace
 
 // Whoever reaches this path is anybody he likes: so only from this machine, and never through a page of another
@@ -90,9 +92,9 @@ void Hub::State::dev_token(ExchangeId id, const HttpRequest& request, Language l
                      (request.origin.empty() || session::is_loopback_host(origin_host));
   if (!local)
     return respond_error(id, Error{Code::forbidden, "Development tokens are for this machine only.", {}}, language);
-  const auto object = object_of(request.body);
-  if (!object) return respond_error(id, object.error(), language);
-  const auto identity = dev_identity(*object);
+  const Json body_read(request.body.empty() ? std::string_view("{}") : std::string_view(request.body));
+  if (body_read.object() == nullptr) return respond_error(id, no_object().value(), language);
+  const auto identity = dev_identity(*body_read.object());
   if (!identity) return respond_error(id, identity.error(), language);
   const std::string token =
       sign_hs256(*identity, options.dev_kid, options.dev_secret, now.wall, options.dev_token_valid, options.audience);
@@ -101,21 +103,21 @@ void Hub::State::dev_token(ExchangeId id, const HttpRequest& request, Language l
   respond(id, 200, std::move(body));
 }
 
-// A bearer token, or a code made by one, becomes a cookie that no script can read.
+// A bearer token, or a code made by one, becomes a cookie that no script can read. With a token no body is looked at.
 void Hub::State::login(ExchangeId id, const HttpRequest& request, Language language) {
-  const auto object = object_of(request.body);
-  if (!object) return respond_error(id, object.error(), language);
-  const auto code = text_of(*object, "code", 64);
-  if (!code) return respond_error(id, code.error(), language);
   if (!request.origin.empty() && !session::is_same_origin(request.origin, request.host)) {
     // Else another site could sign this browser in as somebody of its choice.
     return respond_error(id, Error{Code::forbidden, "Sign in from this server's own pages.", "Origin"}, language);
   }
   std::string token(session::bearer_token(request.authorization));
-  if (!code->empty()) {
-    auto taken = identities.take_code(*code, now.monotonic);
-    if (!taken) return respond_failed(id, request, taken.error(), language);
-    token = std::move(*taken);
+  if (token.empty()) {
+    const auto code = code_in(request.body);
+    if (!code) return respond_error(id, code.error(), language);
+    if (!code->empty()) {
+      auto taken = identities.take_code(*code, now.monotonic);
+      if (!taken) return respond_failed(id, request, taken.error(), language);
+      token = std::move(*taken);
+    }
   }
   const auto who = identities.of_token(token, now.wall);
   if (!who) return respond_failed(id, request, who.error(), language);

@@ -99,6 +99,15 @@ void Hub::State::message(ConnectionId id, std::string_view text) {
   const auto found = connections.find(id);
   if (found == connections.end()) return;
   Connection& c = found->second;
+  if (!c.greeted && text.size() > hello_bytes_max) {
+    send_error(
+        id, MessageId(),
+        Error{Code::too_large,
+              "Before its hello a connection sends at most " + std::to_string(hello_bytes_max) + " bytes.", "message"},
+        c.language);
+    shut(id, close_code::too_big, "hello first");
+    return;
+  }
   ParseLimits limits;
   limits.targets_max = options.limits.targets_per_acquire_max;
   auto parsed = parse_message(text, limits);

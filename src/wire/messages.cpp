@@ -304,6 +304,7 @@ struct FromJson {
     return b != nullptr ? std::optional(*b) : std::nullopt;
   }
   const json::object* object() const noexcept { return value.if_object(); }
+  std::optional<WideMembers> wide() const { return wide_members(value); }
 };
 
 struct FromPlain {
@@ -319,6 +320,7 @@ struct FromPlain {
     return value.kind == PlainJson::Kind::boolean ? std::optional(value.flag) : std::nullopt;
   }
   const json::object* object() const noexcept { return nullptr; }
+  std::optional<WideMembers> wide() const noexcept { return std::nullopt; }
 };
 
 struct FromText {
@@ -337,6 +339,7 @@ struct FromText {
     return std::nullopt;
   }
   const json::object* object() const noexcept { return nullptr; }
+  std::optional<WideMembers> wide() const noexcept { return std::nullopt; }
 };
 
 // Sets the field called `name` to what `from` has.
@@ -506,12 +509,12 @@ class Setter {
   void versions(std::string_view name, std::map<std::string, std::uint64_t>& out) {
     if (!is(name)) return;
     constexpr std::string_view kWhat = "must be an object of bills and their versions: {\"SaleOrder:1001\": 7}.";
-    const json::object* object = from_.object();
-    if (object == nullptr) return bad(kWhat);
-    if (object->size() > limits_.targets_max) return too_many_entries();
-    for (const auto& member : *object) {
-      const auto bill = Target::parse(std::string_view(member.key().data(), member.key().size()));
-      const auto version = whole_number(member.value());
+    const auto members = from_.wide();
+    if (!members) return bad(kWhat);
+    if (members->size() > limits_.targets_max) return too_many_entries();
+    for (const auto& [key, value] : *members) {
+      const auto bill = Target::parse(key);
+      const auto version = whole_number(*value);
       if (!bill || bill->level() != Level::bill || !version) return bad(kWhat);
       out.emplace(bill->text(), *version);
     }
@@ -519,12 +522,12 @@ class Setter {
   void idle(std::string_view name, std::vector<std::pair<SessionId, Millis>>& out) {
     if (!is(name)) return;
     constexpr std::string_view kWhat = "must be an object of sessions and how long their users have been idle, in ms.";
-    const json::object* object = from_.object();
-    if (object == nullptr) return bad(kWhat);
-    if (object->size() > limits_.targets_max) return too_many_entries();
-    for (const auto& member : *object) {
-      const auto session = SessionId::parse(std::string_view(member.key().data(), member.key().size()));
-      const auto ms = whole_number(member.value());
+    const auto members = from_.wide();
+    if (!members) return bad(kWhat);
+    if (members->size() > limits_.targets_max) return too_many_entries();
+    for (const auto& [key, value] : *members) {
+      const auto session = SessionId::parse(key);
+      const auto ms = whole_number(*value);
       if (!session || session->is_nil() || !ms || *ms > kDurationMsMax) return bad(kWhat);
       out.emplace_back(*session, Millis(static_cast<std::int64_t>(*ms)));
     }

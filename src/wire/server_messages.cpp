@@ -1,5 +1,7 @@
 #include "wire/server_messages.h"
 
+#include <algorithm>
+
 #include "wire/json_text.h"
 #include "wire/json_writer.h"
 
@@ -8,8 +10,6 @@ namespace {
 
 namespace json = boost::json;
 using std::string_view;
-
-string_view key_of(const json::key_value_pair& member) { return {member.key().data(), member.key().size()}; }
 
 template <class E>
 std::optional<E> named(string_view name, E last) noexcept {
@@ -133,6 +133,13 @@ class Reader {
     if (object == nullptr) wrong(name, 0);
     return object;
   }
+  // The members of the wide object `name`; none if it is absent.
+  WideMembers wide(string_view name) const {
+    const json::value* value = find(name);
+    if (value == nullptr) return {};
+    auto members = wide_members(*value);
+    return members ? std::move(*members) : wrong(name, WideMembers());
+  }
   // Calls `take` with a reader of the object `name`, if it is there.
   template <class Take>
   void within(string_view name, Take take) const {
@@ -163,15 +170,15 @@ Grant grant_of(const Reader& in) {
   Grant g;
   g.lock = in.required_id<LockId>("lock");
   g.token = in.number("token");
-  const json::object* tokens = in.object("tokens");
+  WideMembers tokens = in.wide("tokens");
+  std::sort(tokens.begin(), tokens.end());
   for (Target& target : in.targets("targets")) {
     Token token = g.token;
-    if (tokens != nullptr) {
-      const string_view text = target.text();
-      if (const json::value* own = tokens->if_contains(json::string_view(text.data(), text.size()))) {
-        const auto n = whole_number(*own);
-        token = n ? *n : in.wrong("tokens", Token{0});
-      }
+    const auto own = std::lower_bound(tokens.begin(), tokens.end(), string_view(target.text()),
+                                      [](const auto& member, string_view text) { return member.first < text; });
+    if (own != tokens.end() && own->first == target.text()) {
+      const auto n = whole_number(*own->second);
+      token = n ? *n : in.wrong("tokens", Token{0});
     }
     g.targets.push_back(HeldTarget{std::move(target), token});
   }
@@ -194,15 +201,13 @@ Granted granted_of(const Reader& in) {
   Granted granted;
   granted.grant = grant_of(in);
   granted.again = in.flag("again");
-  if (const json::object* versions = in.object("versions")) {
-    for (const auto& member : *versions) {
-      std::optional<std::uint64_t> version;
-      if (!member.value().is_null()) {
-        version = whole_number(member.value());
-        if (!version) in.wrong("versions", 0);
-      }
-      granted.versions.emplace(key_of(member), version);
+  for (const auto& [bill, told] : in.wide("versions")) {
+    std::optional<std::uint64_t> version;
+    if (!told->is_null()) {
+      version = whole_number(*told);
+      if (!version) in.wrong("versions", 0);
     }
+    granted.versions.emplace(bill, version);
   }
   return granted;
 }
@@ -502,15 +507,13 @@ Welcome welcome_of(const Reader& in) {
 
 Ping ping_of(const Reader& in) {
   Ping ping{in.number("n"), in.number("acked"), {}};
-  if (const json::object* seqs = in.object("seq")) {
-    for (const auto& member : *seqs) {
-      const auto session = SessionId::parse(key_of(member));
-      const auto seq = whole_number(member.value());
-      if (!session || !seq) {
-        in.wrong("seq", 0);
-      } else {
-        ping.seqs.emplace_back(*session, *seq);
-      }
+  for (const auto& [key, told] : in.wide("seq")) {
+    const auto session = SessionId::parse(key);
+    const auto seq = whole_number(*told);
+    if (!session || !seq) {
+      in.wrong("seq", 0);
+    } else {
+      ping.seqs.emplace_back(*session, *seq);
     }
   }
   return ping;
