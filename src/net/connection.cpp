@@ -21,7 +21,7 @@ constexpr std::size_t pipelined_bytes_max = 64 * 1024;
 constexpr std::string_view subprotocol = "holdfast.v1.json";
 constexpr int unacknowledged_ms_max = 30'000;
 constexpr int silent_s_max = 60;
-constexpr Millis unanswered_max{500};  // for a request whose peer has shut its side, and may be gone
+constexpr Millis unanswered_max{500};  // for requests of a peer that has shut its side or taken leave, and may be gone
 
 // Options only: without them it is slower, not wrong.
 void set_option(int socket, int level, int name, int value) noexcept {
@@ -159,6 +159,10 @@ void Connection::on_readable() {
 // The peer sends no more. What it asked before is still answered; a request that waits for longer is taken for one
 // whose asker went, since a socket does not tell the two apart.
 void Connection::on_peer_shut() {
+  if (phase_ == Phase::leaving) {
+    peer_shut_ = true;
+    return mark_dirty();
+  }
   if (phase_ == Phase::websocket || (exchange_ == 0 && unsent() == 0 && in_.empty())) return end();
   peer_shut_ = true;
   if (phase_ == Phase::http) set_deadline(unanswered_max);
@@ -171,6 +175,7 @@ void Connection::receive(std::span<char> bytes) {
     case Phase::websocket:
       if (const auto code = parser_.feed(bytes, *this)) close_websocket(*code, "");
       break;
+    case Phase::leaving:
     case Phase::closing:
     case Phase::ended: break;
   }
@@ -393,12 +398,16 @@ void Connection::on_ping(std::string_view payload) {
 
 void Connection::on_pong(std::string_view) {}
 
+// The close frame is answered behind the answers to what came before it: it may lie in the same segment.
 void Connection::on_close(std::uint16_t code, std::string_view) {
-  close_websocket(code == close_code::none_given ? close_code::normal : code, "");
+  leave_code_ = code == close_code::none_given ? close_code::normal : code;
+  phase_ = Phase::leaving;
+  set_deadline(unanswered_max);
+  shared_.handler.leaving(id_, shared_.now);
 }
 
 void Connection::send(Opcode opcode, std::string_view message) {
-  if (phase_ != Phase::websocket) return;
+  if (phase_ != Phase::websocket && phase_ != Phase::leaving) return;
   ++shared_.counts.messages_out;
   append_frame(out(), opcode, message);
   mark_dirty();
@@ -406,9 +415,13 @@ void Connection::send(Opcode opcode, std::string_view message) {
 }
 
 void Connection::close_websocket(std::uint16_t code, std::string_view reason) {
-  if (phase_ != Phase::websocket) return;
+  if (phase_ != Phase::websocket && phase_ != Phase::leaving) return;
   parser_.stop();
-  append_close_frame(out(), code, reason);
+  if (phase_ == Phase::leaving) {
+    append_close_frame(out(), leave_code_, "");
+  } else {
+    append_close_frame(out(), code, reason);
+  }
   begin_closing();
 }
 
@@ -434,7 +447,7 @@ void Connection::check_queue() {
   account();
   if (unsent() <= shared_.options.queue_bytes_max) return;
   ++shared_.counts.queue_drops;
-  if (phase_ == Phase::websocket) {
+  if (phase_ == Phase::websocket || phase_ == Phase::leaving) {
     close_websocket(close_code::too_slow, "you read too slowly");
   } else {
     broken_ = true;
@@ -475,6 +488,7 @@ bool Connection::flush() {
 void Connection::turn_end() {
   dirty_ = false;
   if (phase_ == Phase::ended) return;
+  if (phase_ == Phase::closing) tell_gone();
   if (phase_ == Phase::http && exchange_ == 0 && !in_.empty() && !in_serve_ && unsent() <= unsent_read_max) {
     std::string kept;
     kept.swap(in_);
@@ -520,13 +534,16 @@ void Connection::end() {
     shared_.exchanges.erase(exchange);
     shared_.handler.http_gone(exchange, shared_.now);
   }
-  if (told_) {
-    --shared_.counts.websockets;
-    shared_.handler.disconnected(id_, shared_.now);
-  }
+  tell_gone();
   shared_.connections.erase(id_);
   shared_.loop.at_turn_end();
   shared_.on_ended();
+}
+
+void Connection::tell_gone() {
+  if (!std::exchange(told_, false)) return;
+  --shared_.counts.websockets;
+  shared_.handler.disconnected(id_, shared_.now);
 }
 
 void Connection::close_socket() noexcept {
@@ -567,6 +584,8 @@ void Connection::check_deadline(Micros key) {
   }
   if (phase_ == Phase::http && reader_) {
     refuse(problem_response(408, Code::invalid, "The request took too long to arrive."));
+  } else if (phase_ == Phase::leaving) {
+    close_websocket(leave_code_, "");
   } else {
     end();
   }

@@ -2,9 +2,9 @@
 
 // Connection is one accepted socket, from its first HTTP request through a WebSocket's life to its end.
 //
-//   http ──upgrade──▶ websocket
-//     │                  │            close(), a refusal, a broken frame
-//     └────────┬─────────┘
+//   http ──upgrade──▶ websocket ──close frame──▶ leaving     what was asked before is still answered, if soon
+//     │                  │                          │
+//     └────────┬─────────┴──────────────────────────┘        close(), a refusal, a broken frame
 //           closing        nothing more is handed over; what is queued is written, then our side is shut
 //              │           and what still comes is thrown away, until the peer's end or the deadline
 //            ended
@@ -104,7 +104,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void discard();
 
  private:
-  enum class Phase : std::uint8_t { http, websocket, closing, ended };
+  enum class Phase : std::uint8_t { http, websocket, leaving, closing, ended };
 
   void watch();
   // Tells the poller what is waited for now, if that has changed.
@@ -121,6 +121,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void finish_exchange();
   void begin_closing();
   void end();
+  // Once nothing can be said to it any more.
+  void tell_gone();
   void close_socket() noexcept;
 
   std::string& out();
@@ -156,7 +158,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::unique_ptr<HttpReader> reader_;  // while a request is being read
   WebSocketParser parser_;
   Phase phase_ = Phase::http;
-  bool told_ = false;     // the hub knows this WebSocket
+  std::uint16_t leave_code_ = 0;  // of the peer's close frame
+  bool told_ = false;             // the hub knows this WebSocket
   bool writing_ = false;  // the socket takes no more for now
   bool dirty_ = false;
   bool broken_ = false;     // the socket failed

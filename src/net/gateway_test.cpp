@@ -26,13 +26,21 @@ class Echo final : public ConnectionHandler {
  public:
   Transport* transport = nullptr;
   std::atomic<int> open{0}, gone{0}, turns{0}, large{0};
+  std::atomic<int> left{0};
+  std::optional<ConnectionId> later;
   std::vector<ExchangeId> held;  // "/hold": answered by "/free", the newest first
 
   void connected(ConnectionId, const WebSocketOpened&, Now) override { ++open; }
+  // "later" is answered by "/free": until then its connection is not let go.
+  void leaving(ConnectionId connection, Now) override {
+    ++left;
+    if (!later) transport->close(connection, close_code::normal, "");
+  }
   void disconnected(ConnectionId, Now) override { --open; }
   void message(ConnectionId connection, std::string_view text, Now) override {
     if (text.starts_with("batch ")) return transport->send_batch(connection, text.substr(6));
     if (text == "close") return transport->close(connection, 4001, "replaced");
+    if (text == "later") return static_cast<void>(later = connection);
     if (text.starts_with("flood ")) {
       const std::string block(static_cast<std::size_t>(std::stoul(std::string(text.substr(6)))), 'x');
       for (int i = 0; i < 16; ++i) transport->send(connection, block);
@@ -58,6 +66,10 @@ class Echo final : public ConnectionHandler {
       return transport->end_stream(exchange);
     }
     if (request.path == "/free") {
+      if (later) {
+        transport->send(*later, "at last");
+        transport->close(*later, close_code::normal, "");
+      }
       while (!held.empty()) {
         transport->respond(held.back(), HttpResponse{200, "text/plain", {}, "freed"});
         held.pop_back();
@@ -351,6 +363,57 @@ TEST_F(GatewayTest, a_broken_frame_closes_with_its_code_and_nobody_else_notices)
   witness.send_text("still here");
   EXPECT_EQ(witness.receive().payload, "still here");
   EXPECT_TRUE(comes_true([this] { return echo_.open == 1; }));
+}
+
+TEST_F(GatewayTest, a_close_frame_in_the_segment_of_a_request_waits_for_its_answer) {
+  serve();
+  Client client(port_);
+  ASSERT_TRUE(client.upgrade());
+  std::string bytes;
+  append_frame(bytes, Opcode::text, "later", 7U);
+  append_close_frame(bytes, 1001, "bye", 8U);
+  append_frame(bytes, Opcode::text, "behind the close", 9U);
+  client.send(bytes);
+  ASSERT_TRUE(comes_true([this] { return echo_.left == 1; }));
+  EXPECT_FALSE(client.has_something(0));
+  EXPECT_EQ(Client(port_).request("GET", "/free").status, 200);
+  EXPECT_EQ(client.receive().payload, "at last");
+  EXPECT_EQ(client.receive().close_code, 1001);
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(comes_true([this] { return echo_.open == 0; }));
+}
+
+TEST_F(GatewayTest, who_takes_leave_and_shuts_his_side_is_answered_too_but_not_for_ever) {
+  serve();
+  const auto leave = [](Client& client) {
+    ASSERT_TRUE(client.upgrade());
+    std::string bytes;
+    append_frame(bytes, Opcode::text, "later", 7U);
+    append_close_frame(bytes, 1000, "", 8U);
+    client.send(bytes);
+    client.shut();
+  };
+  Client client(port_);
+  leave(client);
+  ASSERT_TRUE(comes_true([this] { return echo_.left == 1; }));
+  EXPECT_EQ(Client(port_).request("GET", "/free").status, 200);
+  EXPECT_EQ(client.receive().payload, "at last");
+  EXPECT_EQ(client.receive().close_code, 1000);
+  Client unanswered(port_);
+  leave(unanswered);
+  EXPECT_EQ(unanswered.receive().close_code, 1000);
+  EXPECT_TRUE(comes_true([this] { return echo_.open == 0; }));
+}
+
+// Else whoever asked by it counts as connected for as long as the peer likes, and answers go nowhere.
+TEST_F(GatewayTest, a_connection_that_is_being_closed_is_gone_for_the_handler_at_once) {
+  serve(GatewayOptions{.close_timeout = Millis{20'000}});
+  Client client(port_);
+  ASSERT_TRUE(client.upgrade());
+  ASSERT_TRUE(comes_true([this] { return echo_.open == 1; }));
+  client.send(std::string("\x83\x80\0\0\0\0", 6));
+  EXPECT_TRUE(comes_true([this] { return echo_.open == 0; }));
+  EXPECT_EQ(client.receive().close_code, 1002);
 }
 
 TEST_F(GatewayTest, close_comes_after_what_was_queued) {

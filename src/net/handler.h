@@ -16,6 +16,9 @@ class ConnectionHandler {
   virtual ~ConnectionHandler() = default;
   virtual void connected(ConnectionId connection, const WebSocketOpened& opened, Now now) = 0;
   virtual void message(ConnectionId connection, std::string_view text, Now now) = 0;
+  // The peer has taken leave: no message comes any more. What it asked before is still answered if that is soon; who
+  // owes no answer (any more) closes the connection by Transport::close.
+  virtual void leaving(ConnectionId connection, Now now) = 0;
   // The connection is gone; nothing can be sent on it any more. Comes once for each connected().
   virtual void disconnected(ConnectionId connection, Now now) = 0;
   virtual void http(ExchangeId exchange, HttpRequest request, Now now) = 0;

@@ -118,6 +118,7 @@ class Node final : public ConnectionHandler {
   void message(ConnectionId connection, std::string_view text, Now now) override {
     hub_->message(connection, text, now);
   }
+  void leaving(ConnectionId connection, Now now) override { hub_->leaving(connection, now); }
   void disconnected(ConnectionId connection, Now now) override { hub_->disconnected(connection, now); }
   void http(ExchangeId exchange, HttpRequest request, Now now) override {
     hub_->http(exchange, std::move(request), now);

@@ -27,11 +27,13 @@ struct Connection {
   std::uint64_t pong = 0;       // the one being renewed
   std::uint32_t pong_left = 0;  // sessions that it still has to renew
   std::uint32_t opening = 0;    // sessions on their way from the engine
+  std::uint32_t asked = 0;      // whose answers are on their way from the engine
   Language language = Language::en;
   bool pong_failed = false;
   bool greeted = false;  // a hello was accepted: requests may come
   bool auth_asked = false;
   bool pinging = false;  // since its first session
+  bool leaving = false;  // nothing more comes from it: it is closed once it is answered
 };
 
 }  // namespace hf::session

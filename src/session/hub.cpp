@@ -143,6 +143,10 @@ void Hub::message(ConnectionId connection, std::string_view text, Now now) {
   state_->now = now;
   state_->message(connection, text);
 }
+void Hub::leaving(ConnectionId connection, Now now) {
+  state_->now = now;
+  state_->leaving(connection);
+}
 void Hub::disconnected(ConnectionId connection, Now now) {
   state_->now = now;
   state_->forget_connection(connection);

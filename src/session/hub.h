@@ -167,6 +167,8 @@ class Hub final : public LockEngineSink {
 
   void connected(ConnectionId connection, const WebSocketOpened& opened, Now now);
   void message(ConnectionId connection, std::string_view text, Now now);
+  // The peer has taken leave: it is answered what it asked before, then closed.
+  void leaving(ConnectionId connection, Now now);
   void disconnected(ConnectionId connection, Now now);
 
   void http(ExchangeId exchange, HttpRequest request, Now now);

@@ -153,6 +153,7 @@ struct Hub::State {
 
   // ---- sockets.cpp
   void connected(ConnectionId id, const WebSocketOpened& opened);
+  void leaving(ConnectionId id);
   void message(ConnectionId id, std::string_view text);
   void hello(ConnectionId id, Connection& c, const MessageId& message, HelloFields& f);
   void auth(ConnectionId id, Connection& c, const MessageId& message, const AuthFields& f);
@@ -289,7 +290,11 @@ struct Hub::State {
   void supersede_subscribing(ConnectionId connection);
 
   // ---- outcomes.cpp
+  // An errand leaves for the engine, and comes back: what its connection asked is counted.
+  Ticket send_errand(Errand&& errand);
+  void errand_done(ConnectionId asker);
   void on_outcome(Ticket ticket, Outcome& outcome);
+  void bring(Errand& errand, Ticket ticket, Outcome& outcome);
   void answer(Errand& errand, Outcome& outcome);
   void answer_nobody(const Errand& errand, const Outcome& outcome);
   void types_answered(Ticket ticket, Errand& errand, Outcome& outcome);

@@ -124,6 +124,49 @@ TEST_F(HubSockets, requests_sent_behind_a_hello_need_not_wait_for_the_welcome) {
   EXPECT_EQ(text(last(c), "ok.targets.0"), "SaleOrder:1");
 }
 
+TEST_F(HubSockets, who_takes_leave_is_answered_what_he_asked_before) {
+  start();
+  const ConnectionId c = greet(token("li"));
+  tell(c, R"({"id":1,"op":"lock.acquire","targets":["SaleOrder:1"]})");
+  tell(c, R"({"id":2,"op":"status.get","type":"SaleOrder","bill":"1"})");
+  hub->leaving(c, now);
+  EXPECT_FALSE(transport.closed.contains(c));
+  engine.pump();
+  EXPECT_EQ(transport.closed[c].first, 1000);
+  EXPECT_EQ(transport.sent[c].size(), 3U) << "the welcome and two answers";
+  EXPECT_NE(transport.sent[c][1].find("\"token\""), std::string::npos);
+  const ConnectionId idle = greet(token("li"));
+  hub->leaving(idle, now);
+  EXPECT_EQ(transport.closed[idle].first, 1000) << "nothing is owed";
+}
+
+TEST_F(HubSockets, a_command_that_needs_two_questions_is_answered_before_the_close) {
+  start();
+  const std::string li = token("li", {"lock.view:SaleOrder", "lock.edit:SaleOrder", "lock.force:SaleOrder"});
+  const ConnectionId c = greet(li);
+  const std::string lock = text(ask(c, R"({"id":1,"op":"lock.acquire","targets":["SaleOrder:1"]})"), "ok.lock");
+  tell(c, R"({"id":2,"op":"lock.force","reason":"away","lock":")" + lock + "\"}");
+  hub->leaving(c, now);
+  engine.pump();
+  EXPECT_EQ(transport.closed[c].first, 1000);
+  bool answered = false;
+  for (const std::string& one : transport.sent[c]) answered = answered || one.starts_with(R"({"id":2,"ok")");
+  EXPECT_TRUE(answered);
+}
+
+// The session is nobody's: its secret never left. What was granted to it must not stand until its lease ends.
+TEST_F(HubSockets, what_a_hello_and_its_requests_got_is_freed_if_nobody_could_be_told) {
+  start();
+  const ConnectionId c = connect();
+  tell(c, R"({"op":"hello","token":")" + token("li") + "\"}");
+  tell(c, R"({"id":1,"op":"lock.acquire","targets":["SaleOrder:1"]})");
+  hub->leaving(c, now);
+  hub->disconnected(c, now);
+  engine.pump();
+  const ConnectionId wang = greet(token("wang"));
+  EXPECT_EQ(text(ask(wang, R"({"id":1,"op":"lock.acquire","targets":["SaleOrder:1"]})"), "ok.user"), "wang");
+}
+
 TEST_F(HubSockets, a_closed_socket_only_detaches_and_a_resume_brings_everything_back) {
   start();
   const std::string li = token("li");

@@ -155,7 +155,7 @@ void Hub::State::submit(Call& call, Op op, SessionId session, Command&& command,
   const Face face = call.face;
   const std::uint64_t peer = call.peer;
   Errand errand{.call = std::move(call), .op = op, .step = step, .session = session, .counted = counted};
-  const Ticket ticket = errands.put(std::move(errand));
+  const Ticket ticket = send_errand(std::move(errand));
   if (face == Face::http) {
     if (const auto exchange = exchanges.find(peer); exchange != exchanges.end()) exchange->second.ticket = ticket;
   }
@@ -179,7 +179,7 @@ void Hub::State::submit_if_types_allow(Call& call, Op op, SessionId session, Loc
   errand.step = Step::ask_types;
   errand.right = right;
   errand.session = session;  // counted when the command itself goes
-  const Ticket ticket = errands.put(std::move(errand));
+  const Ticket ticket = send_errand(std::move(errand));
   parked.emplace(ticket, std::move(command));
   if (face == Face::http) {
     if (const auto exchange = exchanges.find(peer); exchange != exchanges.end()) exchange->second.ticket = ticket;
@@ -247,7 +247,7 @@ void Hub::State::operate(Call& call, SessionOpenFields& f) {
   const Face face = call.face;
   const std::uint64_t peer = call.peer;
   errand.call = std::move(call);
-  const Ticket ticket = errands.put(std::move(errand));
+  const Ticket ticket = send_errand(std::move(errand));
   if (face == Face::http) {
     exchanges.find(peer)->second.ticket = ticket;
   } else {

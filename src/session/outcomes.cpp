@@ -1,13 +1,49 @@
 #include <algorithm>
 
 #include "session/hub_state.h"
+#include "wire/websocket.h"
 
 namespace hf {
 
+namespace {
+
+ConnectionId asker_of(const session::Call& call) noexcept { return call.face == Face::websocket ? call.peer : 0; }
+
+}  // namespace
+
+Ticket Hub::State::send_errand(Errand&& errand) {
+  if (const auto asker = connections.find(asker_of(errand.call)); asker != connections.end()) ++asker->second.asked;
+  return errands.put(std::move(errand));
+}
+
+void Hub::State::errand_done(ConnectionId asker) {
+  const auto found = connections.find(asker);
+  if (found == connections.end()) return;
+  if (--found->second.asked == 0 && found->second.leaving) shut(asker, close_code::normal, {});
+}
+
 void Hub::State::on_outcome(Ticket ticket, Outcome& outcome) {
-  auto taken = errands.take(ticket);
-  if (!taken) return;
-  Errand& errand = *taken;
+  auto errand = errands.take(ticket);
+  if (!errand) return;
+  const ConnectionId asker = asker_of(errand->call);
+  bring(*errand, ticket, outcome);
+  errand_done(asker);
+}
+
+void Hub::State::on_status(Ticket ticket, StatusOutcome&& outcome) {
+  auto errand = errands.take(ticket);
+  if (!errand) return;
+  const ConnectionId asker = asker_of(errand->call);
+  if (!errand->counted.is_nil()) uncount(errand->counted);
+  if (errand->step == Step::bill) {
+    bill_found(ticket, outcome);
+  } else {
+    status_answered(*errand, std::move(outcome));
+  }
+  errand_done(asker);
+}
+
+void Hub::State::bring(Errand& errand, Ticket ticket, Outcome& outcome) {
   if (!errand.counted.is_nil()) uncount(errand.counted);
   switch (errand.step) {
     case Step::answer: return answer(errand, outcome);

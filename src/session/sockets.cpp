@@ -95,6 +95,13 @@ bool Hub::State::belongs(ConnectionId id, const MessageId& message, const Bearer
   return false;
 }
 
+void Hub::State::leaving(ConnectionId id) {
+  const auto found = connections.find(id);
+  if (found == connections.end()) return transport.close(id, close_code::normal, {});
+  found->second.leaving = true;
+  if (found->second.asked == 0) shut(id, close_code::normal, {});
+}
+
 void Hub::State::message(ConnectionId id, std::string_view text) {
   const auto found = connections.find(id);
   if (found == connections.end()) return;
@@ -236,7 +243,7 @@ void Hub::State::hello(ConnectionId id, Connection& c, const MessageId& message,
   ++c.opening;
   if (c.session.is_nil()) c.session = errand.opened;
   const NamespaceIndex ns = c.who->ns;
-  engine.submit(ns, errands.put(std::move(errand)), std::move(command), now.wall);
+  engine.submit(ns, send_errand(std::move(errand)), std::move(command), now.wall);
 }
 
 void Hub::State::auth(ConnectionId id, Connection& c, const MessageId& message, const AuthFields& f) {
@@ -293,7 +300,7 @@ void Hub::State::pong(ConnectionId id, Connection& c, const PongFields& f) {
     const auto idle =
         std::find_if(f.idle.begin(), f.idle.end(), [&](const auto& pair) { return pair.first == session; });
     if (idle != f.idle.end()) beat.idle = idle->second;
-    engine.submit(c.who->ns, errands.put(std::move(errand)), std::move(beat), now.wall);
+    engine.submit(c.who->ns, send_errand(std::move(errand)), std::move(beat), now.wall);
   }
 }
 

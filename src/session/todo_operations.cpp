@@ -196,19 +196,11 @@ void Hub::State::submit_status(Call& call, Errand errand, StatusCommand&& comman
   const std::uint64_t peer = call.peer;
   errand.step = Step::status;
   errand.call = std::move(call);
-  const Ticket ticket = errands.put(std::move(errand));
+  const Ticket ticket = send_errand(std::move(errand));
   if (face == Face::http) {
     if (const auto exchange = exchanges.find(peer); exchange != exchanges.end()) exchange->second.ticket = ticket;
   }
   engine.submit_status(ns, ticket, std::move(command), now.wall);
-}
-
-void Hub::State::on_status(Ticket ticket, StatusOutcome&& outcome) {
-  auto errand = errands.take(ticket);
-  if (!errand) return;
-  if (!errand->counted.is_nil()) uncount(errand->counted);
-  if (errand->step == Step::bill) return bill_found(ticket, outcome);
-  status_answered(*errand, std::move(outcome));
 }
 
 void Hub::State::status_answered(Errand& errand, StatusOutcome&& outcome) {
