@@ -5,8 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/beast/core/string.hpp>
-#include <boost/beast/http/rfc7230.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -37,8 +36,10 @@ HttpResponse preflight_response() {
   return response;
 }
 
+// Names of subprotocols have a case (RFC 6455 §11.3.4).
 bool offers(std::string_view protocols, std::string_view wanted) {
-  return boost::beast::http::token_list({protocols.data(), protocols.size()}).exists({wanted.data(), wanted.size()});
+  const auto offered = list_elements(protocols);
+  return std::find(offered.begin(), offered.end(), wanted) != offered.end();
 }
 
 }  // namespace
@@ -286,7 +287,10 @@ void Connection::upgrade(const HttpIncoming& incoming) {
   }
 
   std::string& to = out();
-  to += "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+  to +=
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Content-Type-Options: "
+      "nosniff";
+  to += "\r\nSec-WebSocket-Accept: ";
   to += websocket_accept_key(incoming.websocket_key);
   if (ours) to.append("\r\nSec-WebSocket-Protocol: ").append(subprotocol);
   to += "\r\n\r\n";
@@ -394,6 +398,7 @@ void Connection::on_message(Opcode opcode, std::string_view payload) {
 void Connection::on_ping(std::string_view payload) {
   append_frame(out(), Opcode::pong, payload);
   mark_dirty();
+  check_queue();
 }
 
 void Connection::on_pong(std::string_view) {}

@@ -160,7 +160,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Phase phase_ = Phase::http;
   std::uint16_t leave_code_ = 0;  // of the peer's close frame
   bool told_ = false;             // the hub knows this WebSocket
-  bool writing_ = false;  // the socket takes no more for now
+  bool writing_ = false;          // the socket takes no more for now
   bool dirty_ = false;
   bool broken_ = false;     // the socket failed
   bool shut_ = false;       // our side is shut

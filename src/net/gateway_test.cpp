@@ -223,6 +223,8 @@ TEST_F(GatewayTest, a_refused_request_gets_its_problem_and_a_closed_connection) 
     EXPECT_EQ(answer.status, status);
     EXPECT_EQ(answer.headers.at("content-type"), "application/problem+json");
     EXPECT_EQ(answer.headers.at("connection"), "close");
+    EXPECT_EQ(answer.headers.at("cache-control"), "no-store");
+    EXPECT_EQ(answer.headers.at("x-content-type-options"), "nosniff");
     EXPECT_EQ(answer.json().at("status").as_int64(), status);
     client.shut();
     EXPECT_EQ(client.read_to_end(), "");
@@ -298,8 +300,28 @@ TEST_F(GatewayTest, an_upgrade_that_is_none_is_refused_and_says_how) {
   bad[3].second = "c2hvcnQ=";
   EXPECT_EQ(client.request("GET", "/v1/ws", "", bad).status, 400);
   bad = good;
-  bad.emplace_back("Sec-WebSocket-Protocol", "mqtt");
-  EXPECT_EQ(client.request("GET", "/v1/ws", "", bad).status, 400);
+  for (const char* protocol : {"mqtt", "Holdfast.v1.json", "holdfast.v1.json2"}) {
+    bad = good;
+    bad.emplace_back("Sec-WebSocket-Protocol", protocol);
+    EXPECT_EQ(client.request("GET", "/v1/ws", "", bad).status, 400) << protocol;
+  }
+  bad = good;
+  bad[1].second = "websocket/13";
+  EXPECT_EQ(client.request("GET", "/v1/ws", "", bad).status, 426);
+  for (const std::size_t twice : {std::size_t{2}, std::size_t{3}}) {
+    bad = good;
+    bad.push_back(good[twice]);
+    EXPECT_EQ(Client(port_).request("GET", "/v1/ws", "", bad).status, 400) << good[twice].first;
+  }
+  bad = good;
+  bad.insert(bad.begin(), {"Connection", "keep-alive"});
+  bad.emplace_back("Sec-WebSocket-Protocol", "other");
+  bad.emplace_back("Sec-WebSocket-Protocol", "x , holdfast.v1.json");
+  Client listed(port_);
+  const Answer switched = listed.request("GET", "/v1/ws", "", bad);
+  EXPECT_EQ(switched.status, 101);
+  EXPECT_EQ(switched.headers.at("sec-websocket-protocol"), "holdfast.v1.json");
+  EXPECT_EQ(switched.headers.at("x-content-type-options"), "nosniff");
   EXPECT_EQ(client.request("GET", "/v1/ws", "", good).status, 101);
 }
 

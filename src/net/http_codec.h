@@ -7,7 +7,9 @@
 // limit, 501 a transfer coding it does not know, 505 another version. After a refusal the connection has no known place
 // in the stream: it must be closed.
 //
-// The peer chooses sizes: nothing is reserved on the strength of an announced length.
+// The peer chooses sizes: nothing is reserved on the strength of an announced length, and what a request has beside
+// its body is bounded, however it is cut. What two readers might read differently is refused: lines that go on in the
+// next one, headers that occur twice, paths whose segments are not what they look like.
 //
 // Not thread-safe.
 
@@ -16,14 +18,20 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "session/hub.h"
 
 namespace hf {
 
+inline constexpr std::size_t http_header_lines_max = 100;
+inline constexpr std::size_t http_query_fields_max = 1024;
+inline constexpr std::size_t http_chunk_line_bytes_max = 256;  // a chunk's size and extensions
+inline constexpr std::size_t http_trailer_bytes_max = 1024;    // behind the last chunk, and its line
+
 struct HttpLimits {
   std::size_t header_bytes_max = 16 * 1024;
-  std::size_t body_bytes_max = 1024 * 1024;
+  std::size_t body_bytes_max = 1024 * 1024;  // and as much again for the chunks that it comes in
 };
 
 // What the wire needs to know about a request beside what the hub is told.
@@ -35,7 +43,7 @@ struct HttpIncoming {
   bool upgrade = false;  // it asks for a WebSocket
   std::string websocket_key;
   std::string websocket_version;
-  std::string websocket_protocols;  // as offered, comma-separated
+  std::string websocket_protocols;  // as offered, with commas between
 };
 
 class HttpReader {
@@ -61,6 +69,9 @@ class HttpReader {
 
  private:
   Step refuse(HttpResponse response);
+  // Of bytes that the parser has taken, and of those that it has not.
+  std::optional<HttpResponse> refused_by_lines(std::string_view taken, std::string_view left);
+  std::optional<HttpResponse> refused_by_chunks(std::size_t framing, std::string_view left);
   std::optional<HttpResponse> refused_by_header() const;
   // All of a request but its body; what comes behind the body is no part of it (RFC 9110 §6.5.1).
   std::optional<HttpResponse> take_header();
@@ -70,6 +81,9 @@ class HttpReader {
   HttpLimits limits_;
   HttpIncoming incoming_;
   HttpResponse refusal_;
+  std::size_t header_bytes_ = 0;   // taken
+  std::size_t framing_bytes_ = 0;  // of chunks
+  bool line_begins_ = false;       // the byte taken last was the end of a line
   bool header_taken_ = false;
   bool continue_said_ = false;
 };
@@ -93,6 +107,8 @@ std::string_view reason_phrase(int status) noexcept;
 HttpResponse problem_response(int status, Code code, std::string_view detail);
 // `seconds` since 1970 as an HTTP date.
 std::string http_date(std::int64_t seconds);
+// The elements of a list as headers have it, without what is empty and without blanks around them.
+std::vector<std::string_view> list_elements(std::string_view list);
 // `text` with its %xx decoded, and in a query '+' too; nothing if an escape is broken.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 

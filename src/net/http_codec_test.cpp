@@ -31,7 +31,7 @@ int status_of_refusal(std::string_view bytes, HttpLimits limits = {}) {
 }
 
 constexpr std::string_view full_request =
-    "POST /v1/locks%2Fa?type=Sale+Order&user=%E6%9D%8E&flag HTTP/1.1\r\nHost: here:7420\r\nAuthorization: Bearer "
+    "POST /v1/locks/%61?type=Sale+Order&user=%E6%9D%8E&flag HTTP/1.1\r\nHost: here:7420\r\nAuthorization: Bearer "
     "x.y.z\r\n"
     "Cookie: a=b\r\nIdempotency-Key: k1\r\nAccept-Language: zh\r\nContent-Type: application/json\r\nOrigin: "
     "http://here:7420\r\n"
@@ -87,7 +87,8 @@ TEST(HttpReader, a_trailer_never_becomes_a_header) {
 }
 
 TEST(HttpReader, what_says_who_asks_or_what_is_said_once) {
-  for (const std::string name : {"Host", "Authorization", "Origin", "Content-Type", "Idempotency-Key"}) {
+  for (const std::string name : {"Host", "Authorization", "Cookie", "Origin", "Content-Type", "Idempotency-Key",
+                                 "Sec-WebSocket-Key", "Sec-WebSocket-Version"}) {
     for (const int times : {1, 2}) {
       HttpReader reader({});
       std::string bytes = name == "Host" ? "GET / HTTP/1.1\r\n" : "GET / HTTP/1.1\r\nHost: a\r\n";
@@ -189,6 +190,156 @@ TEST(HttpReader, a_transfer_coding_other_than_chunked_is_never_passed_over) {
   EXPECT_EQ(refused("Transfer-Encoding: Chunked"), 0);
 }
 
+TEST(HttpReader, the_length_of_a_body_is_said_once) {
+  EXPECT_EQ(status_of_refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx"), 400);
+  EXPECT_EQ(status_of_refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\nx"), 400);
+  EXPECT_EQ(status_of_refusal("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"), 400);
+}
+
+TEST(HttpReader, a_line_that_goes_on_in_the_next_is_refused) {
+  for (const std::string bytes : {"GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n\tAuthorization: Bearer x\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nHost: a\r\nX:\r\n b\r\n\r\n", "GET / HTTP/1.1\r\n Host: a\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n \r\n\r\n"}) {
+    for (const std::size_t piece : {std::size_t{1}, bytes.size() / 2, bytes.size()}) {
+      HttpReader reader({});
+      ASSERT_EQ(feed_in_pieces(reader, bytes, piece), Step::refused) << bytes << piece;
+      EXPECT_EQ(reader.refusal().status, 400) << bytes;
+    }
+  }
+  EXPECT_EQ(status_of_refusal("GET / HTTP/1.1\r\nHost: a\r\nX: b c\t d \r\n\r\n"), 0);
+}
+
+// What is decoded never changes where a request goes: a proxy that guards one path would let it pass as another.
+TEST(HttpReader, a_path_is_split_before_it_is_decoded) {
+  const auto path = [](std::string target) {
+    HttpReader reader({});
+    const std::string bytes = "GET " + std::move(target) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+    std::string_view rest = bytes;
+    return reader.feed(rest) == Step::complete ? reader.take().request.path : std::to_string(reader.refusal().status);
+  };
+  EXPECT_EQ(path("/v1/status/SaleOrder/%E5%8D%95%201"), "/v1/status/SaleOrder/\u5355 1");
+  EXPECT_EQ(path("/"), "/");
+  EXPECT_EQ(path("http://a"), "/");
+  EXPECT_EQ(path("http://a?x"), "/");
+  EXPECT_EQ(path("/v1/locks/"), "/v1/locks/");
+  EXPECT_EQ(path("/a..b/.c/..."), "/a..b/.c/...");
+  for (const char* bad : {"%2Fhealthz",
+                          "healthz",
+                          "*",
+                          "/v1%2flocks",
+                          "/v1/locks/a%2Fforce",
+                          "/v1/../metrics",
+                          "/v1/%2e%2e/metrics",
+                          "/v1/.",
+                          "/./v1",
+                          "/%2e",
+                          "/..",
+                          "/a%00b",
+                          "/%ff",
+                          "/%c0%af",
+                          "/%ed%a0%80",
+                          "http://a/..",
+                          "/a?x=%ff",
+                          "/a?%00=x",
+                          "/a?x=%c3",
+                          "/%zz"}) {
+    EXPECT_EQ(path(bad), "400") << bad;
+  }
+  HttpReader reader({});
+  std::string_view options = "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n";
+  EXPECT_EQ(reader.feed(options), Step::complete);
+}
+
+TEST(HttpReader, what_comes_beside_a_body_has_limits) {
+  const auto status_of = [](const std::string& bytes, std::size_t piece) {
+    HttpReader reader({.header_bytes_max = 16 * 1024, .body_bytes_max = 2000});
+    return feed_in_pieces(reader, bytes, piece) == Step::refused ? reader.refusal().status : 0;
+  };
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string large(http_trailer_bytes_max, 'x');
+  std::string tiny = head;
+  for (int i = 0; i < 500; ++i) tiny += "1\r\nx\r\n";
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{100}, std::size_t{100'000}}) {
+    EXPECT_EQ(status_of(head + "2;x=" + std::string(200, 'y') + "\r\nab\r\n0;x=y\r\nX: y\r\n\r\n", piece), 0);
+    EXPECT_EQ(status_of(head + "2;x=" + std::string(300, 'y') + "\r\nab\r\n0\r\n\r\n", piece), 431);
+    EXPECT_EQ(status_of(head + "2;x=" + large, piece), 431) << "a line that never ends";
+    EXPECT_EQ(status_of(head + "2\r\nab\r\n0;x=" + large + "\r\n\r\n", piece), 431);
+    EXPECT_EQ(status_of(head + "2\r\nab\r\n0\r\nX: " + large + "\r\n\r\n", piece), 431);
+    EXPECT_EQ(status_of(head + "2\r\nab\r\n0\r\nX: " + large, piece), 431);
+    EXPECT_EQ(status_of(tiny, piece), 413);
+  }
+}
+
+TEST(HttpReader, a_header_has_few_lines_and_a_query_few_fields) {
+  const auto lines = [](std::size_t count) {
+    std::string bytes = "GET / HTTP/1.1\r\nHost: a\r\n";
+    for (std::size_t i = 1; i < count; ++i) bytes += "A:b\r\n";
+    return bytes + "\r\n";
+  };
+  EXPECT_EQ(status_of_refusal(lines(http_header_lines_max)), 0);
+  EXPECT_EQ(status_of_refusal(lines(http_header_lines_max + 1)), 431);
+  const auto query = [](std::size_t count) {
+    std::string bytes = "GET /?";
+    for (std::size_t i = 0; i < count; ++i) bytes += "a&";
+    return bytes + " HTTP/1.1\r\nHost: a\r\n\r\n";
+  };
+  EXPECT_EQ(status_of_refusal(query(http_query_fields_max)), 0);
+  EXPECT_EQ(status_of_refusal(query(http_query_fields_max + 1)), 400);
+}
+
+// Cut so, the parser takes each line before it sees how long the header is.
+TEST(HttpReader, a_header_is_measured_whole_however_it_is_cut) {
+  HttpReader reader({.header_bytes_max = 512, .body_bytes_max = 100});
+  Step step = Step::need_more;
+  std::string held = "GET / HTTP/1.1\r\nHost: a\r\nX";
+  std::size_t fed = held.size();
+  for (int i = 0; i < 200 && step == Step::need_more; ++i) {
+    std::string_view rest = held;
+    step = reader.feed(rest);
+    held = std::string(rest) + ": yyyy\r\nX";
+    fed += 9;
+  }
+  ASSERT_EQ(step, Step::refused);
+  EXPECT_EQ(reader.refusal().status, 431);
+  EXPECT_LT(fed, 600U);
+}
+
+TEST(HttpReader, an_upgrade_is_read_from_lists) {
+  const auto upgrade = [](std::string_view lines) {
+    HttpReader reader({});
+    const std::string bytes = "GET /v1/ws HTTP/1.1\r\nHost: a\r\n" + std::string(lines) + "\r\n";
+    std::string_view rest = bytes;
+    EXPECT_EQ(reader.feed(rest), Step::complete) << lines;
+    return reader.take().upgrade;
+  };
+  EXPECT_TRUE(upgrade("Connection: keep-alive\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: WebSocket\r\n"));
+  EXPECT_TRUE(upgrade("Connection: keep-alive ,\tupgrade\r\nUpgrade: h2c, websocket\r\n"));
+  EXPECT_FALSE(upgrade("Connection: Upgrade\r\nUpgrade: websocket/13\r\n"));
+  EXPECT_FALSE(upgrade("Connection: Upgrades\r\nUpgrade: websocket\r\n"));
+  EXPECT_FALSE(upgrade("Connection: Upgrade\r\nUpgrade: web socket\r\n"));
+  EXPECT_FALSE(upgrade("Upgrade: websocket\r\n"));
+  HttpReader reader({});
+  std::string_view closing = "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nConnection: Close\r\n\r\n";
+  ASSERT_EQ(reader.feed(closing), Step::complete);
+  EXPECT_FALSE(reader.take().keep_alive);
+}
+
+TEST(HttpReader, who_passed_a_request_on_is_noticed) {
+  const auto forwarded = [](std::string_view line) {
+    HttpReader reader({});
+    const std::string bytes = "GET / HTTP/1.1\r\nHost: a\r\n" + std::string(line) + "\r\n\r\n";
+    std::string_view rest = bytes;
+    EXPECT_EQ(reader.feed(rest), Step::complete) << line;
+    return reader.take().request.forwarded;
+  };
+  for (const char* line : {"Forwarded: for=1.2.3.4", "X-Forwarded-For: 1.2.3.4", "x-forwarded-proto: https",
+                           "X-FORWARDED-ANYTHING:", "X-Real-IP: 1.2.3.4", "Via: 1.1 nginx"})
+    EXPECT_TRUE(forwarded(line)) << line;
+  for (const char* line : {"X-Forward: a", "Viable: a", "Accept: x-forwarded-for"})
+    EXPECT_FALSE(forwarded(line)) << line;
+}
+
 TEST(HttpReader, another_version_is_505) {
   EXPECT_EQ(status_of_refusal("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
   EXPECT_EQ(status_of_refusal("GET / HTTP/1.2\r\nHost: a\r\n\r\n"), 505);
@@ -235,19 +386,29 @@ TEST(HttpResponse, is_written_as_its_framing_says) {
   std::string out;
   append_response(out, response, {}, "DATE");
   EXPECT_EQ(out,
-            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: application/json\r\nX-A: b\r\nContent-Length: 2\r\n\r\n{}");
+            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: application/json\r\nX-A: b\r\nCache-Control: no-store\r\n"
+            "X-Content-Type-Options: nosniff\r\nContent-Length: 2\r\n\r\n{}");
   out.clear();
   append_response(out, response, {.head = true, .keep_alive = false}, "DATE");
   EXPECT_EQ(out,
-            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: application/json\r\nX-A: b\r\nContent-Length: "
-            "2\r\nConnection: close\r\n\r\n");
+            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: application/json\r\nX-A: b\r\nCache-Control: no-store\r\n"
+            "X-Content-Type-Options: nosniff\r\nContent-Length: 2\r\nConnection: close\r\n\r\n");
   out.clear();
   append_response(out, HttpResponse{204, "application/json", {}, ""}, {}, "DATE");
-  EXPECT_EQ(out, "HTTP/1.1 204 No Content\r\nDate: DATE\r\n\r\n");
+  EXPECT_EQ(
+      out,
+      "HTTP/1.1 204 No Content\r\nDate: DATE\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n");
   out.clear();
   append_chunk(out, std::string(26, 'x'));
   append_chunk(out, "");
   EXPECT_EQ(out, "1a\r\n" + std::string(26, 'x') + "\r\n0\r\n\r\n");
+}
+
+TEST(HttpResponse, what_says_how_it_may_be_kept_says_it_once) {
+  std::string out;
+  append_response(out, HttpResponse{200, "", {{"Cache-Control", "private, no-cache"}}, ""}, {}, "DATE");
+  EXPECT_EQ(out.find("no-store"), std::string::npos);
+  EXPECT_NE(out.find("X-Content-Type-Options: nosniff"), std::string::npos);
 }
 
 TEST(HttpResponse, a_header_value_never_becomes_a_second_header) {

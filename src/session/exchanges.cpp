@@ -73,6 +73,7 @@ bool names_tag(std::string_view if_none_match, std::string_view tag) noexcept {
 HttpResponse tagged(const HttpRequest& request, const std::string& body, const std::string& tag) {
   HttpResponse response;
   response.headers.emplace_back("ETag", tag);
+  response.headers.emplace_back("Cache-Control", "private, no-cache");
   if (names_tag(request.if_none_match, tag)) {
     response.status = 304;
     response.content_type.clear();

@@ -457,6 +457,10 @@ TEST_F(HubHttp, development_tokens_are_for_this_machine_in_development_only) {
   rebound.origin = "http://evil.example";
   http(rebound);
   EXPECT_EQ(status, 403);
+  HttpRequest proxied = request("POST", "/v1/dev/token", "", body);
+  proxied.forwarded = true;  // whatever the proxy on this machine says of host and peer
+  EXPECT_NE(text(http(proxied), "detail").find("without --dev"), std::string::npos);
+  EXPECT_EQ(status, 403);
   EXPECT_EQ(text(http("POST", "/v1/dev/token", "", "{}"), "field"), "user");
   EXPECT_EQ(text(http("POST", "/v1/dev/token", "", R"({"user":"li","roles":"x"})"), "field"), "roles");
   EXPECT_EQ(text(http("POST", "/v1/dev/token", "", R"({"user":"li","departments":"x"})"), "field"), "departments");

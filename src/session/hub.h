@@ -74,7 +74,8 @@ struct HttpRequest {
   std::string host;  // header as it came: "localhost:7420"
   std::string if_none_match;
   std::string body;
-  bool loopback = false;  // the peer's address is a loopback one
+  bool loopback = false;   // the peer's address is a loopback one
+  bool forwarded = false;  // a header says that somebody between passed it on: whose it is, the address does not tell
 };
 
 struct HttpResponse {

@@ -92,6 +92,15 @@ void Hub::State::dev_token(ExchangeId id, const HttpRequest& request, Language l
                      (request.origin.empty() || session::is_loopback_host(origin_host));
   if (!local)
     return respond_error(id, Error{Code::forbidden, "Development tokens are for this machine only.", {}}, language);
+  // A proxy on this machine is a loopback peer, and may name any host: behind it is anybody.
+  if (request.forwarded) {
+    return respond_error(id,
+                         Error{Code::forbidden,
+                               "Development tokens are not given through a proxy: ask this server itself, or start it "
+                               "without --dev and have your own sign-in make the tokens.",
+                               {}},
+                         language);
+  }
   const Json body_read(request.body.empty() ? std::string_view("{}") : std::string_view(request.body));
   if (body_read.object() == nullptr) return respond_error(id, no_object().value(), language);
   const auto identity = dev_identity(*body_read.object());

@@ -147,16 +147,19 @@ std::optional<std::uint16_t> WebSocketParser::begin_frame() noexcept {
     case Opcode::ping:
     case Opcode::pong:
       if (!fin_ || size > kControlBytesMax) return close_code::protocol_error;
+      if (opcode_ != Opcode::close && ++controls_ > websocket_controls_max) return close_code::holdfast_protocol;
       break;
     case Opcode::text:
     case Opcode::binary:
       if (message_opcode_ != Opcode::continuation) return close_code::protocol_error;
       if (size > message_bytes_max_) return close_code::too_big;
       message_opcode_ = opcode_;
+      frames_ = 1;
       break;
     case Opcode::continuation:
       if (message_opcode_ == Opcode::continuation) return close_code::protocol_error;
       if (size > message_bytes_max_ - message_.size()) return close_code::too_big;
+      if (++frames_ > websocket_frames_max) return close_code::too_big;
       break;
     default: return close_code::protocol_error;
   }
@@ -186,6 +189,7 @@ std::optional<std::uint16_t> WebSocketParser::take_payload(std::span<char> paylo
   utf8_.reset();
   const Opcode opcode = message_opcode_;
   message_opcode_ = Opcode::continuation;
+  controls_ = 0;
   sink.on_message(opcode, in_place ? piece : std::string_view(message_));
   drop(message_);
   return std::nullopt;

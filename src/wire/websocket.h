@@ -8,7 +8,8 @@
 // strength of an announced length.
 //
 // What it refuses, with the close code to answer with: masking against the role, RSV bits, unknown opcodes,
-// broken fragmentation and control frames (1002), text that is not UTF-8 (1007), a message over the limit (1009).
+// broken fragmentation and control frames (1002), text that is not UTF-8 (1007), a message over the limit or in too
+// many frames (1009), too many pings without a message (4000).
 //
 // Not thread-safe.
 
@@ -39,6 +40,9 @@ inline constexpr std::uint16_t limit = 4004;
 // The reason beside `drain` of a node whose engine lost what it knew (a failover): what is not there any more went so.
 inline constexpr std::string_view engine_lost_reason = "engine_lost";
 }  // namespace close_code
+
+inline constexpr std::uint32_t websocket_frames_max = 1024;    // of one message
+inline constexpr std::uint32_t websocket_controls_max = 1024;  // pings and pongs, with no message between
 
 // Where a parser delivers to, from inside feed(). The views are valid during the call only.
 class WebSocketSink {
@@ -94,6 +98,8 @@ class WebSocketParser {
   std::size_t message_bytes_max_;
   std::uint64_t frame_left_ = 0;  // payload bytes of the frame that have not come
   std::uint64_t frame_size_ = 0;
+  std::uint32_t frames_ = 0;    // of the message begun
+  std::uint32_t controls_ = 0;  // since the last message
   std::uint8_t header_[14] = {};
   std::uint8_t header_size_ = 0;  // bytes of the header that are here
   bool in_payload_ = false;

@@ -217,5 +217,28 @@ TEST(WebSocket, utf8_in_any_pieces_is_judged_as_the_whole) {
   }
 }
 
+// Frames cost more than their bytes: no peer may send them without end between two messages.
+TEST(WebSocket, frames_of_a_message_and_pings_between_messages_are_counted) {
+  const auto code_of = [](const std::string& bytes) { return hear(bytes).code; };
+  const auto message_in = [](std::uint32_t frames) {
+    std::string bytes;
+    append_frame(bytes, Opcode::text, "", 1U, false);
+    for (std::uint32_t i = 2; i < frames; ++i) append_frame(bytes, Opcode::continuation, "", 1U, false);
+    append_frame(bytes, Opcode::continuation, "x", 1U, true);
+    return bytes;
+  };
+  EXPECT_EQ(code_of(message_in(websocket_frames_max) + message_in(websocket_frames_max)), std::nullopt);
+  EXPECT_EQ(code_of(message_in(websocket_frames_max + 1)), close_code::too_big);
+  std::string pings;
+  for (std::uint32_t i = 0; i < websocket_controls_max; ++i)
+    append_frame(pings, i % 2 == 0 ? Opcode::ping : Opcode::pong, "", 1U);
+  EXPECT_EQ(code_of(pings + message_in(2) + pings), std::nullopt);
+  std::string one;
+  append_frame(one, Opcode::ping, "", 1U);
+  EXPECT_EQ(code_of(pings + one), close_code::holdfast_protocol);
+  append_close_frame(pings, 1000, "", 1U);
+  EXPECT_EQ(code_of(pings), std::nullopt) << "taking leave is no flood";
+}
+
 }  // namespace
 }  // namespace hf

@@ -104,6 +104,41 @@ TEST_F(BadInput, a_bad_message_after_hello_is_answered_and_the_connection_lives)
   EXPECT_FALSE(text_at(client.receive_with("id", 3).json(), "ok.token").empty());
 }
 
+TEST_F(BadInput, a_request_and_a_close_in_one_segment_are_both_answered) {
+  Client client(server_.port());
+  ASSERT_EQ(text_at(li_->hello(client), "event"), "welcome");
+  std::string bytes;
+  append_frame(bytes, Opcode::text, R"({"id":9,"op":"lock.acquire","targets":["SaleOrder:9"]})", 7U);
+  append_close_frame(bytes, 1000, "", 8U);
+  client.send(bytes);
+  EXPECT_FALSE(text_at(client.receive_with("id", 9).json(), "ok.token").empty());
+  EXPECT_EQ(client.receive().close_code, 1000);
+}
+
+TEST_F(BadInput, a_development_token_is_not_given_through_a_proxy) {
+  for (const char* header : {"X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Real-IP", "Via"}) {
+    const Answer answer = Client(server_.port()).request("POST", "/v1/dev/token", R"({"user":"li"})", {{header, "a"}});
+    EXPECT_EQ(answer.status, 403) << header;
+    EXPECT_EQ(answer.headers.at("cache-control"), "no-store");
+    EXPECT_EQ(answer.headers.at("x-content-type-options"), "nosniff");
+  }
+  EXPECT_EQ(Client(server_.port()).request("POST", "/v1/dev/token", R"({"user":"li"})").status, 200);
+}
+
+TEST_F(BadInput, too_many_keys_cost_nobody_anything) {
+  std::string text = "{\"k0\":0";
+  for (int i = 1; i < 65'536; ++i) text += ",\"k" + std::to_string(i) + "\":0";
+  text += '}';
+  EXPECT_EQ(refused("POST", "/v1/locks", text), "400 invalid");
+  EXPECT_EQ(Client(server_.port()).request("POST", "/v1/login", text).status, 413);
+  EXPECT_EQ(Client(server_.port()).request("POST", "/v1/locks", text).status, 401);
+  Client client(server_.port());
+  ASSERT_TRUE(client.upgrade());
+  client.send_text(text);
+  EXPECT_EQ(text_at(client.receive().json(), "error.code"), "too_large");
+  EXPECT_EQ(client.receive().close_code, 1009);
+}
+
 TEST_F(BadInput, truncated_bytes_of_every_length_leave_it_standing) {
   const std::string whole =
       "POST /v1/locks HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nContent-Type: application/json\r\n\r\n{\"a\":1234}";

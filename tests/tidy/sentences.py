@@ -35,7 +35,7 @@ PHRASES = [
     "This is Holdfast: a lock and status server",  # the page of the port, before the workbench
     "holdfast outbox", "holdfast demo",  # names of programs
     "Content-Type: ", "Connection: ", " HTTP/1.1\\r\\n", "SameSite=Strict",
-    "Authorization, Content-Type", "ETag, Retry-After",  # names of headers
+    "Authorization, Content-Type", "ETag, Retry-After", "private, no-cache",  # names of headers
     "# Made by `holdfast login`",  # in a file
 ]
 SQL = re.compile(r"^\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|BEGIN|SET|WITH|DROP|ALTER)\b|\b(WHERE|FROM|CAST|EXTRACT)\b"
