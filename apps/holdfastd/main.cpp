@@ -140,6 +140,9 @@ int main(int argc, char** argv) {
   app.add_flag("--check-config", flags.check, said("Check the configuration, the catalog and the keys, then exit"));
   app.set_version_flag("--version", std::string("holdfastd ") + HF_VERSION,
                        said("Display program version information and exit"));
+  app.footer(
+      said("SIGTERM and SIGINT drain the node and stop it; a second one stops it at once. SIGHUP is logged and changes "
+           "nothing: a terminal that closes does not end the server, and a new configuration needs a restart."));
   Move move;
   move.add_to(app);
   try {

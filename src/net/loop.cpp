@@ -74,9 +74,10 @@ void Loop::once_at(Micros monotonic, std::function<void()> work) {
 
 void Loop::on_signal(std::function<void(int)> handler) {
   state_->on_signal = std::move(handler);
-  boost::system::error_code ignored;  // both numbers are valid, so adding them cannot fail
+  boost::system::error_code ignored;  // the numbers are valid, so adding them cannot fail
   state_->signals.add(SIGTERM, ignored);
   state_->signals.add(SIGINT, ignored);
+  state_->signals.add(SIGHUP, ignored);
   state_->wait_signal();
 }
 

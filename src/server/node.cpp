@@ -245,6 +245,10 @@ void Node::tick() {
 }
 
 void Node::on_signal(int number) {
+  if (number == SIGHUP) {  // a terminal that closes, or somebody's habit: no reason to stop serving
+    log(LogLevel::info, "hangup_ignored", {{"what", "SIGHUP changes nothing: SIGTERM stops this node."}});
+    return;
+  }
   if (drain_until_) {
     log(LogLevel::warning, "stopped_at_once", {{"signal", number}});
     std::_Exit(128 + number);

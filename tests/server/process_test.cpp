@@ -1,15 +1,20 @@
 // holdfastd as an operator meets it: how it starts, says what is wrong, is stopped, and what it costs.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
+#include <thread>
+#include <utility>
 
 #include "tests/server/people.h"
 #include "tests/server/server_process.h"
@@ -219,6 +224,75 @@ TEST(Holdfastd, a_second_signal_ends_it_at_once) {
   const auto ended = server.wait();
   ASSERT_TRUE(ended);
   EXPECT_EQ(ended->exit_code, 128 + SIGTERM);
+}
+
+// The log line `event`, once it is there.
+bool says(const ServerProcess& server, std::string_view event) {
+  const auto until = Clock::now() + std::chrono::seconds(10);
+  while (server.log().find(event) == std::string::npos) {
+    if (Clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+TEST(Holdfastd, a_hangup_is_logged_and_ends_nothing) {
+  const TemporaryDirectory data;
+  ServerProcess server(data.path());
+  ASSERT_NE(server.port(), 0) << server.log();
+  server.signal(SIGHUP);
+  ASSERT_TRUE(says(server, "hangup_ignored")) << server.log();
+  server.signal(SIGHUP);
+  Person li(server.port(), "li");
+  li.open_session(server.port());
+  EXPECT_EQ(li.acquire(server.port(), "SaleOrder:1").status, 201);
+  const auto ended = server.stop();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->exit_code, 0) << "and it was not taken for the first of two signals to stop";
+}
+
+// A terminal whose program is holdfastd, as started from a shell's prompt.
+class Terminal {
+ public:
+  Terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)), input_(::dup(0)) {
+    if (master_ < 0 || ::grantpt(master_) != 0 || ::unlockpt(master_) != 0) return;
+    const int slave = ::open(::ptsname(master_), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ::dup2(slave, 0);  // what is started now has it for its input
+    ::close(slave);
+  }
+  ~Terminal() { close(); }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+  void close() {
+    if (input_ < 0) return;
+    ::dup2(input_, 0);
+    ::close(std::exchange(input_, -1));
+    ::close(master_);
+  }
+
+ private:
+  int master_;
+  int input_;
+};
+
+TEST(Holdfastd, goes_on_when_its_terminal_closes) {
+  for (const bool logs_there : {false, true}) {
+    SCOPED_TRACE(logs_there ? "it writes its log to the terminal" : "its log goes to a file");
+    const TemporaryDirectory data;
+    Terminal terminal;
+    const std::string run = logs_there ? R"(exec "$@" 2>/dev/tty)" : R"(exec "$@")";
+    ServerProcess server(data.path(), {}, {}, {"setsid", "--ctty", "sh", "-c", run, "sh"});
+    ASSERT_NE(server.port(), 0) << server.log();
+    terminal.close();
+    if (logs_there) server.signal(SIGHUP);  // once more, with nowhere to say so
+    if (!logs_there) ASSERT_TRUE(says(server, "hangup_ignored")) << server.log();
+    Person li(server.port(), "li");
+    li.open_session(server.port());
+    EXPECT_EQ(li.acquire(server.port(), "SaleOrder:1").status, 201);
+    const auto ended = server.stop();
+    ASSERT_TRUE(ended);
+    EXPECT_EQ(ended->exit_code, 0);
+  }
 }
 
 // Nothing that it grants any more would outlive it: who starts it again must be told by the exit code.
