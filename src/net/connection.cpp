@@ -1,7 +1,9 @@
 #include "net/connection.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,7 +22,6 @@ constexpr std::size_t pipelined_bytes_max = 64 * 1024;
 constexpr std::string_view subprotocol = "holdfast.v1.json";
 constexpr int unacknowledged_ms_max = 30'000;
 constexpr int silent_s_max = 60;
-constexpr Millis unanswered_max{500};  // for requests of a peer that has shut its side or taken leave, and may be gone
 
 // Options only: without them it is slower, not wrong.
 void set_option(int socket, int level, int name, int value) noexcept {
@@ -152,21 +153,24 @@ void Connection::on_readable() {
   } else if (got == 0) {
     on_peer_shut();
   } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    reset_ = errno == ECONNRESET;
     return end();
   }
   rewatch();
 }
 
-// The peer sends no more. What it asked before is still answered; a request that waits for longer is taken for one
+// The peer sends no more. What it asked just before is still answered; a request that waits for longer is taken for one
 // whose asker went, since a socket does not tell the two apart.
 void Connection::on_peer_shut() {
   if (phase_ == Phase::leaving) {
     peer_shut_ = true;
     return mark_dirty();
   }
-  if (phase_ == Phase::websocket || (exchange_ == 0 && unsent() == 0 && in_.empty())) return end();
+  if (phase_ == Phase::websocket || (exchange_ != 0 && unsent() == 0 && is_late())) return end();
   peer_shut_ = true;
-  if (phase_ == Phase::http) set_deadline(unanswered_max);
+  confirm();
+  if (exchange_ == 0 && unsent() == 0 && in_.empty() && unconfirmed_.empty()) return end();
+  if (phase_ == Phase::http) set_deadline(shared_.options.half_close);
   mark_dirty();
 }
 
@@ -256,6 +260,7 @@ void Connection::serve(HttpIncoming incoming) {
   request.loopback = peer_.loopback;
   request.connection = id_;
   exchange_ = shared_.next_id++;
+  asked_ = shared_.now.monotonic;
   shared_.exchanges.emplace(exchange_, this);
   in_serve_ = true;
   shared_.handler.http(exchange_, std::move(request), shared_.now);
@@ -318,6 +323,7 @@ void Connection::respond(const HttpResponse& response) {
   count(response);
   append_response(out(), response, HttpFraming{.head = head_, .keep_alive = keep_alive_, .allow_origin = allow_origin_},
                   shared_.http_date_now());
+  if (response.confirm) unconfirmed_.push_back({exchange_, written_ + unsent(), is_late()});
   mark_dirty();
   finish_exchange();
 }
@@ -407,7 +413,7 @@ void Connection::on_pong(std::string_view) {}
 void Connection::on_close(std::uint16_t code, std::string_view) {
   leave_code_ = code == close_code::none_given ? close_code::normal : code;
   phase_ = Phase::leaving;
-  set_deadline(unanswered_max);
+  set_deadline(shared_.options.half_close);
   shared_.handler.leaving(id_, shared_.now);
 }
 
@@ -466,6 +472,7 @@ bool Connection::flush() {
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        reset_ = errno == ECONNRESET;
         broken_ = true;
         mark_dirty();
         return true;
@@ -479,6 +486,7 @@ bool Connection::flush() {
       return false;
     }
     sent_ += static_cast<std::size_t>(sent);
+    written_ += static_cast<std::uint64_t>(sent);
     shared_.counts.bytes_out += static_cast<std::uint64_t>(sent);
   }
   sent_ = 0;
@@ -504,19 +512,72 @@ void Connection::turn_end() {
     if (exchange_ == 0)
       begin_closing();
     else if (deadline_ == Micros{0})
-      set_deadline(unanswered_max);
+      set_deadline(shared_.options.half_close);
   }
+  if (has_left()) return end();
   const bool all = writing_ ? false : flush();
   account();
   if (broken_) return end();
   // With no request being read or answered, what is left in `in_` waited for the answers before it to go out.
   if (all && phase_ == Phase::http && exchange_ == 0 && !reader_ && !in_.empty()) mark_dirty();
-  if (all && phase_ == Phase::closing && !shut_) {
-    shut_ = true;
-    ::shutdown(socket_, SHUT_WR);
+  if (all && phase_ == Phase::closing) {
+    confirm();
+    // A socket that is shut on both sides tells nothing more: what the peer has not acknowledged is waited for before.
+    if (unconfirmed_.empty()) {
+      if (!shut_) ::shutdown(socket_, SHUT_WR);
+      shut_ = true;
+      if (peer_shut_) return end();
+    }
   }
-  if (all && phase_ == Phase::closing && peer_shut_) return end();
+  if (!unconfirmed_.empty() && !confirming_) {
+    confirming_ = true;
+    shared_.unconfirmed.push_back(weak_from_this());
+  }
   rewatch();
+}
+
+// ---------------------------------------------------------------------------------------------- what arrived
+
+// True if an answer that must arrive is not to be written: its peer has begun to leave meanwhile.
+bool Connection::has_left() const noexcept {
+  if (unconfirmed_.empty() || !unconfirmed_.back().late || unconfirmed_.back().end <= written_) return false;
+  if (peer_shut_) return true;
+  char byte = 0;
+  const ssize_t got = ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+std::uint64_t Connection::acknowledged() const noexcept {
+  int left = 0;
+  if (socket_ < 0 || ::ioctl(socket_, SIOCOUTQ, &left) != 0 || left < 0) return 0;
+  return written_ - std::min(written_, static_cast<std::uint64_t>(left));
+}
+
+void Connection::confirm() {
+  if (unconfirmed_.empty()) return;
+  const std::uint64_t known = acknowledged();
+  std::size_t done = 0;
+  while (done < unconfirmed_.size() && unconfirmed_[done].end <= known) ++done;
+  for (std::size_t i = 0; i < done; ++i) shared_.handler.http_delivered(unconfirmed_[i].exchange, shared_.now);
+  unconfirmed_.erase(unconfirmed_.begin(), unconfirmed_.begin() + static_cast<std::ptrdiff_t>(done));
+}
+
+void Connection::check_confirmed() {
+  confirming_ = false;
+  if (phase_ == Phase::ended) return;
+  confirm();
+  mark_dirty();  // to wait on, or to close
+}
+
+// The socket is closed: what the peer has not got by now it never will, or nobody knows.
+void Connection::settle_unconfirmed(std::uint64_t acknowledged) {
+  for (const Unconfirmed& one : std::exchange(unconfirmed_, {})) {
+    if (one.end <= acknowledged || (reset_ && one.end <= written_)) {
+      shared_.handler.http_delivered(one.exchange, shared_.now);
+    } else {
+      shared_.handler.http_gone(one.exchange, shared_.now);
+    }
+  }
 }
 
 // ---------------------------------------------------------------------------------------------- ending
@@ -533,7 +594,17 @@ void Connection::end() {
   if (phase_ == Phase::ended) return;
   const auto self = shared_from_this();
   phase_ = Phase::ended;
+  const std::uint64_t known = unconfirmed_.empty() ? written_ : acknowledged();
+  if (!unconfirmed_.empty() && unconfirmed_.back().end > known) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == ECONNRESET) reset_ = true;
+    // What is said not to have arrived must not be sent once more behind our back.
+    const linger at_once{1, 0};
+    [[maybe_unused]] const int ignored = ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
   close_socket();
+  settle_unconfirmed(known);
   if (exchange_ != 0) {
     const ExchangeId exchange = std::exchange(exchange_, 0);
     shared_.exchanges.erase(exchange);
@@ -558,6 +629,11 @@ void Connection::close_socket() noexcept {
 void Connection::abort() {
   if (phase_ == Phase::ended) return;
   if (!writing_) flush();
+  // It is us who leave: what was written reaches a peer that lives.
+  for (const Unconfirmed& one : unconfirmed_) {
+    if (one.end <= written_) shared_.handler.http_delivered(one.exchange, shared_.now);
+  }
+  std::erase_if(unconfirmed_, [this](const Unconfirmed& one) { return one.end <= written_; });
   end();
 }
 

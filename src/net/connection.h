@@ -49,7 +49,8 @@ struct GatewayShared : std::enable_shared_from_this<GatewayShared> {
   bool draining = false;
   boost::unordered_flat_map<ConnectionId, std::shared_ptr<Connection>> connections;
   boost::unordered_flat_map<ExchangeId, Connection*> exchanges;
-  std::vector<std::shared_ptr<Connection>> dirty;  // have something to do at the end of the turn
+  std::vector<std::shared_ptr<Connection>> dirty;      // have something to do at the end of the turn
+  std::vector<std::weak_ptr<Connection>> unconfirmed;  // wait for their peers' acknowledgements
   std::array<char, 64 * 1024> scratch;
   std::vector<std::string> spare;  // buffers for sending, used in turn by all
   std::string date;                // of the Date header
@@ -97,6 +98,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void turn_end();
   // Looks at the deadline; `key` is the one it was put into the queue with.
   void check_deadline(Micros key);
+  // Tells of the answers that the peer has acknowledged by now.
+  void check_confirmed();
   void drain();
   // Writes what the socket takes and ends at once.
   void abort();
@@ -105,6 +108,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
  private:
   enum class Phase : std::uint8_t { http, websocket, leaving, closing, ended };
+  struct Unconfirmed {
+    ExchangeId exchange = 0;
+    std::uint64_t end = 0;  // of the answer, among all bytes that were ever queued
+    bool late = false;      // its peer does not shut its side any more but to leave
+  };
 
   void watch();
   // Tells the poller what is waited for now, if that has changed.
@@ -119,6 +127,12 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void answer(const HttpResponse& response);  // ours, not the hub's
   void refuse(HttpResponse response);         // and close
   void finish_exchange();
+  bool is_late() const noexcept { return shared_.now.monotonic - asked_ >= shared_.options.half_close; }
+  bool has_left() const noexcept;
+  void confirm();
+  void settle_unconfirmed(std::uint64_t acknowledged);
+  // How many of the bytes ever queued the peer's system has.
+  std::uint64_t acknowledged() const noexcept;
   void begin_closing();
   void end();
   // Once nothing can be said to it any more.
@@ -155,6 +169,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::size_t accounted_ = 0;  // what Shares has been told is unsent
   PersonKey person_ = 0;       // whose it is; 0: its address's
   const Peer peer_;
+  std::uint64_t written_ = 0;  // how much the socket has taken ever
+  Micros asked_{0};            // when the newest request was whole
+  std::vector<Unconfirmed> unconfirmed_;
   std::unique_ptr<HttpReader> reader_;  // while a request is being read
   WebSocketParser parser_;
   Phase phase_ = Phase::http;
@@ -162,9 +179,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   bool told_ = false;             // the hub knows this WebSocket
   bool writing_ = false;          // the socket takes no more for now
   bool dirty_ = false;
-  bool broken_ = false;     // the socket failed
-  bool shut_ = false;       // our side is shut
-  bool peer_shut_ = false;  // the peer's is
+  bool broken_ = false;      // the socket failed
+  bool reset_ = false;       // by its peer
+  bool confirming_ = false;  // is among those that wait for acknowledgements
+  bool shut_ = false;        // our side is shut
+  bool peer_shut_ = false;   // the peer's is
   bool in_serve_ = false;
   std::string allow_origin_;  // whose page made the request being answered, if it may from another address
   bool head_ = false;         // of the request being answered:

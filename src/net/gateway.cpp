@@ -217,6 +217,9 @@ void Gateway::tick() {
     s.due.pop();
     if (const auto connection = due.connection.lock()) connection->check_deadline(due.at);
   }
+  for (const auto& one : std::exchange(s.unconfirmed, {})) {
+    if (const auto connection = one.lock()) connection->check_confirmed();
+  }
 }
 
 void Gateway::drain() {

@@ -11,6 +11,12 @@
 // most 64 KB a turn. So an idle connection is small. All wait in one poller of our own, watched by level: a message
 // costs one recv and one send. Who does not read his answers is not read from either.
 //
+// Closing. A peer may shut its sending side behind its request, within `half_close`: what is answered in as much time
+// again reaches it. Later, a shut side is a peer that leaves: the request has no asker any more, and its answer is not
+// written. Of an answer with `confirm` the gateway tells whether the peer's system has acknowledged all of it. It did
+// not arrive if it could not be written, or if the peer had begun to leave and did not acknowledge it. A connection
+// that is reset behind an answer that was written is no proof: who has read it may leave so, too.
+//
 // Not thread-safe: all of it belongs to the loop.
 
 #include <cstddef>
@@ -41,6 +47,7 @@ struct GatewayOptions {
   Millis body_timeout{30'000};                    // then to the end of its body
   Millis idle_timeout{75'000};                    // between two requests of a connection
   Millis close_timeout{5'000};                    // for the peer to take leave
+  Millis half_close{500};                         // see above
   std::vector<std::string> origins;               // allowed beside the server's own; "*": any
   std::string index = "Holdfast\n";               // what GET / answers
   std::function<std::string()> metrics_text;

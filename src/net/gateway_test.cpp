@@ -25,10 +25,16 @@ using test::Received;
 class Echo final : public ConnectionHandler {
  public:
   Transport* transport = nullptr;
-  std::atomic<int> open{0}, gone{0}, turns{0}, large{0};
-  std::atomic<int> left{0};
+  std::atomic<int> open{0}, gone{0}, left{0}, delivered{0}, turns{0}, large{0};
   std::optional<ConnectionId> later;
   std::vector<ExchangeId> held;  // "/hold": answered by "/free", the newest first
+
+  // Answers with something that nobody would know of if it did not arrive.
+  void grant(ExchangeId exchange) {
+    HttpResponse response{201, "text/plain", {}, "granted"};
+    response.confirm = true;
+    transport->respond(exchange, std::move(response));
+  }
 
   void connected(ConnectionId, const WebSocketOpened&, Now) override { ++open; }
   // "later" is answered by "/free": until then its connection is not let go.
@@ -55,6 +61,7 @@ class Echo final : public ConnectionHandler {
       return transport->respond(exchange, HttpResponse{his ? 200 : 429, "text/plain", {}, ""});
     }
     if (request.path == "/fail") transport->sign_in_failed(request.connection, SignInFailure::expired);
+    if (request.path == "/grant") return grant(exchange);
     if (request.path == "/large") {
       const std::string name = std::to_string(++large) + " ";
       return transport->respond(exchange, HttpResponse{200, "text/plain", {}, name + std::string(100'000, 'x')});
@@ -82,6 +89,7 @@ class Echo final : public ConnectionHandler {
     std::erase(held, exchange);
     ++gone;
   }
+  void http_delivered(ExchangeId, Now) override { ++delivered; }
   void wake(Now now) override { woken.push_back(now.monotonic); }
   void turn_end() override { ++turns; }
   std::vector<Micros> woken;
@@ -281,6 +289,86 @@ TEST_F(GatewayTest, who_shuts_his_side_after_asking_is_answered) {
   EXPECT_EQ(answered_with("GET /half"), "");
   EXPECT_EQ(answered_with("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"), "") << "who waits is taken to be gone";
   EXPECT_TRUE(comes_true([this] { return echo_.gone == 1; }));
+}
+
+// ---------------------------------------------------------------------------------------------- what arrived
+
+// Or a grant that nobody knows of would be held for as long as its session lives.
+TEST_F(GatewayTest, an_answer_that_must_arrive_is_told_to_have_arrived) {
+  serve();
+  Client client(port_);
+  for (int i = 1; i <= 3; ++i) {
+    EXPECT_EQ(client.request("GET", "/grant").body, "granted");
+    ASSERT_TRUE(comes_true([&] { return echo_.delivered == i; }));
+  }
+  client.send("GET /grant HTTP/1.1\r\nHost: x\r\n\r\nGET /grant HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(client.read_answer().body, "granted");
+  EXPECT_EQ(client.read_answer().body, "granted");
+  EXPECT_EQ(client.read_to_end(), "");
+  ASSERT_TRUE(comes_true([this] { return echo_.delivered == 5; }));
+  EXPECT_EQ(echo_.gone, 0);
+}
+
+TEST_F(GatewayTest, who_shuts_his_side_behind_his_request_and_reads_has_the_answer) {
+  serve();
+  Client client(port_);
+  client.send("GET /grant HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.shut();
+  EXPECT_TRUE(client.read_to_end().value_or("").ends_with("granted"));
+  ASSERT_TRUE(comes_true([this] { return echo_.delivered == 1; }));
+  EXPECT_EQ(echo_.gone, 0);
+}
+
+// The peer's FIN or RST lies in the socket, not looked at yet, when the answer is given.
+TEST_F(GatewayTest, an_answer_to_a_peer_that_left_a_moment_before_is_told_to_be_lost) {
+  serve();
+  const auto lost_by = [this](void (*leave)(std::unique_ptr<Client>&)) {
+    auto client = std::make_unique<Client>(port_);
+    client->send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    ASSERT_TRUE(comes_true([this] { return echo_.held.size() == 1; }));
+    const int before = echo_.gone;
+    on_loop([&] {
+      leave(client);
+      echo_.grant(echo_.held.back());
+      echo_.held.clear();
+      return 0;
+    });
+    EXPECT_TRUE(comes_true([&] { return echo_.gone == before + 1; }));
+    EXPECT_EQ(echo_.delivered, 0);
+  };
+  lost_by([](std::unique_ptr<Client>& client) { client.reset(); });
+  lost_by([](std::unique_ptr<Client>& client) { client->reset(); });
+}
+
+TEST_F(GatewayTest, an_answer_is_not_written_to_who_has_waited_and_shut_his_side) {
+  serve(GatewayOptions{.half_close = Millis{0}});
+  Client client(port_);
+  client.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(comes_true([this] { return echo_.held.size() == 1; }));
+  on_loop([&] {
+    client.shut();  // he would read on
+    echo_.grant(echo_.held.back());
+    echo_.held.clear();
+    return 0;
+  });
+  EXPECT_TRUE(comes_true([this] { return echo_.gone == 1; }));
+  EXPECT_EQ(client.read_to_end(), "");
+  Client another(port_);
+  another.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(comes_true([this] { return echo_.held.size() == 1; }));
+  another.shut();
+  EXPECT_EQ(another.read_to_end(), "") << "he is gone at once, not only when there is something to say";
+  EXPECT_TRUE(comes_true([this] { return echo_.gone == 2; }));
+}
+
+TEST_F(GatewayTest, a_reset_behind_an_answer_that_arrived_takes_nothing_back) {
+  serve();
+  Client client(port_);
+  EXPECT_EQ(client.request("GET", "/grant").body, "granted");
+  client.reset();
+  ASSERT_TRUE(comes_true([this] { return echo_.delivered == 1; }));
+  ASSERT_TRUE(comes_true([this] { return gateway_->counts().connections == 0; }));
+  EXPECT_EQ(echo_.gone, 0);
 }
 
 TEST_F(GatewayTest, an_upgrade_that_is_none_is_refused_and_says_how) {

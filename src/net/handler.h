@@ -22,8 +22,10 @@ class ConnectionHandler {
   // The connection is gone; nothing can be sent on it any more. Comes once for each connected().
   virtual void disconnected(ConnectionId connection, Now now) = 0;
   virtual void http(ExchangeId exchange, HttpRequest request, Now now) = 0;
-  // The peer left before it was answered, or before the stream ended.
+  // The peer left before it was answered, before an answer with `confirm` reached it, or before the stream ended.
   virtual void http_gone(ExchangeId exchange, Now now) = 0;
+  // An answer with `confirm` reached the peer's system.
+  virtual void http_delivered(ExchangeId exchange, Now now) = 0;
   // The time that Transport::wake_at asked for has come.
   virtual void wake(Now now) = 0;
   // Everything that was ready has been handled: commands given since the last call may be committed together.

@@ -82,6 +82,7 @@ const std::vector<Key>& all_keys() {
       HF_KEY("http", "header_timeout_ms", header_timeout, 100, 600'000),
       HF_KEY("http", "body_timeout_ms", body_timeout, 100, 3'600'000),
       HF_KEY("http", "idle_timeout_ms", idle_timeout, 100, 3'600'000),
+      HF_KEY("http", "wait_max_ms", http_wait_max, 100, 600'000),
       HF_KEY("status", "notices", notices),
       HF_KEY("status", "log_entries_max", status.log_entries_max, 10, 100'000'000),
       HF_KEY("status", "log_bytes_max", status.log_bytes_max, 1 << 20, 1ULL << 38),

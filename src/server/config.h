@@ -76,6 +76,7 @@ struct Config {
   Millis header_timeout{10'000};
   Millis body_timeout{30'000};
   Millis idle_timeout{75'000};
+  Millis http_wait_max{25'000};
   // [status]
   StatusLimits status;
   bool notices = true;  // a rejection is told to the bill's creator all the same

@@ -78,6 +78,7 @@ HubOptions hub_options(const Config& config, const Catalog& catalog, NodeKeys ke
   options.login_codes_per_user_max = config.login_codes_per_user_max;
   options.unread_per_connection_max = config.unread_per_connection_max;
   options.unread_per_user_max = config.unread_per_user_max;
+  options.http_wait_max = config.http_wait_max;
   return options;
 }
 
@@ -124,6 +125,7 @@ class Node final : public ConnectionHandler {
     hub_->http(exchange, std::move(request), now);
   }
   void http_gone(ExchangeId exchange, Now now) override { hub_->http_gone(exchange, now); }
+  void http_delivered(ExchangeId exchange, Now now) override { hub_->http_delivered(exchange, now); }
   void wake(Now now) override { hub_->wake(now); }
   void turn_end() override;
 

@@ -127,9 +127,6 @@ void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
 void Hub::State::open_answered(Errand& errand, Outcome& outcome) {
   SessionOpened* opened = std::get_if<SessionOpened>(&outcome);
   if (errand.call.face == Face::http) {
-    if (opened != nullptr && errand.gone && !errand.call.repeatable) {
-      engine.submit(errand.call.who->ns, 0, EndSession{caller_of(errand.call), opened->session}, now.wall);
-    }
     answer(errand, outcome);
     return;
   }

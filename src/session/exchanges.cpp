@@ -201,6 +201,11 @@ session::SignedIn Hub::State::bearer_of(const HttpRequest& request, std::string_
 }
 
 void Hub::State::http_gone(ExchangeId id) {
+  if (const auto answered = undelivered.find(id); answered != undelivered.end()) {
+    Undelivered lost = std::move(answered->second);
+    undelivered.erase(answered);
+    return undo(lost.who, std::move(lost.undo));
+  }
   const auto found = exchanges.find(id);
   if (found == exchanges.end()) return;
   const Exchange exchange = std::move(found->second);
@@ -216,19 +221,19 @@ void Hub::State::http_gone(ExchangeId id) {
   wait->second.erase(std::remove(wait->second.begin(), wait->second.end(), id), wait->second.end());
   if (!wait->second.empty()) return;
   waits.erase(wait);
-  if (exchange.repeatable || !failed.empty()) return;
-  Errand cancel;
-  cancel.call.who = exchange.who;
-  cancel.op = Op::lock_cancel_wait;
-  cancel.step = Step::cancel_wait;
-  CancelWait command{caller_of(cancel.call), exchange.session, exchange.wait};
-  engine.submit(exchange.who->ns, errands.put(std::move(cancel)), std::move(command), now.wall);
+  if (!exchange.repeatable) undo(exchange.who, undo_wait(exchange.who, exchange.session, exchange.wait));
 }
 
-void Hub::State::respond(ExchangeId id, int status, std::string body) {
+void Hub::State::respond(ExchangeId id, int status, std::string body, std::optional<Command> undo) {
   HttpResponse response;
   response.status = status;
   response.body = std::move(body);
+  if (undo) {
+    const auto found = exchanges.find(id);
+    if (found == exchanges.end()) return;
+    response.confirm = true;
+    undelivered.insert_or_assign(id, Undelivered{found->second.who, *std::move(undo)});
+  }
   respond(id, std::move(response));
 }
 
@@ -291,7 +296,9 @@ void Hub::State::exchanges_due() {
     const Outcome waiting = Queued{exchange.wait, exchange.position};
     std::string body;
     append_outcome(body, Op::lock_acquire, waiting, view_of(Face::http, exchange.language, *exchange.who));
-    respond(id, http_status_of(Op::lock_acquire, waiting), std::move(body));
+    std::optional<Command> cancel;
+    if (!exchange.repeatable) cancel = undo_wait(exchange.who, exchange.session, exchange.wait);
+    respond(id, http_status_of(Op::lock_acquire, waiting), std::move(body), std::move(cancel));
   }
   while (!streams.empty() && (draining || streams.front().at <= now.monotonic)) {
     const ExchangeId id = streams.front().id;

@@ -169,7 +169,7 @@ TEST_F(HubHttp, a_waiting_acquire_keeps_the_response_open_until_it_is_granted) {
   EXPECT_EQ(status, 201);
 }
 
-TEST_F(HubHttp, after_sixty_seconds_the_wait_is_202_and_a_repeat_goes_on_with_it) {
+TEST_F(HubHttp, after_twenty_five_seconds_the_wait_is_202_and_a_repeat_goes_on_with_it) {
   start();
   const std::string li = token("li"), wang = token("wang");
   const std::string session = open_session(li);
@@ -178,10 +178,10 @@ TEST_F(HubHttp, after_sixty_seconds_the_wait_is_202_and_a_repeat_goes_on_with_it
       request("POST", "/v1/locks", wang, acquire_body(open_session(wang), "SaleOrder:1", R"(,"wait_ms":600000)"));
   r.idempotency_key = "w1";
   const ExchangeId first = send(r);
-  pass(Millis(59'900));
+  pass(Millis(24'900));
   answer_of(first);
   EXPECT_EQ(status, -1);
-  pass(Millis(200));
+  pass(Millis(100));
   const auto waiting = answer_of(first);
   EXPECT_EQ(status, 202);
   EXPECT_EQ(text(waiting, "position"), "1");
@@ -265,6 +265,100 @@ TEST_F(HubHttp, a_wait_decided_for_a_closed_connection_is_cancelled_and_a_grant_
   engine.pump();
   EXPECT_EQ(http("GET", "/v1/sessions/" + wang_session, wang).at("locks").as_array().size(), 0u);
   EXPECT_EQ(http("GET", "/v1/locks", li).at("locks").as_array().size(), 0u);
+}
+
+// A peer that goes round the moment of the 202 is told nothing: whether it went before or after, it leaves no wait that
+// would become a lock nobody knows of.
+TEST_F(HubHttp, who_leaves_round_the_end_of_the_wait_leaves_no_wait_behind) {
+  for (const Millis leaves : {Millis(24'800), Millis(24'900), Millis(25'000), Millis(25'100)}) {
+    SCOPED_TRACE(leaves.count());
+    engine = PaperEngine();
+    transport = PaperTransport();
+    start();
+    const std::string li = token("li"), wang = token("wang");
+    const std::string session = open_session(li), wang_session = open_session(wang);
+    const std::string lock = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "lock");
+    const ExchangeId waiting =
+        send(request("POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:1", R"(,"wait_ms":600000)")));
+    pass(leaves);
+    answer_of(waiting);
+    EXPECT_EQ(status, leaves < Millis(25'000) ? -1 : 202);
+    if (status == 202) EXPECT_TRUE(transport.responses[waiting].confirm);
+    hub->http_gone(waiting, now);
+    engine.pump();
+    EXPECT_EQ(http("GET", "/v1/sessions/" + wang_session, wang).at("waits").as_array().size(), 0u);
+    http("DELETE", "/v1/locks/" + lock + "?session=" + session, li);
+    EXPECT_EQ(http("GET", "/v1/locks", li).at("locks").as_array().size(), 0u);
+    pass(Millis(1'000));
+    EXPECT_EQ(transport.responses.contains(waiting), leaves >= Millis(25'000)) << "nobody is there to be told";
+  }
+}
+
+TEST_F(HubHttp, a_202_that_arrived_keeps_its_wait) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string wang_session = open_session(wang);
+  http("POST", "/v1/locks", li, acquire_body(open_session(li), "SaleOrder:1"));
+  const ExchangeId waiting =
+      send(request("POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:1", R"(,"wait_ms":600000)")));
+  pass(Millis(25'000));
+  hub->http_delivered(waiting, now);
+  hub->http_gone(waiting, now);  // what ends later is another thing
+  engine.pump();
+  EXPECT_EQ(http("GET", "/v1/sessions/" + wang_session, wang).at("waits").as_array().size(), 1u);
+}
+
+TEST_F(HubHttp, with_a_request_id_an_answer_that_did_not_arrive_is_there_for_the_repeat) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string session = open_session(li), wang_session = open_session(wang);
+  const std::string lock = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "lock");
+  HttpRequest r = request("POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:1", R"(,"wait_ms":600000)"));
+  r.idempotency_key = "w";
+  ExchangeId waiting = send(r);
+  pass(Millis(25'000));
+  const std::string wait = text(answer_of(waiting), "wait");
+  EXPECT_FALSE(transport.responses[waiting].confirm) << "nothing is taken back";
+  hub->http_gone(waiting, now);
+  waiting = send(r);
+  http("DELETE", "/v1/locks/" + lock + "?session=" + session, li);
+  EXPECT_EQ(text(answer_of(waiting), "lock"), wait);
+  hub->http_gone(waiting, now);
+  engine.pump();
+  EXPECT_EQ(text(http(r), "lock"), wait);
+}
+
+// The kinds of things that an answer may leave behind unknown: a grant at once, one after a wait, a hold, a request, a
+// session.
+TEST_F(HubHttp, whatever_an_answer_that_did_not_arrive_has_left_is_taken_back) {
+  start();
+  const std::string li = token("li", {"lock.view", "lock.edit", "lock.hold"}), wang = token("wang");
+  const std::string session = open_session(li), wang_session = open_session(wang);
+  const auto lost = [&](ExchangeId answered) {
+    EXPECT_TRUE(transport.responses[answered].confirm);
+    hub->http_gone(answered, now);
+    engine.pump();
+  };
+  const auto locks = [&] { return http("GET", "/v1/locks", li).at("locks").as_array().size(); };
+  lost(send(request("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1"))));
+  EXPECT_EQ(locks(), 0u);
+  lost(send(request("POST", "/v1/locks", li,
+                    acquire_body(session, "SaleOrder:1", R"(,"kind":"hold","owner":"job","ttl_ms":60000)"))));
+  EXPECT_EQ(locks(), 0u);
+  const std::string lock = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "lock");
+  lost(send(request("POST", "/v1/locks/" + lock + "/requests", wang, R"({"session":")" + wang_session + "\"}")));
+  EXPECT_EQ(http("GET", "/v1/requests", li).at("requests").as_array().size(), 0u);
+  const ExchangeId waiting =
+      send(request("POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:1", R"(,"wait_ms":600000)")));
+  http("DELETE", "/v1/locks/" + lock + "?session=" + session, li);
+  lost(waiting);
+  EXPECT_EQ(locks(), 0u);
+  // A re-entry counts one down and leaves what was held before.
+  const std::string held = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "lock");
+  lost(send(request("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1"))));
+  EXPECT_EQ(text(http("GET", "/v1/locks/" + held, li), "holds"), "1");
+  lost(send(request("POST", "/v1/sessions", wang)));
+  EXPECT_EQ(http("GET", "/v1/sessions", wang).at("sessions").as_array().size(), 1u);
 }
 
 TEST_F(HubHttp, a_session_opened_for_a_closed_connection_is_ended) {

@@ -159,6 +159,10 @@ void Hub::http_gone(ExchangeId exchange, Now now) {
   state_->now = now;
   state_->http_gone(exchange);
 }
+void Hub::http_delivered(ExchangeId exchange, Now now) {
+  state_->now = now;
+  state_->undelivered.erase(exchange);
+}
 void Hub::tick(Now now) {
   state_->now = now;
   state_->tick();

@@ -84,6 +84,7 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::optional<Code> refusal = {};  // that it is, to be counted; nothing: none
+  bool confirm = false;  // its end is told: http_delivered() or http_gone() follows
 };
 
 struct WebSocketOpened {
@@ -117,6 +118,7 @@ class Transport {
   virtual void wake_at(Micros monotonic) = 0;
   // Closes after what is queued has been written.
   virtual void close(ConnectionId connection, std::uint16_t code, std::string_view reason) = 0;
+  // With `confirm` the transport tells, later, whether all of it reached the peer's system.
   virtual void respond(ExchangeId exchange, HttpResponse response) = 0;
   // Server-sent events: begins the stream, then appends events; ended by http_gone or end_stream.
   virtual void begin_stream(ExchangeId exchange) = 0;
@@ -148,7 +150,7 @@ struct HubOptions {
   Millis hello_within{10'000};         // a connection that says no hello is closed 4000
   Millis answer_pings_within{45'000};  // one that answers no ping is closed 4003
   Millis auth_before{60'000};          // auth.required goes out so long before the token expires
-  Millis http_wait_max{60'000};        // then a waiting acquire is answered 202
+  Millis http_wait_max{25'000};        // then a waiting acquire is answered 202: proxies give up after 30 s and more
   Millis login_code_valid{30'000};
   TodoLimits todo;
   std::uint32_t requests_per_second_max = 20'000;  // of one user, by WebSocket and HTTP together; a burst may take one
@@ -173,7 +175,8 @@ class Hub final : public LockEngineSink {
   void disconnected(ConnectionId connection, Now now);
 
   void http(ExchangeId exchange, HttpRequest request, Now now);
-  void http_gone(ExchangeId exchange, Now now);  // the peer closed before it was answered
+  void http_gone(ExchangeId exchange, Now now);       // the peer closed before the answer reached it
+  void http_delivered(ExchangeId exchange, Now now);  // an answer with `confirm` reached it
 
   // At least every 100 ms: pings, timeouts of waiting HTTP requests, the engine's tick.
   void tick(Now now);

@@ -16,6 +16,7 @@ class HubRandom : public HubTest {
   };
   std::map<ConnectionId, Socket> sockets;
   std::set<ExchangeId> open_exchanges;
+  std::set<ExchangeId> on_the_way;  // answers whose end is to be told
   std::vector<std::string> sessions, secrets_known, locks;
   std::uint64_t next_id = 0;
 
@@ -83,6 +84,10 @@ class HubRandom : public HubTest {
       }
       said.clear();
     }
+    for (const ExchangeId e : open_exchanges) {
+      if (const auto told = transport.responses.find(e); told != transport.responses.end() && told->second.confirm)
+        on_the_way.insert(e);
+    }
     std::erase_if(open_exchanges,
                   [&](ExchangeId e) { return transport.responses.contains(e) || transport.stream_ended.contains(e); });
   }
@@ -127,7 +132,11 @@ class HubRandom : public HubTest {
         open_exchanges.insert(exchanges);
         return;
       case 4:
-        if (!open_exchanges.empty()) {
+        if (!on_the_way.empty() && random.one_in(2)) {
+          const ExchangeId e = *on_the_way.begin();
+          on_the_way.erase(e);
+          random.one_in(2) ? hub->http_gone(e, now) : hub->http_delivered(e, now);
+        } else if (!open_exchanges.empty()) {
           const ExchangeId e =
               *std::next(open_exchanges.begin(), static_cast<std::ptrdiff_t>(random.below(open_exchanges.size())));
           hub->http_gone(e, now);
@@ -164,6 +173,7 @@ TEST_F(HubRandom, every_request_is_answered_exactly_once) {
     engine = PaperEngine();
     sockets.clear();
     open_exchanges.clear();
+    on_the_way.clear();
     sessions.clear();
     secrets_known.clear();
     locks.clear();

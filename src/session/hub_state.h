@@ -103,6 +103,13 @@ struct Exchange {
   Language language = Language::en;
 };
 
+// What the answer to a request without a request id leaves behind, as the command that undoes it: nobody would ever
+// learn of it, should the answer not arrive.
+struct Undelivered {
+  BearerPtr who;
+  Command undo;
+};
+
 inline Refusal refusal_of(Code code, std::string detail = {}, std::string field = {}) {
   Refusal refusal;
   refusal.code = code;
@@ -141,6 +148,7 @@ struct Hub::State {
   using Exchange = session::Exchange;
   using Live = session::Live;
   using Step = session::Step;
+  using Undelivered = session::Undelivered;
   using Watcher = session::Watcher;
 
   State(HubOptions o, const Catalog& c, LockEngine& e, Transport& t, SecretSource& s);
@@ -195,7 +203,8 @@ struct Hub::State {
   // The answer to a question; one that would only add to what is unread becomes a refusal.
   bool is_answer_unwanted(const Call& call, Op op) const;
   void end_streaming(const Exchange& exchange, ExchangeId id);
-  void respond(ExchangeId id, int status, std::string body);
+  // `undo`: what takes back what was done, if the answer does not arrive.
+  void respond(ExchangeId id, int status, std::string body, std::optional<Command> undo = {});
   void respond(ExchangeId id, HttpResponse response);
   void respond_refusal(ExchangeId id, const Refusal& refusal, const View& view);
   void respond_error(ExchangeId id, const Error& error, Language language);
@@ -296,10 +305,13 @@ struct Hub::State {
   void on_outcome(Ticket ticket, Outcome& outcome);
   void bring(Errand& errand, Ticket ticket, Outcome& outcome);
   void answer(Errand& errand, Outcome& outcome);
-  void answer_nobody(const Errand& errand, const Outcome& outcome);
+  // What takes back what `outcome` did for a request that nobody can repeat; nothing if there is nothing to take back.
+  std::optional<Command> undo_of(const Errand& errand, const Outcome& outcome) const;
+  Command undo_grant(const BearerPtr& who, const Grant& grant) const;
+  Command undo_wait(const BearerPtr& who, SessionId session, LockId wait) const;
+  void undo(const BearerPtr& who, Command&& command);
   void types_answered(Ticket ticket, Errand& errand, Outcome& outcome);
   void watch_answered(Errand& errand, Outcome& outcome);
-  void release_undelivered(NamespaceIndex ns, const Caller& caller, SessionId session, LockId lock);
 
   // The engine's state is another than this node told of: who is connected comes back and is told anew.
   void reset();
@@ -360,7 +372,8 @@ struct Hub::State {
   boost::unordered_flat_map<SessionId, Live, IdHash> sessions;
   boost::unordered_flat_map<ExchangeId, Exchange> exchanges;
   boost::unordered_flat_map<LockId, boost::container::small_vector<ExchangeId, 1>, IdHash> waits;
-  boost::unordered_flat_map<PersonKey, session::Person> people;  // those who have asked lately, or have a stream
+  boost::unordered_flat_map<PersonKey, session::Person> people;    // those who have asked lately, or have a stream
+  boost::unordered_flat_map<ExchangeId, Undelivered> undelivered;  // answered, and on the way to the peer
   session::Tickets<Errand> errands;
   boost::unordered_flat_map<Ticket, Command> parked;
   TodoLink todo_link{*this};

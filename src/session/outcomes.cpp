@@ -61,9 +61,8 @@ void Hub::State::bring(Errand& errand, Ticket ticket, Outcome& outcome) {
       if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) bill_found(ticket, *refusal);
       return;
     case Step::cancel_wait:
-      if (const Granted* granted = std::get_if<Granted>(&outcome)) {
-        release_undelivered(errand.call.who->ns, caller_of(errand.call), granted->grant.session, granted->grant.lock);
-      }
+      if (const Granted* granted = std::get_if<Granted>(&outcome))
+        undo(errand.call.who, undo_grant(errand.call.who, granted->grant));
       return;
   }
 }
@@ -104,7 +103,11 @@ void Hub::State::answer(Errand& errand, Outcome& outcome) {
     transport.send(call.peer, scratch);
     return;
   }
-  if (errand.gone) return answer_nobody(errand, outcome);
+  std::optional<Command> takes_back = undo_of(errand, outcome);
+  if (errand.gone) {
+    if (takes_back) undo(call.who, *std::move(takes_back));
+    return;
+  }
   if (const Queued* queued = std::get_if<Queued>(&outcome); queued != nullptr && errand.op == Op::lock_acquire) {
     return wait_on(errand, *queued);
   }
@@ -115,34 +118,53 @@ void Hub::State::answer(Errand& errand, Outcome& outcome) {
   } else {
     append_outcome(body, errand.op, outcome, view, errand.secret);
   }
-  respond(call.peer, http_status_of(errand.op, outcome), std::move(body));
+  respond(call.peer, http_status_of(errand.op, outcome), std::move(body), std::move(takes_back));
 }
 
-// A closed HTTP connection without a request id leaves nothing behind: nobody could ever learn of it.
-void Hub::State::answer_nobody(const Errand& errand, const Outcome& outcome) {
-  if (errand.call.repeatable) return;
-  const NamespaceIndex ns = errand.call.who->ns;
-  if (const Granted* granted = std::get_if<Granted>(&outcome)) {
-    if (errand.op == Op::lock_acquire || errand.op == Op::lock_request) {
-      release_undelivered(ns, caller_of(errand.call), granted->grant.session, granted->grant.lock);
-    }
-  } else if (const Queued* queued = std::get_if<Queued>(&outcome)) {
+// An answer that does not arrive, to a request without a request id, leaves nothing behind: nobody could ever learn of
+// it.
+std::optional<Command> Hub::State::undo_of(const Errand& errand, const Outcome& outcome) const {
+  const Call& call = errand.call;
+  if (call.repeatable) return std::nullopt;
+  if (errand.op == Op::lock_acquire || errand.op == Op::lock_request) {
+    if (const auto* granted = std::get_if<Granted>(&outcome)) return undo_grant(call.who, granted->grant);
+    if (const auto* queued = std::get_if<Queued>(&outcome)) return undo_wait(call.who, errand.session, queued->wait);
+  } else if (errand.op == Op::session_open) {
+    if (const auto* opened = std::get_if<SessionOpened>(&outcome)) return EndSession{caller_of(call), opened->session};
+  }
+  return std::nullopt;
+}
+
+// One count of it: what the session held before stays.
+Command Hub::State::undo_grant(const BearerPtr& who, const Grant& grant) const {
+  Call call;
+  call.who = who;
+  Release release;
+  release.caller = caller_of(call);
+  release.caller.hold |= grant.kind == Kind::hold;  // who may place it may take it back
+  release.session = grant.kind == Kind::hold ? SessionId{} : grant.session;
+  release.owner = grant.kind == Kind::hold ? grant.owner : std::string();
+  release.lock = grant.lock;
+  return release;
+}
+
+Command Hub::State::undo_wait(const BearerPtr& who, SessionId session, LockId wait) const {
+  Call call;
+  call.who = who;
+  return CancelWait{caller_of(call), session, wait};
+}
+
+void Hub::State::undo(const BearerPtr& who, Command&& command) {
+  if (!failed.empty()) return;
+  Ticket ticket = 0;
+  if (std::holds_alternative<CancelWait>(command)) {  // which may meet a grant
     Errand cancel;
-    cancel.call.who = errand.call.who;
+    cancel.call.who = who;
     cancel.op = Op::lock_cancel_wait;
     cancel.step = Step::cancel_wait;
-    CancelWait command{caller_of(cancel.call), errand.session, queued->wait};
-    engine.submit(ns, errands.put(std::move(cancel)), std::move(command), now.wall);
+    ticket = errands.put(std::move(cancel));
   }
-}
-
-void Hub::State::release_undelivered(NamespaceIndex ns, const Caller& caller, SessionId session, LockId lock) {
-  Release release;
-  release.caller = caller;
-  release.caller.request_id.clear();
-  release.session = session;
-  release.lock = lock;  // one count of it: what the session held before stays
-  engine.submit(ns, 0, std::move(release), now.wall);
+  engine.submit(who->ns, ticket, std::move(command), now.wall);
 }
 
 void Hub::State::types_answered(Ticket ticket, Errand& errand, Outcome& outcome) {

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 #include "tests/server/people.h"
@@ -133,6 +135,38 @@ TEST(TwoPeople, an_open_http_wait_is_answered_by_the_release) {
   EXPECT_EQ(freed.status, 200) << freed.body;
   EXPECT_EQ(waited.status, 201) << waited.body;
   EXPECT_EQ(text_at(waited.json(), "user"), "wang");
+}
+
+// Whether the server hears of his leaving before the release or after it: nobody knows of the lock, so nobody holds it.
+TEST(TwoPeople, who_leaves_a_moment_before_he_is_granted_holds_nothing) {
+  const TemporaryDirectory data;
+  const ServerProcess server(data.path(), {"--durability", "relaxed"});
+  const auto port = server.port();
+  ASSERT_NE(port, 0) << server.log();
+  Person li(port, "li"), wang(port, "wang");
+  li.open_session(port);
+  wang.open_session(port);
+  const std::string body = R"({"session":")" + wang.session() + R"(","targets":["SaleOrder:5"],"wait_ms":60000})";
+  const std::string bytes =
+      "POST /v1/locks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer " + wang.token() +
+      "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  for (int round = 0; round < 30; ++round) {
+    const Answer held = li.acquire(port, "SaleOrder:5");
+    ASSERT_EQ(held.status, 201) << "round " << round << ": " << held.body;
+    auto leaver = std::make_unique<Client>(port);
+    leaver->send(bytes);
+    while (text_at(li.call(port, "GET", "/v1/stats").json(), "waits") != "1") std::this_thread::yield();
+    if (round % 2 == 0) leaver->reset();
+    leaver.reset();
+    li.call(port, "DELETE", "/v1/locks/" + text_at(held.json(), "lock") + "?session=" + li.session() + "&all=true");
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    std::string state;
+    do {
+      const Answer mine = wang.call(port, "GET", "/v1/sessions/" + wang.session());
+      state = text_at(mine.json(), "locks") + text_at(mine.json(), "waits");
+    } while (state != "[][]" && std::chrono::steady_clock::now() < until);
+    ASSERT_EQ(state, "[][]") << "round " << round;
+  }
 }
 
 TEST(Strangers, curl_can_tell_the_story) {

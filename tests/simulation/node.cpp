@@ -1,6 +1,7 @@
 #include "simulation/node.h"
 
 #include <boost/json.hpp>
+#include <utility>
 
 #include "wire/batch_frame.h"
 
@@ -61,6 +62,7 @@ void Node::kill() {
   ++life_;
   if (durable_) durable_->crash();
   exchanges_.clear();
+  delivered_.clear();
   hub_.reset();
   durable_.reset();
   on_redis_.reset();
@@ -79,6 +81,7 @@ bool Node::ready() const {
 }
 
 void Node::turn_end() {
+  for (const ExchangeId exchange : std::exchange(delivered_, {})) hub_->http_delivered(exchange, now());
   if (durable_) durable_->flush();
   if (on_redis_) on_redis_->flush();
 }
@@ -179,6 +182,7 @@ void Node::close(ConnectionId connection, std::uint16_t code, std::string_view) 
 void Node::respond(ExchangeId exchange, HttpResponse response) {
   auto node = exchanges_.extract(exchange);
   if (node.empty()) return network_.fault("an exchange is answered twice");
+  if (response.confirm) delivered_.push_back(exchange);
   node.mapped()(response.status, std::move(response.body));
 }
 

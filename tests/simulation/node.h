@@ -112,6 +112,7 @@ class Node final : public Transport {
   std::unique_ptr<Hub> hub_;
   ExchangeId next_exchange_ = 0;
   std::map<ExchangeId, Answered> exchanges_;
+  std::vector<ExchangeId> delivered_;  // with this turn; the network loses no answer by HTTP
 };
 
 }  // namespace hf::sim
