@@ -169,6 +169,25 @@ TEST(TwoPeople, who_leaves_a_moment_before_he_is_granted_holds_nothing) {
   }
 }
 
+TEST(Strangers, a_plus_in_a_query_is_a_space_as_forms_write_it) {
+  const TemporaryDirectory data;
+  const ServerProcess server(data.path());
+  ASSERT_NE(server.port(), 0) << server.log();
+  Person spaced(server.port(), "spaced"), added(server.port(), "added");
+  spaced.open_session(server.port(), R"({"client":"a b"})");
+  added.open_session(server.port(), R"({"client":"a+b"})");
+  ASSERT_EQ(spaced.acquire(server.port(), "SaleOrder:1").status, 201);
+  ASSERT_EQ(added.acquire(server.port(), "SaleOrder:2").status, 201);
+  const auto whose = [&](const std::string& client) {
+    const Answer found = spaced.call(server.port(), "GET", "/v1/locks?client=" + client);
+    EXPECT_EQ(text_at(found.json(), "locks.1.user"), "") << found.body;
+    return text_at(found.json(), "locks.0.user");
+  };
+  EXPECT_EQ(whose("a+b"), "spaced");
+  EXPECT_EQ(whose("a%20b"), "spaced");
+  EXPECT_EQ(whose("a%2Bb"), "added");
+}
+
 TEST(Strangers, curl_can_tell_the_story) {
   const TemporaryDirectory data;
   const ServerProcess server(data.path());
