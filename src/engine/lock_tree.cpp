@@ -76,6 +76,7 @@ Outcome LockTree::State::in_session(const C& c, Outcome (State::*body)(const C&,
   Refusal refusal;
   const SessionIx session = find_session(c.session, c.caller, refusal);
   if (session == no_index) return refusal;
+  follow_name(session, c.caller);
   return once(session, c, body);
 }
 
@@ -344,6 +345,19 @@ SessionIx LockTree::State::find_session(const SessionId& id, const Caller& calle
   return it->second;
 }
 
+void LockTree::State::follow_name(SessionIx index, const Caller& caller) {
+  SessionRec& session = sessions[index];
+  if (caller.user_name.empty() || caller.user_name == session.who->user_name) return;
+  Principal named = *session.who;
+  named.user_name = caller.user_name;
+  session.who = std::make_shared<const Principal>(std::move(named));
+  for (GrantIx g = session.first_grant; g != no_index; g = grants[g].next) {
+    grants[g].who = session.who;
+    if (grants[g].kind != Kind::edit) put_grant(g, Action::none, false);  // an edit lock's name is in its session
+  }
+  put_session(index, Action::none, false);
+}
+
 Outcome LockTree::State::open_session(const OpenSession& c, SessionIx) {
   if (c.lease < limits().lease_min || c.lease > limits().lease_max) {
     return Refusal{.code = Code::invalid, .detail = "A lease lasts 10,000 to 1,800,000 ms.", .field = "lease_ms"};
@@ -404,6 +418,7 @@ Outcome LockTree::State::run(const ResumeSession& c) {
   session.secret = c.next_secret;
   session.lease_end = now() + session.lease;
   session.last_activity = now();
+  follow_name(index, c.caller);
   put_session(index, Action::session_resume, false);
   return SessionResumed{snapshot(index, true)};
 }
@@ -460,6 +475,7 @@ Outcome LockTree::State::run(const Heartbeat& c) {
   const SessionIx index = find_session(c.session, c.caller, refusal);
   if (index == no_index) return refusal;
   SessionRec& session = sessions[index];
+  follow_name(index, c.caller);
   session.lease_end = now() + session.lease;
   const Instant active = now() - std::max(c.idle, Millis(0));
   session.last_activity = std::max(session.last_activity, active);
@@ -1065,6 +1081,7 @@ Outcome LockTree::State::run(const ReleaseAll& c) {
     actor = c.caller.user;
     return release_all(c, session);
   }
+  follow_name(session, c.caller);
   return once(session, c, &State::release_all);
 }
 

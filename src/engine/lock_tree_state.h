@@ -370,6 +370,8 @@ struct LockTree::State {
 
   // Sessions and deadlines (lock_tree.cpp).
   SessionIx find_session(const SessionId& id, const Caller& caller, Refusal& refusal, bool admin_too = false) const;
+  // The session has the name of the newest token that acts for it, and so has all that it holds.
+  void follow_name(SessionIx session, const Caller& caller);
   void close_session(SessionIx session, EndReason reason);
   void sweep();
   void schedule(Instant when, Due what, Index index, std::uint64_t birth, std::uint16_t stamp);

@@ -165,6 +165,7 @@ struct Hub::State {
   void message(ConnectionId id, std::string_view text);
   void hello(ConnectionId id, Connection& c, const MessageId& message, HelloFields& f);
   void auth(ConnectionId id, Connection& c, const MessageId& message, const AuthFields& f);
+  void tell_name(const Connection& c);
   void pong(ConnectionId id, Connection& c, const PongFields& f);
   void ping(ConnectionId id, Connection& c);
   bool expired(const Bearer& who) const;

@@ -333,6 +333,24 @@ TEST_F(HubSockets, a_socket_that_answers_no_ping_is_closed_with_4003) {
   EXPECT_EQ(transport.closed[c].first, 4003);
 }
 
+TEST_F(HubSockets, a_token_with_another_name_names_what_the_session_holds) {
+  start();
+  const ConnectionId c = greet(token("li"));
+  const std::string lock = text(ask(c, R"({"id":1,"op":"lock.acquire","targets":["SaleOrder:1"]})"), "ok.lock");
+  Identity identity;
+  identity.user = "li";
+  identity.name = "Li Lei";
+  identity.rights = {"lock.view", "lock.edit"};
+  identity.ns = "default";
+  const std::string named = sign_hs256(identity, kid, key_secret, now.wall, Millis(3'600'000), "");
+  const auto before = text(http("GET", "/v1/sessions", token("li")), "sessions.0.last_activity_at");
+  advance(Millis(1'000));
+  ask(c, R"({"id":2,"op":"auth","token":")" + named + "\"}");
+  EXPECT_EQ(text(http("GET", "/v1/locks/" + lock, token("wang")), "user_name"), "Li Lei");
+  EXPECT_EQ(text(http("GET", "/v1/sessions", token("li")), "sessions.0.last_activity_at"), before)
+      << "a fresh token is no work of the person";
+}
+
 TEST_F(HubSockets, auth_renews_the_same_user_in_place_and_no_other) {
   start();
   const ConnectionId c = greet(token("li", {"lock.view"}));

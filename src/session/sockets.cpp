@@ -12,6 +12,7 @@ using session::cookie_value;
 namespace {
 
 constexpr Millis retry_soon{100};
+constexpr Millis idle_unsaid{366LL * 24 * 3600 * 1000};  // of a heartbeat: no newer activity than is known
 
 Refusal too_fast() {
   Refusal refusal = session::refusal_of(Code::too_many, "You send too many requests a second.");
@@ -258,8 +259,10 @@ void Hub::State::auth(ConnectionId id, Connection& c, const MessageId& message, 
     send_error(id, message, who.error(), c.language);
     return;
   }
+  const bool renamed = (*who)->name != c.who->name;
   c.who = std::move(*who);
   c.auth_asked = false;
+  if (renamed) tell_name(c);
   for (const SessionId session : c.sessions) unwatch_unseen(session, *c.who);
   std::string body;
   JsonWriter json(body);
@@ -272,6 +275,15 @@ void Hub::State::auth(ConnectionId id, Connection& c, const MessageId& message, 
   encode_ok(scratch, message, body);
   transport.send(id, scratch);
   todo.renew(id, c.who->audience, c.who->audience_class);
+}
+
+// The engine shows the name of the newest token that acts for a session: here one acts that says nothing of the person.
+void Hub::State::tell_name(const Connection& c) {
+  if (!failed.empty()) return;
+  Call call;
+  call.who = c.who;
+  for (const SessionId session : c.sessions)
+    engine.submit(c.who->ns, 0, Heartbeat{caller_of(call), session, idle_unsaid}, now.wall);
 }
 
 void Hub::State::pong(ConnectionId id, Connection& c, const PongFields& f) {

@@ -143,6 +143,44 @@ TEST_P(LockContract, re_entry_returns_the_same_lock_and_token_and_counts) {
   EXPECT_TRUE(is_free("SaleOrder:1"));
 }
 
+// Or a person who has married is shown by the old name for as long as his window is open.
+TEST_P(LockContract, what_a_session_holds_has_the_name_of_the_newest_token_that_acted_for_it) {
+  const Window li = open("li"), wang = open("wang");
+  const Grant g = take(li, {"SaleOrder:1"});
+  const auto shown = [&] {
+    const Refusal r = refusal(acquire(wang, {"SaleOrder:1"}));
+    const auto all = all_locks();
+    EXPECT_EQ(all.front().user_name, r.conflicts.front().user_name);
+    const auto session = run(GetSession{by("li"), li.id});
+    EXPECT_EQ(std::get<SessionSnapshot>(session).user_name, all.front().user_name);
+    return all.front().user_name;
+  };
+  EXPECT_EQ(shown(), "name of li");
+  Caller named = by("li");
+  named.user_name = "Li Lei";
+  EXPECT_TRUE(std::holds_alternative<Renewed>(run(Heartbeat{named, li.id, Millis(0)})));
+  EXPECT_EQ(shown(), "Li Lei");
+  ResumeSession resume;
+  resume.caller = by("li");
+  resume.caller.user_name = "Li Han";
+  resume.session = li.id;
+  resume.secret = Secret{Id128{9, 9}};
+  EXPECT_TRUE(refused(run(resume), Code::session_gone));
+  EXPECT_EQ(shown(), "Li Lei") << "who does not know the secret names nobody";
+  Acquire more = wish(li, {"SaleOrder:2"});
+  more.caller.user_name = "Li Mei";
+  EXPECT_EQ(granted(run(more)).grant.user_name, "Li Mei");
+  EXPECT_EQ(shown(), "Li Mei");
+  more = wish(wang, {"SaleOrder:3"});
+  more.session = li.id;
+  more.caller.user_name = "Wang";
+  EXPECT_TRUE(refused(run(more), Code::forbidden));
+  EXPECT_EQ(shown(), "Li Mei");
+  restart();
+  EXPECT_EQ(shown(), "Li Mei");
+  EXPECT_EQ(g.user_name, "name of li");
+}
+
 TEST_P(LockContract, release_all_ends_a_lock_whatever_its_count) {
   const Window li = open("li");
   const Grant g = take(li, {"SaleOrder:1"});

@@ -71,6 +71,7 @@ Caller RandomHistory::caller_of(const World& world, SessionId session) {
     if (own && s.id == session) caller.user = s.user;
   }
   caller.user_name = "name of " + caller.user;
+  if (one_in(20)) caller.user_name += ", married";
   caller.hold = !one_in(3);
   caller.admin = one_in(6);
   if (one_in(5)) {
@@ -181,6 +182,7 @@ Command RandomHistory::about_asks(const World& world) {
   Caller caller = caller_of(world, SessionId{});
   if (!world.locks.empty() && !one_in(6)) caller.user = pick(world.locks).user;
   caller.user_name = "name of " + caller.user;
+  if (one_in(20)) caller.user_name += ", married";
   const LockId wait = one_in(15) && !past_.empty() ? pick(past_) : ask.wait;
   switch (random_.below(4)) {
     case 0: return Refuse{caller, wait, "not now"};

@@ -630,6 +630,15 @@ std::uint64_t ReferenceModel::next_seq(SessionId id) {
   return s == nullptr ? 0 : ++s->seq;
 }
 
+void ReferenceModel::follow_name(const Caller& caller, SessionId id) {
+  Session* s = find_session(id);
+  if (s == nullptr || s->user != caller.user || caller.user_name.empty()) return;
+  s->user_name = caller.user_name;
+  for (Held& h : held_) {
+    if (h.grant.session == id && h.grant.kind != Kind::hold) h.grant.user_name = caller.user_name;
+  }
+}
+
 template <class E>
 void ReferenceModel::tell(E event) {
   events_->emplace_back(std::move(event));
@@ -721,6 +730,14 @@ Outcome ReferenceModel::apply(const Command& command, Wall clock, std::vector<Ev
   events_ = &events;
   advance(clock);
   sweep();
+  std::visit(
+      [this]<class C>(const C& c) {
+        constexpr bool acts = std::is_same_v<C, Heartbeat> || std::is_same_v<C, Acquire> ||
+                              std::is_same_v<C, Release> || std::is_same_v<C, Extend> || std::is_same_v<C, Transfer> ||
+                              std::is_same_v<C, ReleaseAll> || std::is_same_v<C, Ask> || std::is_same_v<C, CancelWait>;
+        if constexpr (acts) follow_name(c.caller, c.session);
+      },
+      command);
   const RepeatKey key = repeat_key(command);
   if (key.caller != nullptr && session_answers(key)) {
     if (auto before = repeated(key)) {
@@ -813,6 +830,7 @@ Outcome ReferenceModel::run(const ResumeSession& c) {
   if (c.secret != s.secret && (s.next_secret.is_nil() || c.secret != s.next_secret)) return refuse(Code::session_gone);
   if (c.secret == s.next_secret) s.secret = s.next_secret;
   s.next_secret = c.next_secret;
+  follow_name(c.caller, c.session);
   s.lease_end = now_ + s.lease;
   s.last_activity = now_;
   s.last_activity_at = clock_;

@@ -180,6 +180,8 @@ class ReferenceModel {
   std::optional<Refusal> session_refusal(const Caller& caller, SessionId session) const;
   Refusal gone_refusal(LockId lock) const;
   std::uint64_t next_seq(SessionId session);
+  // The session has the name of the newest token that acted for it, and so has all that it holds.
+  void follow_name(const Caller& caller, SessionId session);
   template <class E>
   void tell(E event);
 
