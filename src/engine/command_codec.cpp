@@ -118,6 +118,19 @@ void each(A& a, Is<ListWaits> auto& v) {
 template <class A>
 void each(A&, Is<GetStats> auto&) {}
 
+// What later builds have added to a command lies behind its first layout, and the index says so: what has none of it
+// is written as ever, and a node that does not know it refuses the command.
+constexpr std::uint8_t has_more = 0x80;
+
+template <class A>
+void each_more(A& a, Is<Release> auto& v) {
+  a(v.holds, v.exact);
+}
+bool needs_more(const Command& command) noexcept {
+  const auto* release = std::get_if<Release>(&command);
+  return release != nullptr && (release->holds || release->exact);
+}
+
 constexpr std::size_t many = 100'000;  // no list of a command is longer
 
 class Writer {
@@ -254,16 +267,23 @@ std::optional<Command> read_alternative(std::size_t index, Reader& reader, std::
 }  // namespace
 
 void write_command(std::string& out, const Command& command) {
-  out.push_back(static_cast<char>(command.index()));
+  const bool more = needs_more(command);
+  out.push_back(static_cast<char>(command.index() | (more ? has_more : 0U)));
   Writer writer(out);
   std::visit([&](const auto& c) { each(writer, c); }, command);
+  if (more) each_more(writer, std::get<Release>(command));
 }
 
 std::optional<Command> take_command(std::string_view& bytes) {
   if (bytes.empty()) return std::nullopt;
   const auto index = static_cast<std::uint8_t>(bytes.front());
   Reader reader(bytes.substr(1));
-  auto command = read_alternative(index, reader, std::make_index_sequence<std::variant_size_v<Command>>());
+  auto command = read_alternative(index & ~has_more, reader, std::make_index_sequence<std::variant_size_v<Command>>());
+  if (command && (index & has_more) != 0) {
+    auto* const release = std::get_if<Release>(&*command);
+    if (release != nullptr) each_more(reader, *release);
+    if (release == nullptr || !reader.ok()) return std::nullopt;
+  }
   if (command) bytes.remove_prefix(bytes.size() - reader.left());
   return command;
 }

@@ -33,7 +33,7 @@ std::vector<Command> one_of_each() {
               {{"SaleOrder:1001", huge}},
               "订单",
               "why"},
-      Release{somebody(), session, "job", lock, 17, true, targets, 9},
+      Release{somebody(), session, "job", lock, 17, true, targets, 9, std::nullopt, false},
       Extend{somebody(), session, lock, Millis(8)},
       Transfer{somebody(), session, lock, SessionId{{9, 9}}},
       Force{somebody(), lock, "gone home"},
@@ -75,6 +75,39 @@ TEST(CommandCodec, what_was_written_is_read_whole_for_every_command) {
     EXPECT_EQ(bytes_of(*read), bytes_of(command));
   }
   EXPECT_TRUE(rest.empty());
+}
+
+// A node of the build before wrote a release without the count; and one that knows no count must not misread it.
+TEST(CommandCodec, a_release_with_its_count_is_another_layout_and_without_it_the_old_one) {
+  Release release{somebody(), SessionId{{1, 2}},       "job", LockId{{3, 4}}, 17,
+                  true,       {target("SaleOrder:1")}, 9,     std::nullopt,   false};
+  const std::string old = bytes_of(release);
+  EXPECT_EQ(old.front(), 5);
+  release.holds = 2;
+  release.exact = true;
+  const std::string bytes = bytes_of(release);
+  EXPECT_EQ(static_cast<unsigned char>(bytes.front()), 0x85);
+  EXPECT_EQ(bytes.substr(1, old.size() - 1), old.substr(1));
+  std::string_view rest = bytes;
+  const auto read = take_command(rest);
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(rest.empty());
+  EXPECT_EQ(std::get<Release>(*read).holds, 2U);
+  EXPECT_TRUE(std::get<Release>(*read).exact);
+  EXPECT_EQ(std::get<Release>(*read).version, 9U);
+  rest = old;
+  const auto former = take_command(rest);
+  ASSERT_TRUE(former);
+  EXPECT_FALSE(std::get<Release>(*former).holds);
+  EXPECT_FALSE(std::get<Release>(*former).exact);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    rest = std::string_view(bytes).substr(0, size);
+    EXPECT_FALSE(take_command(rest)) << size;
+  }
+  std::string none = bytes_of(Tick{});
+  none.front() = static_cast<char>(none.front() | 0x80);
+  rest = none;
+  EXPECT_FALSE(take_command(rest)) << "no other command has more";
 }
 
 TEST(CommandCodec, every_field_of_an_acquire_arrives) {

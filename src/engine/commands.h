@@ -86,6 +86,10 @@ struct Release {
   bool all = false;                      // end it whatever `holds` says
   std::vector<Target> targets;           // not empty: free only these
   std::optional<std::uint64_t> version;  // the bill's version now, for if_versions of others
+  // The count that the caller saw: with another one now, the release was done before, and nothing happens.
+  std::optional<std::uint32_t> holds;
+  // It may come once more without a request id: a lock held more than once is not counted down without `holds`.
+  bool exact = false;
 };
 struct Extend {
   Caller caller;
@@ -268,7 +272,7 @@ struct Queued {
 struct Released {
   bool released = false;    // the lock (or the named targets) ended with this call
   std::uint32_t holds = 0;  // what is left of the count
-  bool already = false;     // it was released before by this session: nothing happened
+  bool already = false;     // it was released before by this session, or is held another time: nothing happened
   bool operator==(const Released&) const = default;
 };
 struct ReleasedMany {

@@ -938,6 +938,14 @@ Outcome LockTree::State::release(const Release& c, SessionIx session) {
   }
   if (c.token != 0 && c.token != grant.token)
     return Refusal{.code = Code::not_holder, .detail = "The token is another grant's.", .field = "token"};
+  if (c.holds && *c.holds != grant.holds) return Released{.holds = grant.holds, .already = true};
+  if (c.exact && !c.holds && !c.all && c.targets.empty() && grant.holds > 1) {
+    const std::string count = std::to_string(grant.holds);
+    return Refusal{.code = Code::invalid,
+                   .detail = "The lock is held " + count + " times: say holds=" + count +
+                             " to end one of them, all=true to end it, or give a request id.",
+                   .field = "holds"};
+  }
   std::vector<std::size_t> which;
   for (const Target& target : c.targets) {
     const auto found =

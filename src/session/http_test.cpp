@@ -23,10 +23,55 @@ TEST_F(HubHttp, a_lock_lives_from_201_to_its_release) {
   EXPECT_EQ(text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1001")), "again"), "true");
   EXPECT_EQ(text(http("GET", "/v1/locks/" + lock, li), "holds"), "2");
   EXPECT_EQ(text(http("GET", "/v1/locks?type=SaleOrder&limit=10", li), "locks.0.lock"), lock);
-  EXPECT_EQ(text(http("DELETE", "/v1/locks/" + lock + "?session=" + session, li), "holds"), "1");
+  EXPECT_EQ(text(http("DELETE", "/v1/locks/" + lock + "?session=" + session + "&holds=2", li), "holds"), "1");
   EXPECT_EQ(text(http("DELETE", "/v1/locks/" + lock + "?session=" + session + "&all=true", li), "released"), "true");
   EXPECT_EQ(text(http("DELETE", "/v1/locks/" + lock + "?session=" + session, li), "already_released"), "true");
   EXPECT_EQ(status, 200);
+}
+
+// A proxy that got no answer sends a DELETE once more.
+TEST_F(HubHttp, a_release_that_is_repeated_on_the_way_counts_once) {
+  start();
+  const std::string li = token("li");
+  const std::string session = open_session(li);
+  const std::string lock = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "lock");
+  EXPECT_EQ(text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "holds"), "2");
+  const std::string path = "/v1/locks/" + lock + "?session=" + session;
+  const auto unnamed = http("DELETE", path, li);
+  EXPECT_EQ(status, 400);
+  EXPECT_EQ(text(unnamed, "field"), "holds");
+  EXPECT_NE(text(unnamed, "detail").find("say holds=2 "), std::string::npos) << text(unnamed, "detail");
+  EXPECT_EQ(text(http("DELETE", path + "&holds=2", li), "holds"), "1");
+  const auto repeated = http("DELETE", path + "&holds=2", li);
+  EXPECT_EQ(status, 200);
+  EXPECT_EQ(text(repeated, "already_released"), "true");
+  EXPECT_EQ(text(repeated, "holds"), "1");
+  EXPECT_EQ(text(http("GET", "/v1/locks/" + lock, li), "holds"), "1");
+  EXPECT_EQ(text(http("DELETE", path, li), "released"), "true") << "held once, nothing need be named";
+  const auto gone = http("DELETE", path, li);
+  EXPECT_EQ(text(gone, "already_released"), "true");
+  EXPECT_EQ(text(gone, "holds"), "");
+}
+
+TEST_F(HubHttp, with_a_request_id_or_by_websocket_a_release_needs_no_count) {
+  start();
+  const std::string li = token("li");
+  const ConnectionId c = greet(li);
+  const auto acquire = [&] {
+    return text(ask(c, R"({"id":1,"op":"lock.acquire","targets":["SaleOrder:1"]})"), "ok.lock");
+  };
+  const std::string lock = acquire();
+  acquire();
+  acquire();
+  const std::string session = text(welcome, "session");
+  HttpRequest r = request("DELETE", "/v1/locks/" + lock + "?session=" + session, li);
+  r.idempotency_key = "k";
+  EXPECT_EQ(text(http(r), "holds"), "2");
+  EXPECT_EQ(text(http(r), "holds"), "2");
+  EXPECT_EQ(text(ask(c, R"({"id":2,"op":"lock.release","lock":")" + lock + "\"}"), "ok.holds"), "1");
+  const auto stale = ask(c, R"({"id":3,"op":"lock.release","holds":2,"lock":")" + lock + "\"}");
+  EXPECT_EQ(text(stale, "ok.already_released"), "true");
+  EXPECT_EQ(text(ask(c, R"({"id":4,"op":"lock.release","holds":1,"lock":")" + lock + "\"}"), "ok.released"), "true");
 }
 
 TEST_F(HubHttp, a_conflict_is_423_problem_json_in_the_readers_language) {

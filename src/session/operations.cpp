@@ -337,6 +337,7 @@ void Hub::State::operate(Call& call, ReleaseFields& f) {
   const LockId lock = f.lock;
   Release release = to_command(std::move(f));
   release.caller = take_caller(call);
+  release.exact = call.face == Face::http && !call.repeatable;  // a proxy may send it once more
   if (hold && call.who->hold && !release.caller.hold) {
     return submit_if_types_allow(call, Op::lock_release, counted, lock, Right::lock_hold, std::move(release));
   }

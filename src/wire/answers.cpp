@@ -290,6 +290,7 @@ struct OutcomeWriter {
     w.begin_object();
     if (r.already) {
       w.key("already_released").boolean(true);
+      if (r.holds > 0) w.key("holds").number(r.holds);
     } else {
       w.key("released").boolean(r.released).key("holds").number(r.holds);
     }

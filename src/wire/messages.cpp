@@ -122,6 +122,7 @@ void visit(Is<ReleaseFields> auto& f, V& v) {
   v.value("all", f.all);
   v.targets("targets", f.targets);
   v.value("version", f.version);
+  v.value("holds", f.holds);
 }
 template <class V>
 void visit(Is<ExtendFields> auto& f, V& v) {
@@ -1066,7 +1067,8 @@ Release to_command(ReleaseFields&& f) {
                  .token = f.token,
                  .all = f.all,
                  .targets = std::move(f.targets),
-                 .version = f.version};
+                 .version = f.version,
+                 .holds = f.holds};
 }
 Extend to_command(const ExtendFields& f) {
   return Extend{.caller = {}, .session = f.session, .lock = f.lock, .ttl = f.ttl.value_or(Millis(0))};

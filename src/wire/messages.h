@@ -172,6 +172,7 @@ struct ReleaseFields {
   bool all = false;
   std::vector<Target> targets;
   std::optional<std::uint64_t> version;
+  std::optional<std::uint32_t> holds;
   bool operator==(const ReleaseFields&) const = default;
 };
 struct ExtendFields {

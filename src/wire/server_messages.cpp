@@ -405,7 +405,7 @@ Outcome outcome_of(Op op, const Reader& in) {
       return list;
     }
     case Op::lock_release: {
-      if (in.flag("already_released")) return Released{.already = true};
+      if (in.flag("already_released")) return Released{.holds = in.count("holds"), .already = true};
       return Released{.released = in.flag("released"), .holds = in.count("holds")};
     }
     case Op::lock_extend:

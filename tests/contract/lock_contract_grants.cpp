@@ -143,6 +143,58 @@ TEST_P(LockContract, re_entry_returns_the_same_lock_and_token_and_counts) {
   EXPECT_TRUE(is_free("SaleOrder:1"));
 }
 
+// Or a proxy that sends a release twice would end a lock that is still needed.
+TEST_P(LockContract, a_release_that_names_the_count_it_saw_counts_once_however_often_it_comes) {
+  const Window li = open("li");
+  const Grant g = take(li, {"SaleOrder:1"});
+  take(li, {"SaleOrder:1"});
+  take(li, {"SaleOrder:1"});
+  Release c;
+  c.caller = by("li");
+  c.session = li.id;
+  c.lock = g.lock;
+  c.holds = 3;
+  EXPECT_EQ(std::get<Released>(run(c)), (Released{.released = false, .holds = 2}));
+  EXPECT_EQ(std::get<Released>(run(c)), (Released{.holds = 2, .already = true}));
+  c.token = g.token + 1;
+  EXPECT_TRUE(refused(run(c), Code::not_holder)) << "the token is compared first";
+  c.token = g.token;
+  c.all = true;
+  EXPECT_EQ(std::get<Released>(run(c)), (Released{.holds = 2, .already = true})) << "all, too";
+  c.all = false;
+  c.targets = targets({"SaleOrder:1"});
+  EXPECT_EQ(std::get<Released>(run(c)), (Released{.holds = 2, .already = true})) << "and a part";
+  c.targets.clear();
+  c.holds = 2;
+  EXPECT_EQ(std::get<Released>(run(c)).holds, 1U);
+  c.holds = 1;
+  EXPECT_TRUE(std::get<Released>(run(c)).released);
+  EXPECT_EQ(std::get<Released>(run(c)), (Released{.already = true}));
+  EXPECT_TRUE(is_free("SaleOrder:1"));
+}
+
+TEST_P(LockContract, an_exact_release_of_a_lock_held_more_than_once_says_which_count_it_saw) {
+  const Window li = open("li");
+  const Grant g = take(li, {"SaleOrder:1", "SaleOrder:2"});
+  take(li, {"SaleOrder:1", "SaleOrder:2"});
+  Release c;
+  c.caller = by("li");
+  c.session = li.id;
+  c.lock = g.lock;
+  c.exact = true;
+  const Refusal r = refusal(run(c));
+  EXPECT_EQ(r.code, Code::invalid);
+  EXPECT_EQ(r.field, "holds");
+  c.targets = targets({"SaleOrder:2"});
+  EXPECT_TRUE(std::get<Released>(run(c)).released) << "a part is named: once more is no release";
+  c.targets.clear();
+  c.holds = 2;
+  EXPECT_EQ(std::get<Released>(run(c)).holds, 1U);
+  c.holds.reset();
+  EXPECT_TRUE(std::get<Released>(run(c)).released) << "held once, it just ends";
+  EXPECT_TRUE(std::get<Released>(run(c)).already);
+}
+
 // Or a person who has married is shown by the old name for as long as his window is open.
 TEST_P(LockContract, what_a_session_holds_has_the_name_of_the_newest_token_that_acted_for_it) {
   const Window li = open("li"), wang = open("wang");

@@ -14,7 +14,7 @@ World world_of(const ReferenceModel& model) {
   for (const auto& s : model.sessions()) world.sessions.push_back({s.id, s.user});
   for (const auto& h : model.held()) {
     const Grant& g = h.grant;
-    World::Lock lock{g.lock, g.token, g.session, g.user, g.owner, g.kind, g.mode, {}};
+    World::Lock lock{g.lock, g.token, g.session, g.user, g.owner, g.kind, g.mode, {}, g.holds};
     for (const HeldTarget& t : g.targets) lock.targets.push_back(t.target);
     world.locks.push_back(std::move(lock));
   }

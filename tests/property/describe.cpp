@@ -243,6 +243,8 @@ std::string describe(const Command& command) {
     }
     void operator()(const Release& c) {
       l.add("Release")("session", c.session)("lock", c.lock)("token", c.token).flag("all", c.all)("targets", c.targets);
+      if (c.holds) l("holds", *c.holds);
+      l.flag("exact", c.exact);
       if (!c.owner.empty()) l("owner", c.owner);
       if (c.version) l("version", *c.version);
       by(c.caller);

@@ -20,7 +20,8 @@ std::string verdict(Broken broken) {
       for (const auto& s : model.sessions()) world.sessions.push_back({s.id, s.user});
       for (const auto& h : model.held()) {
         World::Lock lock{h.grant.lock,  h.grant.token, h.grant.session, h.grant.user,
-                         h.grant.owner, h.grant.kind,  h.grant.mode,    {}};
+                         h.grant.owner, h.grant.kind,  h.grant.mode,    {},
+                         h.grant.holds};
         for (const HeldTarget& t : h.grant.targets) lock.targets.push_back(t.target);
         world.locks.push_back(std::move(lock));
       }

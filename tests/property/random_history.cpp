@@ -142,6 +142,8 @@ Command RandomHistory::release(const World& world) {
   }
   if (one_in(3)) c.token = one_in(8) ? lock.token - 1 : lock.token;
   c.all = one_in(3);
+  if (one_in(3)) c.holds = one_in(4) ? static_cast<std::uint32_t>(random_.below(4)) : lock.holds;
+  c.exact = one_in(3);
   if (one_in(6)) {
     for (const Target& t : lock.targets) {
       if (one_in(2)) c.targets.push_back(t);

@@ -35,6 +35,7 @@ struct World {
     Kind kind = Kind::edit;
     Mode mode = Mode::exclusive;
     std::vector<Target> targets;
+    std::uint32_t holds = 1;
   };
   struct Wait {
     LockId wait;

@@ -927,6 +927,8 @@ Outcome ReferenceModel::run(const Release& c) {
     return refuse(Code::not_holder);
   }
   if (c.token != 0 && c.token != g.token) return refuse(Code::not_holder);
+  if (c.holds && *c.holds != g.holds) return Released{false, g.holds, true};
+  if (c.exact && !c.holds && !c.all && c.targets.empty() && g.holds > 1) return refuse(Code::invalid, "holds");
   const auto unknown = [&](const Target& t) {
     return std::ranges::find(g.targets, t, &HeldTarget::target) == g.targets.end();
   };
