@@ -143,7 +143,8 @@ struct Resynced {
 };
 
 // A lock that this client holds. Moving it moves the responsibility; the last one out releases.
-// A lock of a second acquire of the same targets has a handle of its own; each release counts one down.
+// A lock of a second acquire of the same targets has a handle of its own; each release counts one down, and the last
+// handle's ends the lock, whatever it counts (`all` of the protocol). So a handle that is the only one ends its lock.
 // A handle may outlive its client: then it holds nothing.
 class LockHandle {
  public:

@@ -1035,6 +1035,7 @@ void Core::hand_out(Time now, const Granted& granted, Time asked, Waiting waitin
     if (grant.kind != Kind::hold) held->lease = lease_;
   }
   held->token.store(grant.token, std::memory_order_release);
+  held->count = grant.holds;
   {
     std::lock_guard guard(held->mutex);
     held->info = to_public(grant);
@@ -1064,23 +1065,44 @@ void Core::release(Time now, const Taken& taken, std::optional<std::uint64_t> ve
   held->watchers.erase(taken.handle);
   if (held->handles > 0) --held->handles;
   if (held->ended.load() || !locks_.contains(held->lock)) return answer<Nothing>(reply, Nothing{});
+  const bool last = held->handles == 0;
+  if (last) {
+    drop_lock(held->lock);
+    remember(releasing_, held->lock);
+  }
+  give_back(now, held, version, last ? Share::last : Share::one, std::move(reply));
+}
+
+// The last share ends the lock, whatever it counts: a count that nobody has a handle of would keep the bill locked. It
+// names the count that is known, so that a share which is on its way to another handle is not ended with it. A hold is
+// its owner's, who may have counted it elsewhere.
+void Core::give_back(Time now, const std::shared_ptr<Held>& held, std::optional<std::uint64_t> version, Share share,
+                     Reply<Nothing> reply) {
   ReleaseFields fields;
   fields.lock = held->lock;
-  fields.token = held->token.load();
   fields.version = version;
   if (held->lease == nullptr) {
     std::lock_guard guard(held->mutex);
     fields.owner = held->info.owner;
-    fields.token = 0;
+  } else {
+    fields.token = held->token.load();
+    fields.all = share == Share::last;
+    if (fields.all) fields.holds = held->count;
   }
-  if (held->handles == 0) {
-    drop_lock(held->lock);
-    remember(releasing_, held->lock);
-  }
+  if (!fields.all && held->count > 1) --held->count;
   Pending pending;
   pending.fields = std::move(fields);
-  pending.complete = [this, reply, lock = held->lock](Time, holdfast::Result<Answered> answered) {
-    releasing_.erase(lock);
+  pending.complete = [this, reply, held, version](Time at, holdfast::Result<Answered> answered) {
+    const auto outcome = answered ? parse_outcome(Op::lock_release, answered->body) : Result<Outcome>(Released{});
+    const auto* released = outcome ? std::get_if<Released>(&*outcome) : nullptr;
+    if (released != nullptr && released->already && released->holds > 0) {
+      // It counts otherwise than was known. What is not ours to end is another handle's, or will be.
+      held->count = released->holds;
+      const auto other = locks_.find(held->lock);
+      if (other != locks_.end()) other->second->count = std::max(1U, released->holds - 1);
+      return give_back(at, held, version, other == locks_.end() && claims_ == 0 ? Share::last : Share::one, reply);
+    }
+    releasing_.erase(held->lock);
     if (answered) return answer<Nothing>(reply, Nothing{});
     switch (answered.error().code) {
       case holdfast::Code::lock_gone:

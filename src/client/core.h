@@ -80,6 +80,7 @@ struct Held {
   holdfast::LockInfo info;
 
   std::uint32_t handles = 0;
+  std::uint32_t count = 1;  // how often the server holds it for us, as far as is known
   std::map<std::uint64_t, Watcher> watchers;
   std::optional<holdfast::Lost> lost;
 
@@ -155,7 +156,7 @@ class Core {
   void acquire(Time now, holdfast::Acquire what, Reply<Taken> reply);
   void ask(Time now, holdfast::Ask what, Reply<Taken> reply);
   void take_over(Time now, const std::string& lock, Reply<Taken> reply);
-  // Gives back one handle's share.
+  // Gives back one handle's share; the last one ends the lock.
   void release(Time now, const Taken& taken, std::optional<std::uint64_t> version, Reply<holdfast::Nothing> reply);
   void release_all(Time now, const std::string& type, Reply<std::uint32_t> reply);
   void extend(Time now, const std::string& lock, Millis ttl, Reply<holdfast::LockInfo> reply);
@@ -186,6 +187,7 @@ class Core {
 
  private:
   enum class Phase : std::uint8_t { idle, waiting, token, dialing, hello, ready, closed };
+  enum class Share : std::uint8_t { one, last };
   struct Answered {
     Time sent{};  // when the message that was answered was first sent
     Time sent_last{};
@@ -252,6 +254,8 @@ class Core {
   void late(Time now, std::uint64_t id);
   void quietly(Time now, Fields fields);
   void cancel_quietly(Time now, LockId wait);
+  void give_back(Time now, const std::shared_ptr<Held>& held, std::optional<std::uint64_t> version, Share share,
+                 Reply<holdfast::Nothing> reply);
   void release_quietly(Time now, const Grant& grant);
 
   void welcome(Time now, const Welcome& welcome);

@@ -540,11 +540,75 @@ TEST(Core, a_lock_taken_twice_is_released_twice) {
   s.core.release(s.now, **first->result, std::nullopt, {});
   s.turn();
   EXPECT_EQ(s.count<ReleaseFields>(), 1U);
+  EXPECT_FALSE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all) << "the other handle holds it on";
   EXPECT_TRUE(s.held(second));
   s.core.release(s.now, **second->result, std::nullopt, {});
   s.turn();
   EXPECT_EQ(s.count<ReleaseFields>(), 2U);
   EXPECT_FALSE(s.held(second));
+  const auto& last = std::get<ReleaseFields>(s.last<ReleaseFields>().fields);
+  EXPECT_TRUE(last.all);
+  EXPECT_EQ(last.holds, 1U);
+}
+
+// A double click: the second acquire's answer is on its way, or was given up, when the form closes.
+TEST(Core, the_only_handle_ends_its_lock_whatever_it_counts) {
+  Script s;
+  s.ready();
+  auto lock = s.acquire();
+  Grant twice = grant(1);
+  twice.holds = 2;
+  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Granted{twice, true, {}});
+  std::optional<holdfast::Result<holdfast::Nothing>> result;
+  s.core.release(s.now, **lock->result, std::nullopt,
+                 {[&](holdfast::Result<holdfast::Nothing> r) { result = std::move(r); }, false});
+  s.turn();
+  EXPECT_TRUE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all);
+  EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).holds, 2U);
+  s.answers(s.last<ReleaseFields>().id, Op::lock_release, Released{.holds = 3, .already = true});
+  EXPECT_FALSE(result) << "nothing happened";
+  EXPECT_TRUE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all);
+  EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).holds, 3U);
+  s.answers(s.last<ReleaseFields>().id, Op::lock_release, Released{.released = true});
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(*result);
+  EXPECT_EQ(s.count<ReleaseFields>(), 2U);
+}
+
+TEST(Core, a_last_release_leaves_the_share_that_is_on_its_way_to_another_handle) {
+  Script s;
+  s.ready();
+  auto first = s.holding(1);
+  auto second = s.acquire();
+  const std::uint64_t acquire = s.last<AcquireFields>().id;
+  s.core.release(s.now, **first->result, std::nullopt, {});
+  s.turn();
+  EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).holds, 1U) << "of two, which the server knows of";
+  Grant again = grant(1);
+  again.holds = 2;
+  s.answers(acquire, Op::lock_acquire, Granted{again, true, {}});
+  ASSERT_TRUE(second->granted());
+  s.answers(s.last<ReleaseFields>().id, Op::lock_release, Released{.holds = 2, .already = true});
+  EXPECT_EQ(s.count<ReleaseFields>(), 2U);
+  EXPECT_FALSE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all);
+  EXPECT_FALSE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).holds);
+  s.answers(s.last<ReleaseFields>().id, Op::lock_release, Released{.holds = 1});
+  EXPECT_TRUE(s.held(second));
+  s.core.release(s.now, **second->result, std::nullopt, {});
+  s.turn();
+  EXPECT_TRUE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all);
+  EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).holds, 1U);
+}
+
+TEST(Core, an_unanswered_acquire_may_have_taken_the_share_that_a_last_release_met) {
+  Script s;
+  s.ready();
+  auto first = s.holding(1);
+  auto second = s.acquire();
+  s.core.release(s.now, **first->result, std::nullopt, {});
+  s.turn();
+  s.answers(s.last<ReleaseFields>().id, Op::lock_release, Released{.holds = 2, .already = true});
+  EXPECT_FALSE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all);
 }
 
 TEST(Core, an_upgrade_changes_the_token_of_all_handles) {
