@@ -147,9 +147,11 @@ std::optional<std::string> Client::read_line() {
   return line;
 }
 
-bool Client::upgrade(const Headers& headers) {
-  std::string bytes =
-      "GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+bool Client::upgrade(const Headers& headers, std::string_view path) {
+  std::string bytes = "GET ";
+  bytes.append(path);
+  bytes +=
+      " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
       "13\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: holdfast.v1.json\r\n";
   for (const auto& [name, value] : headers) bytes.append(name).append(": ").append(value).append("\r\n");

@@ -61,7 +61,7 @@ class Client final : private WebSocketSink {
   std::optional<std::string> read_line();
 
   // True if the server took the upgrade; else answer() says why.
-  bool upgrade(const Headers& headers = {});
+  bool upgrade(const Headers& headers = {}, std::string_view path = "/v1/ws");
   const Answer& answer() const noexcept { return answer_; }
   void send_text(std::string_view text);
   void send_frame(Opcode opcode, std::string_view payload, bool fin = true);
