@@ -20,6 +20,21 @@ Tally tally_of(const holdfast::TodoRow& row) {
   return row_tally(row.bill.type + ":" + row.bill.id, row.group, row.bill.version.value_or(0));
 }
 
+// REQUIRES: it says who edits it.
+Tally edited_tally_of(const holdfast::TodoRow& row) {
+  const auto since = std::chrono::duration_cast<Micros>(row.editing->since.time_since_epoch());
+  return edited_tally(row.bill.type + ":" + row.bill.id, row.group, row.editing->by.user, Wall(since));
+}
+
+// The three members of a digest, or nothing.
+std::optional<Tally> read_tally(const json::object& object) {
+  const auto rows = read_whole(object, "rows");
+  const auto sum0 = read_whole(object, "sum0");
+  const auto sum1 = read_whole(object, "sum1");
+  if (!rows || !sum0 || !sum1) return std::nullopt;
+  return Tally{static_cast<std::uint32_t>(*rows), static_cast<std::uint32_t>(*sum0), static_cast<std::uint32_t>(*sum1)};
+}
+
 tl::unexpected<holdfast::Error> unreadable(std::string_view what) {
   return holdfast::failure(holdfast::Code::invalid, "a frame of the to-do tree cannot be read: " + std::string(what));
 }
@@ -74,6 +89,7 @@ struct TodoCore::Frame {
   std::uint32_t rows_unread = 0, removals_unread = 0;
   holdfast::TodoCounts counts;
   Tally digest;
+  std::optional<Tally> edited;  // of a digest that proves it
   bool all_editing = false;
 };
 
@@ -90,12 +106,11 @@ holdfast::Result<TodoCore::Frame> TodoCore::read(std::string_view text) const {
   frame.cursor = read_text(*object, "cursor");
   frame.reason = read_text(*object, "reason");
   if (frame.kind == Frame::Kind::digest) {
-    const auto rows = read_whole(*object, "rows");
-    const auto sum0 = read_whole(*object, "sum0");
-    const auto sum1 = read_whole(*object, "sum1");
-    if (!rows || !sum0 || !sum1) return unreadable("a digest has rows, sum0 and sum1");
-    frame.digest = {static_cast<std::uint32_t>(*rows), static_cast<std::uint32_t>(*sum0),
-                    static_cast<std::uint32_t>(*sum1)};
+    const auto rows = read_tally(*object);
+    if (!rows) return unreadable("a digest has rows, sum0 and sum1");
+    frame.digest = *rows;
+    const json::value* const edited = object->if_contains("edited");
+    if (edited != nullptr && edited->is_object()) frame.edited = read_tally(edited->get_object());
     return frame;
   }
   // Counts those that cannot be read; false if it is no list.
@@ -137,7 +152,7 @@ holdfast::Result<TodoChanges> TodoCore::feed(std::string_view text) {
   TodoChanges changes;
   if (frame->kind == Frame::Kind::none) return changes;
   if (frame->kind == Frame::Kind::digest) {
-    prove(frame->digest, std::move(frame->cursor));
+    prove(*std::move(frame));
     return changes;
   }
   if (rows_after(*frame) > limits_.rows_max) {
@@ -177,7 +192,7 @@ std::size_t TodoCore::rows_after(const Frame& frame) const {
 
 void TodoCore::begin() {
   rows_.clear();
-  sum_ = {};
+  sum_ = edited_ = {};
   counts_.clear();
   cursor_.clear();
   unread_ = {};
@@ -187,6 +202,7 @@ void TodoCore::begin() {
 
 // The frame names every row that is edited: what was known before may be over.
 void TodoCore::forget_editing(TodoChanges& changes) {
+  edited_ = {};
   for (auto& [key, row] : rows_) {
     if (!row.editing) continue;
     row.editing.reset();
@@ -194,13 +210,23 @@ void TodoCore::forget_editing(TodoChanges& changes) {
   }
 }
 
+void TodoCore::count_in(const holdfast::TodoRow& row) {
+  add(sum_, tally_of(row));
+  if (row.editing) add(edited_, edited_tally_of(row));
+}
+
+void TodoCore::count_out(const holdfast::TodoRow& row) {
+  subtract(sum_, tally_of(row));
+  if (row.editing) subtract(edited_, edited_tally_of(row));
+}
+
 void TodoCore::put(holdfast::TodoRow&& row, TodoChanges& changes) {
   const auto [at, fresh] = rows_.try_emplace(key_of(row));
   holdfast::TodoRow& known = at->second;
   if (!fresh && (row.bill.version < known.bill.version || row == known)) return;
-  if (!fresh) subtract(sum_, tally_of(known));
+  if (!fresh) count_out(known);
   known = std::move(row);
-  add(sum_, tally_of(known));
+  count_in(known);
   const holdfast::StatusEvent& bill = known.bill;
   changes.rows.push_back({fresh ? TodoChange::What::added : TodoChange::What::changed, known, bill.actor, bill.action,
                           bill.reason, bill.at.value_or(holdfast::WallTime{}), false});
@@ -209,7 +235,7 @@ void TodoCore::put(holdfast::TodoRow&& row, TodoChanges& changes) {
 void TodoCore::remove(Removal&& removal, TodoChanges& changes) {
   const auto at = rows_.find(removal.key);
   if (at == rows_.end() || at->second.bill.version > removal.version) return;
-  subtract(sum_, tally_of(at->second));
+  count_out(at->second);
   changes.rows.push_back({TodoChange::What::removed,
                           std::move(at->second),
                           std::move(removal.by),
@@ -227,17 +253,22 @@ void TodoCore::doubt() {
   doubted_ = wants_resubscribe_ = true;
 }
 
-void TodoCore::prove(const Tally& told, std::string cursor) {
+void TodoCore::prove(Frame&& digest) {
   if (doubted_) return;
-  Tally others = told;
+  Tally others = digest.digest;
   subtract(others, sum_);
   if (unread_.rows > 0 && !unread_proved_ && others.rows == unread_.rows) {
     unread_ = others;
     unread_proved_ = true;
   }
   if (others != unread_) return doubt();
-  if (unread_.rows == 0) doubts_ = 0;
-  cursor_ = std::move(cursor);
+  // A row that cannot be read may be edited, too: then this proves nothing.
+  if (digest.edited && unread_.rows == 0) {
+    edited_differed_ = *digest.edited != edited_;
+    if (edited_differed_) return doubt();
+  }
+  if (unread_.rows == 0 && !edited_differed_) doubts_ = 0;
+  cursor_ = std::move(digest.cursor);
 }
 
 }  // namespace hf::client

@@ -7,7 +7,7 @@
 //   1. all that can be read of a frame is applied at once, then its cursor holds; a text that is no frame changes
 //      nothing;
 //   2. a row's version never falls but with a snapshot's beginning;
-//   3. rows are as the newest digest proved them to be, or wants_resubscribe().
+//   3. rows, and who edits them, are as the newest digest proved them to be, or wants_resubscribe().
 //
 // What does not fit (a digest that differs, a frame that cannot be read) ends in a subscription without a cursor:
 // until that snapshot begins, rows are shown on, but no cursor of theirs is kept. A row or removal that cannot be read,
@@ -51,7 +51,7 @@ class TodoCore {
   bool live() const noexcept { return live_; }
   // Rows that the user has and rows() lacks, for they cannot be read. Counts count them.
   std::uint32_t unread() const noexcept { return unread_.rows; }
-  // How often what came did not fit, since a digest has proved that every row is here.
+  // How often what came did not fit, since a digest has proved that every row is here, and says who edits it.
   std::uint32_t doubts() const noexcept { return doubts_; }
 
   // Subscribe now, with cursor(), which is empty. True until subscribing().
@@ -69,13 +69,16 @@ class TodoCore {
   void begin();
   void forget_editing(holdfast::TodoChanges& changes);
   void put(holdfast::TodoRow&& row, holdfast::TodoChanges& changes);
+  void count_in(const holdfast::TodoRow& row);
+  void count_out(const holdfast::TodoRow& row);
   void remove(Removal&& removal, holdfast::TodoChanges& changes);
   void doubt();
-  void prove(const Tally& told, std::string cursor);
+  void prove(Frame&& digest);
 
   TodoCoreLimits limits_;
   TodoRowMap rows_;
   Tally sum_;     // of rows_
+  Tally edited_;  // of those of rows_ that say who edits them
   Tally unread_;  // of the others, its sums as the first digest after the snapshot had them
   holdfast::TodoCounts counts_;
   std::string cursor_;
@@ -85,6 +88,7 @@ class TodoCore {
   bool doubted_ = false;      // until a snapshot begins
   bool in_snapshot_ = false;  // until it is whole
   bool unread_proved_ = false;
+  bool edited_differed_ = false;  // since a digest proved who edits
 };
 
 }  // namespace hf::client

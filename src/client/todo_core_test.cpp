@@ -62,6 +62,64 @@ class Tree : public ::testing::Test {
   TodoCore core;
 };
 
+TEST_F(Tree, a_digest_that_says_that_other_rows_are_edited_ends_in_a_snapshot_ever_more_rarely) {
+  const std::string since = "2025-11-22T09:30:00.000Z";
+  const auto edited = [&](const std::string& user) {
+    return R"(,"editing":{"user":")" + user + R"(","since":")" + since + "\"}";
+  };
+  const auto proves = [&](const Tally& sum) {
+    std::string text = digest("c9");
+    return text.insert(text.size() - 1, R"(,"edited":{"rows":)" + std::to_string(sum.rows) + R"(,"sum0":)" +
+                                            std::to_string(sum.sum0) + R"(,"sum1":)" + std::to_string(sum.sum1) + "}");
+  };
+  const Tally none, li = text_tally("SaleOrder:1/unreviewed@li@" + since),
+                    hidden = text_tally("SaleOrder:1/unreviewed@@" + since);
+  catch_up();
+  hears(proves(none));
+  EXPECT_EQ(core.cursor(), "c9");
+  hears(live("c2", upsert(row("1", 5, "unreviewed", edited("li")))));
+  hears(proves(li));
+  hears(live("c2", upsert(row("1", 6, "unreviewed", edited("li")))));
+  hears(proves(li));
+  hears(live("c2", upsert(row("1", 6, "unreviewed", R"(,"editing":{"since":")" + since + "\"}"))));
+  hears(proves(hidden));
+  hears(live("c2", upsert(row("1", 6))));
+  hears(proves(none));
+  hears(live("c2", upsert(row("1", 6, "unreviewed", edited("li"))) + R"(,"editing":"all")"));
+  hears(proves(li));
+  hears(live("c3", R"("editing":"all")"));
+  hears(proves(none));
+  hears(live("c2", upsert(row("1", 6, "unreviewed", edited("li")))));
+  hears(live("c2", remove(removal("1", 7))));
+  hears(proves(none));
+  EXPECT_FALSE(core.wants_resubscribe());
+  EXPECT_EQ(core.doubts(), 0U);
+  for (std::uint32_t times = 1; times <= 3; ++times) {
+    hears(proves(li));
+    EXPECT_TRUE(core.wants_resubscribe());
+    EXPECT_EQ(core.cursor(), "");
+    EXPECT_EQ(core.doubts(), times) << "a digest of rows alone proves nothing of this";
+    core.subscribing();
+    catch_up();
+    hears(digest("c4"));
+    EXPECT_FALSE(core.wants_resubscribe());
+  }
+  hears(proves(none));
+  EXPECT_EQ(core.doubts(), 0U);
+}
+
+TEST_F(Tree, a_row_that_cannot_be_read_may_be_edited_too) {
+  hears(begin);
+  hears(
+      frame("todo.page", upsert(row("1", 5) + R"(,{"group":"unreviewed","type":"SaleOrder","id":"2","version":"x"})")));
+  hears(live("c1"));
+  Tally two = row_tally("SaleOrder:1", "unreviewed", 5);
+  add(two, row_tally("SaleOrder:2", "unreviewed", 6));
+  std::string text = digest("c2", two);
+  hears(text.insert(text.size() - 1, R"(,"edited":{"rows":1,"sum0":1,"sum1":1})"));
+  EXPECT_FALSE(core.wants_resubscribe());
+}
+
 TEST_F(Tree, a_snapshot_has_no_cursor_until_it_is_whole) {
   const auto first = hears(begin);
   EXPECT_EQ(first.snapshot, "first");

@@ -8,13 +8,17 @@
 
 namespace hf {
 
+Tally text_tally(std::string_view text) noexcept {
+  return {1, XXH32(text.data(), text.size(), 0), XXH32(text.data(), text.size(), 1)};
+}
+
 Tally row_tally(std::string_view key, std::string_view group, Version version) {
   char number[20];
   const char* const end = std::to_chars(number, number + sizeof number, version).ptr;
   std::string row;
   row.reserve(key.size() + group.size() + 24);
   row.append(key).append(1, '/').append(group).append(1, '@').append(static_cast<const char*>(number), end);
-  return {1, XXH32(row.data(), row.size(), 0), XXH32(row.data(), row.size(), 1)};
+  return text_tally(row);
 }
 
 void add(Tally& to, const Tally& other) noexcept {

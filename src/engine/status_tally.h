@@ -16,6 +16,8 @@ struct Tally {
   bool operator==(const Tally&) const = default;
 };
 
+// Of one text.
+Tally text_tally(std::string_view text) noexcept;
 // Of one row; `key` is "type:id".
 Tally row_tally(std::string_view key, std::string_view group, Version version);
 void add(Tally& to, const Tally& other) noexcept;

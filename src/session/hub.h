@@ -40,6 +40,7 @@ struct TodoLimits {
   std::size_t unsent_bytes_max = 1 << 20;  // of a connection: beyond it nothing more is told, until half of it is read
   Millis behind_max{30'000};               // so long; then the connection is closed
   Millis digest_every{10'000};
+  Millis digest_late_max{500};       // a digest that is due waits so long until what it says of edited bills is settled
   std::uint32_t questions_max = 64;  // to the engine at a time: a storm of returning clients stands in line
   std::uint32_t rows_per_page = 500;
   std::size_t batch_bytes_min = 4096;     // a frame that has so many is compressed

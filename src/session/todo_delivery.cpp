@@ -3,51 +3,11 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "session/todo_digest.h"
 #include "wire/batch_frame.h"
 #include "wire/json_writer.h"
-#include "wire/jwt.h"
 
 namespace hf::session {
-
-Result<TodoSelectionPtr> select_todo(const Catalog& catalog, const std::vector<std::string>& types, bool all_rows,
-                                     const std::vector<std::string>& open) {
-  const auto& content = catalog.content();
-  auto made = std::make_shared<TodoSelection>();
-  made->counted.assign(content.types.size(), types.empty());
-  made->rows.assign(content.types.size(), 0);
-  for (const std::string& name : types) {
-    const catalog::Type* const type = catalog.find_type(name);
-    if (type == nullptr) return fail(Code::invalid, "The catalog has no type " + name + ".", "types");
-    made->counted[catalog.index_of(*type)] = true;
-  }
-  const auto open_group = [&](std::string_view only_type, std::string_view group) {
-    bool found = false;
-    for (std::size_t i = 0; i < content.types.size(); ++i) {
-      const catalog::Type& type = content.types[i];
-      if (!only_type.empty() && type.name != only_type) continue;
-      for (std::size_t place = 0; place < type.groups.size(); ++place) {
-        if (content.groups[type.groups[place]].name != group) continue;
-        found = true;
-        if (made->counted[i]) made->rows[i] |= std::uint32_t{1} << place;
-      }
-    }
-    return found;
-  };
-  for (const std::string& name : open) {
-    const std::size_t slash = name.find('/');
-    const std::string_view type =
-        slash == std::string::npos ? std::string_view() : std::string_view(name).substr(0, slash);
-    const std::string_view group = slash == std::string::npos ? name : std::string_view(name).substr(slash + 1);
-    if (!open_group(type, group)) return fail(Code::invalid, "The catalog has no group " + name + ".", "open");
-  }
-  std::string text;
-  for (std::size_t i = 0; i < content.types.size(); ++i) {
-    if (all_rows && made->counted[i]) made->rows[i] = UINT32_MAX;
-    text.append(made->counted[i] ? "c" : "-").append(std::to_string(made->rows[i])).append(1, ',');
-  }
-  made->key = fingerprint(text);
-  return TodoSelectionPtr(std::move(made));
-}
 
 // ---------------------------------------------------------------------------------------------- the inside
 
@@ -94,7 +54,9 @@ struct TodoDelivery::State {
     std::vector<Follower*> followers;
     TodoWindow window;
     bool dirty = false;
-    Micros due{0};  // not flushed before, but by a tick
+    Micros due{0};                           // not flushed before, but by a tick
+    Tally edited;                            // of the rows that say who edits them
+    std::optional<std::uint64_t> edited_at;  // TodoEditing::edition() then
   };
 
   // Followers to whom notices to reviewers, roles and departments mean the same.
@@ -151,6 +113,7 @@ struct TodoDelivery::State {
   std::uint32_t questions = 0;                              // on their way
   std::vector<std::pair<ConnectionId, std::uint64_t>> held;
   std::deque<std::pair<Micros, std::pair<ConnectionId, std::uint64_t>>> digests;
+  std::vector<std::pair<Micros, std::pair<ConnectionId, std::uint64_t>>> unproved;  // digests due, and until when
   std::uint64_t next_channel = 1, next_serial = 1, stirs = 0;
   Micros now{0};
   bool any_dirty = false;
@@ -194,7 +157,7 @@ struct TodoDelivery::State {
   void ran(NamespaceIndex ns, const RunTold& event);
   void noticed(NamespaceIndex ns, const Notice& notice);
   void reset(NamespaceIndex ns, const BoardReset& event);
-  void edited(NamespaceIndex ns, const BillPtr& bill);
+  void edited(const TodoAsker& asker, const StatusOutcome& outcome);
   std::uint32_t rows_for(const Follower& f, const Bill& bill) const;
   void append_diff(Pieces& to, const Follower& f, const TodoDiff& diff);
   std::vector<BillPtr> edited_for(const Follower& f, const std::vector<BillPtr>& told) const;
@@ -223,7 +186,12 @@ struct TodoDelivery::State {
   void tell_run(Follower& f, const Run& run);
   bool tell_runs(Follower& f, const std::vector<std::string>& texts);
   bool follows_type(const Follower& f, std::string_view name) const;
+  bool proves_edited(const Follower& f) const;
   void tell_digest(Follower& f);
+  void tell_digests();
+  Tally edited_tally_of(const Follower& f);
+  // Null: he is gone, or catches up anew.
+  Follower* follower(const std::pair<ConnectionId, std::uint64_t>& who) const;
   void flush(Channel& c);
   void flush_all(bool tick);
   Cursor here(const Follower& f) const {
@@ -520,6 +488,7 @@ void TodoDelivery::State::go_live(Follower& f, const TodoDiff& diff) {
   f.serial = next_serial++;
   Pieces pieces;
   append_diff(pieces, f, diff);
+  editing.said_all(f.what.ns);
   const std::vector<BillPtr> edited = edited_for(f, diff.changed);
   std::size_t next = 0;
   const auto append_some = [&] {
@@ -653,8 +622,14 @@ void TodoDelivery::State::ran(NamespaceIndex ns, const RunTold& event) {
 }
 
 // Somebody else edits the bill now, or nobody: its rows are told again as they are.
-void TodoDelivery::State::edited(NamespaceIndex ns, const BillPtr& bill) {
-  editing.now_is(ns, bill);
+void TodoDelivery::State::edited(const TodoAsker& asker, const StatusOutcome& outcome) {
+  const auto ns = static_cast<NamespaceIndex>(asker.id);
+  const auto* const refusal = std::get_if<Refusal>(&outcome);
+  if (refusal != nullptr && refusal->code != Code::not_found) return editing.put_back(asker.serial);
+  const auto* const found = std::get_if<StatusFound>(&outcome);
+  editing.answered(asker.serial, found != nullptr ? found->bill : nullptr);
+  if (found == nullptr) return;  // what is not on the board has no rows
+  const BillPtr& bill = found->bill;
   ++stirs;
   const Catalog::Index type = bill->type_index();
   const std::uint32_t rows = bill->groups();
@@ -683,10 +658,9 @@ std::vector<BillPtr> TodoDelivery::State::edited_for(const Follower& f, const st
   for (const BillPtr& bill : told) known.push_back(bill.get());
   std::ranges::sort(known);
   std::vector<BillPtr> edited;
-  editing.each(f.what.ns, [&](const TodoEditing::Editor& editor) {
-    if (!editor.bill || editor.bill->type_index() >= begins.size()) return;
-    if (rows_for(f, *editor.bill) != 0 && !std::ranges::binary_search(known, editor.bill.get()))
-      edited.push_back(editor.bill);
+  editing.each(f.what.ns, [&](const BillPtr& bill, const TodoEditing::Editor&) {
+    if (bill->type_index() >= begins.size()) return;
+    if (rows_for(f, *bill) != 0 && !std::ranges::binary_search(known, bill.get())) edited.push_back(bill);
   });
   return edited;
 }
@@ -739,7 +713,7 @@ const std::string& TodoDelivery::State::members_of(NamespaceIndex ns, const Bill
   const auto [at, fresh] = written.try_emplace(&bill);
   if (!fresh) return at->second;
   append_bill_members(at->second, bill);
-  if (const auto* const editor = editing.tell(ns, bill.text(Bill::key))) {
+  if (const auto* const editor = editing.say(ns, bill.text(Bill::key))) {
     at->second.append(R"(,"editing":)");
     JsonWriter w(at->second);
     w.begin_object();
@@ -902,19 +876,53 @@ bool TodoDelivery::State::tell_runs(Follower& f, const std::vector<std::string>&
   return any;
 }
 
+// Rows say who edits them up to a tick late: as long as that is so nothing is proved of it.
+bool TodoDelivery::State::proves_edited(const Follower& f) const {
+  return editing.settled(f.what.ns) && !f.channel->dirty;
+}
+
 void TodoDelivery::State::tell_digest(Follower& f) {
+  Channel& c = *f.channel;
   Tally sum;
   for (std::uint32_t group = 0; group < groups.size(); ++group) {
-    const std::uint32_t told = f.channel->selection->rows[groups[group].type];
+    const std::uint32_t told = c.selection->rows[groups[group].type];
     if ((told >> groups[group].group & 1) != 0) add(sum, tally_of(f, group));
   }
+  std::optional<Tally> edited;
+  if (proves_edited(f)) edited = edited_tally_of(f);
   f.has = here(f);
-  scratch.assign(R"({"event":"todo.digest","cursor":")");
-  append_cursor_of(scratch, f);
-  scratch.append(R"(","rows":)").append(std::to_string(sum.rows));
-  scratch.append(R"(,"sum0":)").append(std::to_string(sum.sum0));
-  scratch.append(R"(,"sum1":)").append(std::to_string(sum.sum1)).push_back('}');
+  scratch.clear();
+  append_digest(scratch, TodoCursor{f.has, c.selection->key}, sum, edited);
   port.tell(f.connection, scratch);
+}
+
+// The class's part is added up once for all who share the channel.
+Tally TodoDelivery::State::edited_tally_of(const Follower& f) {
+  Channel& c = *f.channel;
+  const EditedRows rows{catalog, editing, c.ns, *c.selection, limits.hide_names};
+  if (const std::uint64_t edition = editing.edition(c.ns); c.edited_at != edition) {
+    c.edited = rows.by_class(*c.audience);
+    c.edited_at = edition;
+  }
+  Tally sum = c.edited;
+  if (!f.personal.empty()) add(sum, rows.beyond_class(*f.what.audience));
+  return sum;
+}
+
+// Those that are due: when they can prove all, or when they have waited long enough for that.
+void TodoDelivery::State::tell_digests() {
+  std::erase_if(unproved, [&](const auto& due) {
+    Follower* const f = follower(due.second);
+    if (f == nullptr) return true;
+    if (due.first > now && !proves_edited(*f)) return false;
+    if (port.unsent(f->connection) <= limits.unsent_bytes_max) tell_digest(*f);
+    return true;
+  });
+}
+
+TodoDelivery::State::Follower* TodoDelivery::State::follower(const std::pair<ConnectionId, std::uint64_t>& who) const {
+  const auto found = followers.find(who.first);
+  return found != followers.end() && found->second->serial == who.second ? found->second.get() : nullptr;
 }
 
 void TodoDelivery::State::flush(Channel& c) {
@@ -1043,12 +1051,7 @@ bool TodoDelivery::nobody() const noexcept { return state_->followers.empty(); }
 
 void TodoDelivery::answered(const TodoAsker& asker, StatusOutcome&& outcome) {
   State& s = *state_;
-  if (asker.kind == TodoAsker::Kind::edited) {
-    // One that is not on the board has no rows.
-    if (const auto* found = std::get_if<StatusFound>(&outcome))
-      s.edited(static_cast<NamespaceIndex>(asker.id), found->bill);
-    return;
-  }
+  if (asker.kind == TodoAsker::Kind::edited) return s.edited(asker, outcome);
   if (asker.kind == TodoAsker::Kind::channel) {
     const auto channel = s.channels.find(asker.id);
     if (channel != s.channels.end() && channel->second->serial == asker.serial) s.counted(*channel->second, outcome);
@@ -1076,6 +1079,7 @@ void TodoDelivery::answered(const TodoAsker& asker, StatusOutcome&& outcome) {
 void TodoDelivery::turn_end(Micros now) {
   state_->now = now;
   state_->flush_all(false);
+  state_->tell_digests();
 }
 
 void TodoDelivery::tick(Micros now) {
@@ -1096,19 +1100,19 @@ void TodoDelivery::tick(Micros now) {
       s.hold(f);
     }
   }
-  for (auto& [ns, key] : s.editing.take_stirred(s.limits.edited_bills_per_tick)) {
+  for (const auto& [number, ns, key] : s.editing.take_owed(s.limits.edited_bills_per_tick)) {
     const std::size_t colon = key.find(':');
-    s.port.ask(ns, {TodoAsker::Kind::edited, ns, 0},
+    s.port.ask(ns, {TodoAsker::Kind::edited, ns, number},
                GetStatus{s.everybody, key.substr(0, colon), key.substr(colon + 1)});
   }
   while (!s.digests.empty() && s.digests.front().first <= now) {
     const auto who = s.digests.front().second;
     s.digests.pop_front();
-    const auto found = s.followers.find(who.first);
-    if (found == s.followers.end() || found->second->serial != who.second) continue;
-    if (s.port.unsent(who.first) <= s.limits.unsent_bytes_max) s.tell_digest(*found->second);
+    if (s.follower(who) == nullptr) continue;
+    s.unproved.push_back({now + s.limits.digest_late_max, who});
     s.digests.push_back({now + s.limits.digest_every, who});
   }
+  s.tell_digests();
 }
 
 std::size_t TodoDelivery::channels() const noexcept { return state_->channels.size(); }

@@ -28,24 +28,17 @@
 #include "session/hub.h"
 #include "session/todo_cursor.h"
 #include "session/todo_editing.h"
+#include "session/todo_selection.h"
 #include "session/todo_window.h"
 #include "wire/status_answers.h"
 
 namespace hf::session {
 
-// What somebody subscribes: which groups are counted and of which the rows are told, by type.
-struct TodoSelection {
-  std::vector<bool> counted;
-  std::vector<std::uint32_t> rows;  // bits of groups
-  std::uint64_t key = 0;            // equal for equal ones
-};
-using TodoSelectionPtr = std::shared_ptr<const TodoSelection>;
-
 // Who asks a question of the board.
 struct TodoAsker {
   enum class Kind : std::uint8_t { follower, channel, edited } kind = Kind::follower;
   std::uint64_t id = 0;      // connection or channel; of an edited bill: the namespace
-  std::uint64_t serial = 0;  // an answer to a former question is not waited for any more
+  std::uint64_t serial = 0;  // an answer to a former question is not waited for any more; of an edited bill: its number
 };
 
 class TodoPort {
@@ -106,10 +99,5 @@ class TodoDelivery {
   struct State;
   std::unique_ptr<State> state_;
 };
-
-// What `types` and `open` name, of `catalog`; invalid, naming the field, if it is not there. Without `types` all types;
-// of groups only those in `open` unless `all_rows`.
-Result<TodoSelectionPtr> select_todo(const Catalog& catalog, const std::vector<std::string>& types, bool all_rows,
-                                     const std::vector<std::string>& open);
 
 }  // namespace hf::session

@@ -1,15 +1,19 @@
 #pragma once
 
-// TodoEditing knows who edits which bill, for the rows of to-do trees: the exclusive edit locks of whole bills, as the
-// engine tells of them. A change is noted, and asked about when the next tick comes: a bill that is taken and freed in
-// between was not worth telling.
+// TodoEditing knows who edits which bill, for the rows of to-do trees, and what rows have said of it. What is comes
+// from the engine: the exclusive edit locks of whole bills. What was said is what all who have the bill's rows were
+// told last.
+//
+// Invariant: while the two differ, or some who follow may have been told something third, a telling is owed. It is owed
+// until the board has answered what the bill is and every channel has noted it. A bill that is taken and freed before
+// anybody has heard of it is not told.
 //
 // It is bounded: beyond `bills_max` a locked bill is not marked. Not thread-safe.
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,108 +29,83 @@ class TodoEditing {
   struct Editor {
     std::string user, name;
     Wall since{};
-    BillPtr bill;       // as the board had it last; null while it is not known, or not there
-    bool told = false;  // rows may have said so
+    bool operator==(const Editor&) const = default;
+  };
+  // What the board is to be asked, and by which number the answer comes back.
+  struct Question {
+    std::uint64_t number = 0;
+    NamespaceIndex ns = 0;
+    std::string key;
   };
 
   explicit TodoEditing(std::size_t bills_max) : bills_max_(bills_max) {}
 
   // What the engine tells of a target, or lists. `grant` null: it is free.
-  void changed(NamespaceIndex ns, const Target& target, const Grant* grant) {
-    if (target.level() != Level::bill) return;
-    const bool edited = grant != nullptr && grant->mode == Mode::exclusive && grant->kind == Kind::edit;
-    Editors& editors = editors_[ns];
-    const auto known = editors.find(target.text());
-    if (!edited) {
-      if (known == editors.end()) return;
-      const bool told = known->second.told;
-      editors.erase(known);
-      if (!told) {  // nobody has heard of it
-        stirred_.erase({ns, target.text()});
-        return;
-      }
-    } else if (known != editors.end()) {
-      if (known->second.user == grant->user && known->second.since == grant->acquired_at) return;
-      known->second = {grant->user, grant->user_name, grant->acquired_at, std::move(known->second.bill),
-                       known->second.told};
-    } else if (editors.size() >= bills_max_) {
-      return;
-    } else {
-      editors.emplace(target.text(), Editor{grant->user, grant->user_name, grant->acquired_at, {}, false});
-    }
-    stir(ns, target.text());
-  }
-  // Up to `most` bills of which something has changed since they were taken here last, in that order.
-  std::vector<std::pair<NamespaceIndex, std::string>> take_stirred(std::size_t most) {
-    std::vector<std::pair<NamespaceIndex, std::string>> taken;
-    while (!line_.empty() && taken.size() < most) {
-      auto next = std::move(line_.front());
-      line_.pop_front();
-      if (stirred_.erase(next) == 0) continue;
-      if (Editor* const editor = find_in(next.first, next.second)) editor->told = true;
-      taken.push_back(std::move(next));
-    }
-    return taken;
-  }
+  void changed(NamespaceIndex ns, const Target& target, const Grant* grant);
+  // Up to `most` bills that are owed a telling, the oldest first. Each is to be answered, or put back.
+  std::vector<Question> take_owed(std::size_t most);
+  // The board has answered; `bill` null: it is not there. Whoever sees the bill is told right behind this.
+  void answered(std::uint64_t number, const BillPtr& bill);
+  // The board could not answer: the question is asked again.
+  void put_back(std::uint64_t number);
+
   // The board has this state of the bill now.
-  void now_is(NamespaceIndex ns, const BillPtr& bill) {
-    if (Editor* const editor = find_in(ns, bill->text(Bill::key))) editor->bill = bill;
-  }
+  void now_is(NamespaceIndex ns, const BillPtr& bill);
   // What the board says is to be asked for anew.
-  void forget_bills(NamespaceIndex ns) {
-    for (auto& [key, editor] : editors_[ns]) {
-      editor.bill.reset();
-      stir(ns, key);
-    }
-  }
+  void forget_bills(NamespaceIndex ns);
   // Null: nobody edits it.
-  const Editor* find(NamespaceIndex ns, std::string_view key) const {
-    return const_cast<TodoEditing*>(this)->find_in(ns, key);
-  }
-  // The same, to say so in a row.
-  const Editor* tell(NamespaceIndex ns, std::string_view key) {
-    Editor* const editor = find_in(ns, key);
-    if (editor != nullptr) editor->told = true;
-    return editor;
-  }
+  const Editor* find(NamespaceIndex ns, std::string_view key) const;
+  // The same, to say so in a row for some of those who follow.
+  const Editor* say(NamespaceIndex ns, std::string_view key);
+  // Somebody was told of all bills that are edited: by that, of all others that they are free.
+  void said_all(NamespaceIndex ns) { ++spaces_[ns].said_all; }
+
+  // Calls f(bill, editor) for each bill that is edited and on the board, by key.
   template <class F>
   void each(NamespaceIndex ns, F&& f) const {
-    const auto at = editors_.find(ns);
-    if (at == editors_.end()) return;
-    for (const auto& [key, editor] : at->second) f(editor);
-  }
-  bool is_full(NamespaceIndex ns) const {
-    const auto at = editors_.find(ns);
-    return at != editors_.end() && at->second.size() >= bills_max_;
-  }
-  // What is locked is to be listed anew; rows that said so are told again.
-  void forget(NamespaceIndex ns) {
-    for (const auto& [key, editor] : editors_[ns]) {
-      if (editor.told) stir(ns, key);
+    const auto at = spaces_.find(ns);
+    if (at == spaces_.end()) return;
+    for (const auto& [key, mark] : at->second.marks) {
+      if (mark.now && mark.bill) f(mark.bill, *mark.now);
     }
-    editors_.erase(ns);
   }
-  void clear() {
-    editors_.clear();
-    stirred_.clear();
-    line_.clear();
-  }
+  bool is_full(NamespaceIndex ns) const;
+  // Nothing is owed: rows say what is.
+  bool settled(NamespaceIndex ns) const;
+  // Another number: each() may give something else.
+  std::uint64_t edition(NamespaceIndex ns) const;
+
+  // What is locked is to be listed anew; rows that said so are told again.
+  void forget(NamespaceIndex ns);
+  void clear();
 
  private:
-  using Editors = std::map<std::string, Editor, std::less<>>;
-  void stir(NamespaceIndex ns, const std::string& key) {
-    if (stirred_.emplace(ns, key).second) line_.emplace_back(ns, key);
-  }
-  Editor* find_in(NamespaceIndex ns, std::string_view key) {
-    const auto at = editors_.find(ns);
-    if (at == editors_.end()) return nullptr;
-    const auto found = at->second.find(key);
-    return found == at->second.end() ? nullptr : &found->second;
-  }
+  enum class Owed : std::uint8_t { nothing, in_line, asked };
+  struct Mark {
+    std::optional<Editor> now, told;
+    BillPtr bill;         // as the board had it last; null while it is not known, or not there
+    bool astray = false;  // some may have been told otherwise than `told`
+    Owed owed = Owed::nothing;
+    std::uint64_t owed_since = 0;  // Space::said_all then
+  };
+  using Marks = std::map<std::string, Mark, std::less<>>;
+  struct Space {
+    Marks marks;
+    std::size_t edited = 0, owed = 0;
+    std::uint64_t said_all = 0, edition = 0;
+  };
+  using Key = std::pair<NamespaceIndex, std::string>;
+
+  void set(Space& space, Mark& mark, std::optional<Editor> now);
+  // Owes a telling, or no more; drops a mark that says nothing.
+  void weigh(NamespaceIndex ns, Space& space, Marks::iterator at);
+  Mark* find_in(NamespaceIndex ns, std::string_view key);
+
   std::size_t bills_max_;
-  std::map<NamespaceIndex, Editors> editors_;
-  std::set<std::pair<NamespaceIndex, std::string>> stirred_;
-  std::deque<std::pair<NamespaceIndex, std::string>> line_;  // what is not in stirred_ any more is passed over
+  std::map<NamespaceIndex, Space> spaces_;
+  std::deque<Key> line_;  // what is not in line any more is passed over
+  std::map<std::uint64_t, Key> asked_;
+  std::uint64_t next_question_ = 1, editions_ = 0;
 };
 
 }  // namespace hf::session

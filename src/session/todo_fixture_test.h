@@ -36,9 +36,10 @@ struct TodoClient {
   std::map<std::string, std::uint64_t> rows;    // "type:id/group" -> version
   std::map<std::string, std::uint64_t> counts;  // "type/group"
   std::map<std::string, std::string> editing;   // rows that say that they are edited, and by whom
+  std::map<std::string, std::string> since;     // the same rows: since when
   std::vector<std::string> removed;             // "row by action", in their order
   std::string cursor, mode, reason;             // of the newest answer or snapshot
-  std::size_t frames = 0, upserts = 0, digests = 0, snapshots = 0, read = 0;
+  std::size_t frames = 0, upserts = 0, digests = 0, digests_of_edited = 0, snapshots = 0, read = 0;
   bool all_rows = true;
   bool live = false;
   bool versions_may_fall = false;  // a resync begins them anew
@@ -56,7 +57,10 @@ struct TodoClient {
     if (event == "todo.digest") return check_digest(said);
     if (event != "todo.page" && event != "todo.live") return;
     ++frames;
-    if (o.contains("editing")) editing.clear();  // it tells all that are edited
+    if (o.contains("editing")) {  // it tells all that are edited
+      editing.clear();
+      since.clear();
+    }
     if (const auto* why = o.if_contains("reason")) {
       EXPECT_EQ(event, "todo.page");
       reason = std::string(why->as_string());
@@ -78,6 +82,7 @@ struct TodoClient {
         if (const auto* by = row.as_object().if_contains("editing")) {
           const auto* user = by->as_object().if_contains("user");
           editing[row_key(row)] = user != nullptr ? std::string(user->as_string()) : "";
+          since[row_key(row)] = std::string(by->at("since").as_string());
         } else {
           editing.erase(row_key(row));
         }
@@ -141,6 +146,14 @@ struct TodoClient {
     EXPECT_EQ(said.at("rows").to_number<std::uint32_t>(), mine.rows);
     EXPECT_EQ(said.at("sum0").to_number<std::uint32_t>(), mine.sum0);
     EXPECT_EQ(said.at("sum1").to_number<std::uint32_t>(), mine.sum1);
+    if (const auto* edited = said.as_object().if_contains("edited")) {
+      ++digests_of_edited;
+      Tally all;
+      for (const auto& [row, user] : editing) add(all, text_tally(row + "@" + user + "@" + since.at(row)));
+      const Tally told{edited->at("rows").to_number<std::uint32_t>(), edited->at("sum0").to_number<std::uint32_t>(),
+                       edited->at("sum1").to_number<std::uint32_t>()};
+      EXPECT_EQ(told, all) << boost::json::serialize(said) << " of " << editing.size();
+    }
     cursor = std::string(said.at("cursor").as_string());
   }
   static std::string by(const boost::json::value& removal) {

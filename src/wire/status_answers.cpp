@@ -202,6 +202,14 @@ void append_counts(std::string& out, const std::vector<GroupTally>& groups, cons
   w.end_object();
 }
 
+Tally edited_tally(std::string_view key, std::string_view group, std::string_view user, Wall since) {
+  std::string row;
+  row.reserve(key.size() + group.size() + user.size() + 27);
+  row.append(key).append(1, '/').append(group).append(1, '@').append(user).append(1, '@');
+  append_time(row, since);
+  return text_tally(row);
+}
+
 std::string_view group_name(const Catalog& catalog, Catalog::Index type, std::uint32_t place) noexcept {
   const auto& content = catalog.content();
   return content.groups[content.types[type].groups[place]].name;

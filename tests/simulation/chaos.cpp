@@ -143,7 +143,7 @@ void Chaos::tell_run(const StatusEvent& bill) {
 void Chaos::disturb_seat() {
   Seat& seat = *world_.seats[random_.below(world_.seats.size())];
   const std::string& who = seat.claims.user;
-  switch (random_.below(12)) {
+  switch (random_.below(15)) {
     case 0:
     case 1: return world_.cut(seat);
     case 2:
@@ -166,6 +166,9 @@ void Chaos::disturb_seat() {
     }
     case 9: return world_.select(seat, some_selection(random_));
     case 10: return world_.select(seat, seat.selection);
+    case 11:
+    case 12:
+    case 13: return world_.fidget(seat);
     default: return world_.unsubscribe(seat);
   }
 }

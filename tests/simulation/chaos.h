@@ -1,9 +1,9 @@
 #pragma once
 
 // Chaos does to a world what happens to installations: transactions that commit late or never, publishers that repeat
-// themselves, people who come, go, sleep, read slowly, look at something else and are given other rights, connections
-// that break or fall silent, nodes that die, disks that stall, clocks that jump, a Redis that is cut off, forgets or is
-// restored from an old dump.
+// themselves, people who come, go, sleep, read slowly, look at something else, take locks and free them and are given
+// other rights, connections that break or fall silent, nodes that die, disks that stall, clocks that jump, a Redis that
+// is cut off, forgets or is restored from an old dump.
 //
 // What is lost for good by design is not done: a Redis that forgets while a node that knew more has just died or is cut
 // off for longer than the quarantine.

@@ -59,6 +59,9 @@ class Erp {
   std::vector<const StatusEvent*> states(const std::string& key, Version version) const;
   const std::vector<StatusEvent>* past(const std::string& key) const;
   const StatusEvent* now(const std::string& key) const;
+  // Somebody has taken the bill's lock, or has tried to.
+  void edit(const std::string& key) { edited_.insert(key); }
+  bool was_edited(const std::string& key) const { return edited_.contains(key); }
   bool sees(const Claims& who, const StatusEvent& event) const { return rule_.sees(who, event); }
   // Whether he could see some state of it up to this version.
   bool ever_saw(const Claims& who, const std::string& key, Version until = UINT64_MAX) const;
@@ -67,6 +70,7 @@ class Erp {
   test::StatusModel rule_;
   std::map<std::string, std::vector<StatusEvent>> bills_;  // oldest first
   std::set<std::string> locked_;
+  std::set<std::string> edited_;
 };
 
 }  // namespace hf::sim

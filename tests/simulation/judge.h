@@ -2,8 +2,8 @@
 
 // Judge reads along with one client and holds every message to what is promised: no row of a bill that its user may not
 // see, nor any other word of it; no state that was never committed; no version that goes back on the screen; counts
-// that are the rows in every live frame; digests that are true; and nothing told twice to who is up to date, but that
-// others edit it now.
+// that are the rows in every live frame; digests that are true, also of who edits; and nothing told twice to who is up
+// to date, but a bill whose lock came and went: some may have heard of that, others not.
 //
 // It knows the rights of the client's token. While an `auth` is under way both the old and the new ones may hold.
 //
@@ -35,7 +35,8 @@ class Judge {
 
   // Of the newest subscription: "snapshot" or "diff", and the reason; of the newest snapshot where one came unasked.
   std::string mode, reason;
-  std::size_t snapshots = 0, frames = 0, upserts = 0, removals = 0, digests = 0, notices = 0, runs = 0;
+  std::size_t snapshots = 0, frames = 0, upserts = 0, removals = 0, digests = 0, digests_of_edited = 0, notices = 0,
+              runs = 0;
 
  private:
   void fault(const std::string& what, std::string_view message) { fault_(what + ": " + std::string(message)); }

@@ -40,6 +40,7 @@ class OldClient final : public TodoScreen {
   }
   const Rows& rows() const override { return laid_over_; }
   const Counts& counts() const override { return sdk_.counts(); }
+  const Editors& editing() const override { return sdk_.editing(); }
   const std::string& cursor() const override { return sdk_.cursor(); }
   bool live() const override { return sdk_.live(); }
   bool doubts() const override { return sdk_.doubts(); }

@@ -552,6 +552,7 @@ class OldCursor final : public TodoScreen {
   void left() override { screen_.left(); }
   const Rows& rows() const override { return screen_.rows(); }
   const Counts& counts() const override { return screen_.counts(); }
+  const Editors& editing() const override { return screen_.editing(); }
   const std::string& cursor() const override { return cursor_; }
   bool live() const override { return screen_.live(); }
   bool doubts() const override { return screen_.doubts(); }

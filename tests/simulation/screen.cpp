@@ -13,17 +13,35 @@ std::string row_of(const boost::json::value& row) {
   return text("type") + ":" + text("id") + "/" + text("group");
 }
 
+void add(Digest& digest, const std::string& text) {
+  ++digest.rows;
+  digest.sum0 += XXH32(text.data(), text.size(), 0);
+  digest.sum1 += XXH32(text.data(), text.size(), 1);
+}
+
 }  // namespace
 
 Digest digest_of(const Rows& rows) {
   Digest digest;
-  for (const auto& [row, version] : rows) {
-    const std::string text = row + "@" + std::to_string(version);
-    ++digest.rows;
-    digest.sum0 += XXH32(text.data(), text.size(), 0);
-    digest.sum1 += XXH32(text.data(), text.size(), 1);
-  }
+  for (const auto& [row, version] : rows) add(digest, row + "@" + std::to_string(version));
   return digest;
+}
+
+Digest digest_of(const Editors& rows) {
+  Digest digest;
+  for (const auto& [row, editor] : rows) add(digest, row + "@" + editor);
+  return digest;
+}
+
+std::optional<Digest> digest_in(const boost::json::object& said) {
+  std::uint32_t numbers[3] = {};
+  for (std::size_t i = 0; i < 3; ++i) {
+    static constexpr const char* names[] = {"rows", "sum0", "sum1"};
+    const auto* const number = said.if_contains(names[i]);
+    if (number == nullptr) return std::nullopt;
+    numbers[i] = number->to_number<std::uint32_t>();
+  }
+  return Digest{numbers[0], numbers[1], numbers[2]};
 }
 
 void ReferenceScreen::hear(std::string_view message) {
@@ -37,14 +55,17 @@ void ReferenceScreen::hear(std::string_view message) {
   if (!o.contains("event") || unanswered_ != 0) return;
   const std::string_view event = o.at("event").as_string();
   if (event == "todo.digest") {
-    const Digest told{said.at("rows").to_number<std::uint32_t>(), said.at("sum0").to_number<std::uint32_t>(),
-                      said.at("sum1").to_number<std::uint32_t>()};
-    doubts_ = told != digest_of(rows_);
+    doubts_ = digest_in(o) != digest_of(rows_);
+    if (const auto* edited = o.if_contains("edited")) {
+      doubts_ = doubts_ || digest_in(edited->as_object()) != digest_of(editing_);
+    }
     if (!doubts_) cursor_ = said.at("cursor").as_string();
     return;
   }
   if (event != "todo.page" && event != "todo.live") return;
+  if (o.contains("editing")) editing_.clear();
   if (o.contains("reason")) {
+    editing_.clear();
     rows_.clear();
     counts_.clear();
     cursor_.clear();
@@ -53,13 +74,22 @@ void ReferenceScreen::hear(std::string_view message) {
   if (const auto* list = o.if_contains("upsert")) {
     for (const auto& row : list->as_array()) {
       Version& version = rows_[row_of(row)];
-      version = std::max(version, row.at("version").to_number<Version>());
+      if (row.at("version").to_number<Version>() < version) continue;
+      version = row.at("version").to_number<Version>();
+      editing_.erase(row_of(row));
+      const auto* const by = row.as_object().if_contains("editing");
+      if (by == nullptr) continue;
+      const auto* const user = by->as_object().if_contains("user");
+      editing_[row_of(row)] = std::string(user != nullptr ? std::string_view(user->as_string()) : "") + "@" +
+                              std::string(by->at("since").as_string());
     }
   }
   if (const auto* list = o.if_contains("remove")) {
     for (const auto& row : list->as_array()) {
       const auto at = rows_.find(row_of(row));
-      if (at != rows_.end() && row.at("version").to_number<Version>() >= at->second) rows_.erase(at);
+      if (at == rows_.end() || row.at("version").to_number<Version>() < at->second) continue;
+      editing_.erase(at->first);
+      rows_.erase(at);
     }
   }
   if (const auto* types = o.if_contains("counts")) {

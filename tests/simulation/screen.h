@@ -8,14 +8,18 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include <boost/json/fwd.hpp>
 
 #include "simulation/erp.h"
 
 namespace hf::sim {
 
 using Counts = std::map<std::string, std::uint64_t>;  // "type/group" -> rows
+using Editors = std::map<std::string, std::string>;   // row or bill -> "user@since"
 
 class TodoScreen {
  public:
@@ -30,11 +34,14 @@ class TodoScreen {
 
   virtual const Rows& rows() const = 0;
   virtual const Counts& counts() const = 0;
+  // The rows that say that somebody edits the bill.
+  virtual const Editors& editing() const = 0;
   // Where to go on from; empty: begin anew.
   virtual const std::string& cursor() const = 0;
   // The tree follows.
   virtual bool live() const = 0;
-  // A digest was not that of the rows: what stands here is not to be believed. Subscribe without a cursor.
+  // A digest was not that of the rows, or of who edits them: what stands here is not to be believed. Subscribe without
+  // a cursor.
   virtual bool doubts() const = 0;
 };
 
@@ -48,6 +55,7 @@ class ReferenceScreen final : public TodoScreen {
   }
   const Rows& rows() const override { return rows_; }
   const Counts& counts() const override { return counts_; }
+  const Editors& editing() const override { return editing_; }
   const std::string& cursor() const override { return cursor_; }
   bool live() const override { return live_; }
   bool doubts() const override { return doubts_; }
@@ -55,6 +63,7 @@ class ReferenceScreen final : public TodoScreen {
  private:
   Rows rows_;
   Counts counts_;
+  Editors editing_;
   std::string cursor_;
   std::size_t unanswered_ = 0;
   bool live_ = false, doubts_ = false;
@@ -66,5 +75,8 @@ struct Digest {
   bool operator==(const Digest&) const = default;
 };
 Digest digest_of(const Rows& rows);
+Digest digest_of(const Editors& rows);
+// What a message says in these members; nothing if it has not all three.
+std::optional<Digest> digest_in(const boost::json::object& said);
 
 }  // namespace hf::sim

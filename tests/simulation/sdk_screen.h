@@ -17,6 +17,7 @@ class SdkScreen final : public TodoScreen {
   }
   const Rows& rows() const override { return rows_; }
   const Counts& counts() const override { return counts_; }
+  const Editors& editing() const override { return editing_; }
   const std::string& cursor() const override { return core_.cursor(); }
   bool live() const override { return core_.live(); }
   bool doubts() const override { return core_.wants_resubscribe(); }
@@ -25,6 +26,7 @@ class SdkScreen final : public TodoScreen {
   client::TodoCore core_;
   Rows rows_;
   Counts counts_;
+  Editors editing_;
   std::size_t unanswered_ = 0;
 };
 

@@ -136,7 +136,8 @@ void World::connect(Seat& seat) {
 }
 
 void World::hello(Seat& seat) {
-  std::string text = R"({"op":"hello","lease_ms":10000,"token":")" + token(seat.claims) + "\"";
+  std::string text = R"({"op":"hello","lease_ms":)" + std::string(seat.index % 2 == 0 ? "10000" : "30000") +
+                     R"(,"token":")" + seat_token(seat) + "\"";
   if (!seat.session.empty()) text += R"(,"session":")" + seat.session + R"(","secret":")" + seat.secret + "\"";
   seat.judge->connected(seat.claims);
   say(seat, text + "}");
@@ -172,8 +173,33 @@ void World::set_claims(Seat& seat, Claims claims) {
     return;
   }
   seat.judge->renewing(seat.claims);
-  say(seat,
-      R"({"id":"auth)" + std::to_string(++seat.auths) + R"(","op":"auth","token":")" + token(seat.claims) + "\"}");
+  say(seat, R"({"id":"auth)" + std::to_string(++seat.auths) + R"(","op":"auth","token":")" + seat_token(seat) + "\"}");
+}
+
+std::string World::seat_token(const Seat& seat) const { return token(seat.claims, {"lock.view", "lock.edit"}); }
+
+void World::edit(Seat& seat, const std::string& row) {
+  const std::string bill = row.substr(0, row.rfind('/'));
+  erp.edit(bill);
+  say(seat, R"({"id":"lock","op":"lock.acquire","targets":[")" + bill + R"("]})");
+}
+
+void World::stop_editing(Seat& seat) { say(seat, R"({"id":"lock","op":"lock.release_all"})"); }
+
+void World::fidget(Seat& seat) {
+  if (!seat.wire || !seat.greeted || seat.screen->rows().empty()) return;
+  const auto row =
+      std::next(seat.screen->rows().begin(), static_cast<std::ptrdiff_t>(random.below(seat.screen->rows().size())));
+  const std::string bill = row->first;
+  bool edits = random.one_in(2);
+  for (std::uint64_t left = 1 + random.below(5); left > 0; --left) {
+    if (edits) {
+      stop_editing(seat);
+    } else {
+      edit(seat, bill);
+    }
+    edits = !edits;
+  }
 }
 
 // A client that hears nothing takes its connection for dead.
@@ -307,6 +333,7 @@ void World::heard(Seat& seat, const std::string& text) {
   }
   const auto* const error = said.if_contains("error");
   if (error == nullptr) return;
+  if (text_of(said, "id") == "lock") return;  // somebody else has it, or the session is over
   const std::string code = text_of(error->as_object(), "code");
   if (!seat.greeted && code == "session_gone") {
     seat.session.clear();
@@ -545,6 +572,51 @@ std::string World::difference() const {
   return {};
 }
 
+std::string World::editing_difference(const Editors& locked) const {
+  for (const auto& seat : seats) {
+    if (!seat->awake || !seat->wants_tree || !seat->screen->live()) continue;
+    const std::string who = seat->claims.user + ", seat " + std::to_string(seat->index);
+    const Editors& shown = seat->screen->editing();
+    for (const auto& [row, version] : seat->screen->rows()) {
+      const auto now = locked.find(row.substr(0, row.rfind('/')));
+      const auto said = shown.find(row);
+      if (now == locked.end() && said != shown.end()) return who + " shows that " + said->second + " edits " + row;
+      if (now == locked.end() || (said != shown.end() && said->second == now->second)) continue;
+      return who + " does not show that " + now->second + " edits " + row;
+    }
+  }
+  return {};
+}
+
+std::optional<Editors> World::locked() {
+  std::optional<std::string> answer;
+  request("GET", "/v1/locks?limit=500", token({.user = "auditor"}, {"lock.view", "admin"}), "",
+          [&](int status, std::string text) { answer = status == 200 ? std::move(text) : ""; });
+  time.until([&] { return answer.has_value(); }, answer_within + Millis(1'000));
+  if (!answer || answer->empty()) return std::nullopt;
+  Editors editors;
+  const boost::json::value said = boost::json::parse(*answer);
+  for (const auto& lock : said.at("locks").as_array()) {
+    const std::string editor =
+        std::string(lock.at("user").as_string()) + "@" + std::string(lock.at("acquired_at").as_string());
+    for (const auto& target : lock.at("targets").as_array()) editors[std::string(target.as_string())] = editor;
+  }
+  return editors;
+}
+
+// As soon as no lock has come or gone for a while.
+void World::check_editing() {
+  for (int tries = 0; tries < 20; ++tries) {
+    const auto before = locked();
+    time.run(Millis(500));
+    const auto after = locked();
+    if (!before || before != after) continue;
+    if (const std::string wrong = editing_difference(*after); !wrong.empty()) fault(wrong);
+    return;
+  }
+  fault("locks come and go without end");
+}
+
 // Nodes that share a log have one state.
 void World::check_agreement() {
   if (!options.redis) return;
@@ -583,10 +655,12 @@ void World::settle() {
   if (!time.until([this] { return all_published(); }, Millis(60'000))) fault("a publisher is not served");
   if (!time.until([this] { return all_live(); }, Millis(120'000))) fault("somebody does not follow again");
   for (int i = 0; i < 3; ++i) commit(erp.begin(random, options.bills, 4, options.deletes));
+  for (const auto& seat : seats) fidget(*seat);
   if (!time.until([this] { return all_published(); }, Millis(10'000))) fault("the last batch is not taken");
   const Micros published_at = time.now();
   if (!converges_within(Millis(1'000))) fault("not converged after a second: " + difference());
   converged_after = time.now() - published_at;
+  check_editing();
   // And it stays so, over a digest of everybody.
   for (const auto& seat : seats) seat->judge->digests = 0;
   time.run(Millis(10'500));
@@ -594,6 +668,7 @@ void World::settle() {
   for (const auto& seat : seats) {
     if (seat->judge->digests == 0) fault("no digest for " + seat->claims.user);
   }
+  check_editing();
   for (const auto& node : nodes_) {
     if (const std::string broken = node->check(); !broken.empty()) fault(broken);
   }

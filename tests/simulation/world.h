@@ -96,6 +96,11 @@ class World final : public Network {
   void set_claims(Seat& seat, Claims claims);
   void select(Seat& seat, Selection selection);
   void unsubscribe(Seat& seat);
+  // Takes the edit lock of a bill that it shows, or lets go of all that it has; it does not wait for the answer.
+  void edit(Seat& seat, const std::string& row);
+  void stop_editing(Seat& seat);
+  // Takes and frees bills without a pause in between.
+  void fidget(Seat& seat);
   std::string token(const Claims& claims, std::vector<std::string> rights = {}) const;
   bool all_live() const;
 
@@ -132,6 +137,10 @@ class World final : public Network {
   void settle();
   // Empty, or the first difference between a client and the database.
   std::string difference() const;
+  // The same of who edits what, against the locks that a node lists.
+  std::string editing_difference(const Editors& locked) const;
+  // By the bill. Empty if no node answers.
+  std::optional<Editors> locked();
   bool converges_within(Micros patience) {
     return time.until([this] { return difference().empty(); }, patience);
   }
@@ -167,6 +176,7 @@ class World final : public Network {
   void lost(Seat& seat, WirePtr wire, std::uint16_t code);
   void say(Seat& seat, std::string text);
   void hello(Seat& seat);
+  std::string seat_token(const Seat& seat) const;
   void subscribe(Seat& seat);
   void arrive(WirePtr wire);
   void heard(Seat& seat, const std::string& text);
@@ -177,6 +187,7 @@ class World final : public Network {
   void check_recovered(Node& node);
   void check_agreement();
   void check_notices();
+  void check_editing();
 
   std::vector<std::unique_ptr<Node>> nodes_;
   std::map<std::pair<std::size_t, ConnectionId>, WirePtr> wires_;
