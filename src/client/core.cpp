@@ -558,7 +558,7 @@ void Core::welcome(Time now, const Welcome& welcome) {
   drain_retry_.reset();
   seq_ = std::max(seq_, welcome.seq);
   show(holdfast::Link::ready, welcome.resumed, {});
-  if (!watched_.empty()) quietly(now, WatchFields{{}, {watched_.begin(), watched_.end()}});
+  if (!watched_.empty()) quietly(now, WatchFields{{}, {watched_.begin(), watched_.end()}, true});
   if (followed_ != nullptr && todo_asked_ == 0) subscribe_todo(now);
   if (welcome.resumed && welcome.state) {
     reconcile(now, *welcome.state, nullptr, nullptr);
@@ -701,6 +701,11 @@ void Core::push(Time now, const Push& push, std::string_view text) {
       if (const auto* object = value ? value->if_object() : nullptr) {
         event.target = read_text(*object, "target");
         event.bill = read_bill(*object);
+      }
+      if (event.bill) {
+        bills_shown_.insert(event.target);
+      } else if (bills_shown_.erase(event.target) == 0) {
+        return;  // there was nothing to take back
       }
       emit([callback = options_.on_watch, event = std::move(event)] { callback(event); });
     } else if (options_.on_event) {
@@ -1200,7 +1205,10 @@ void Core::watch(Time now, std::vector<Target> targets, Reply<Nothing> reply) {
 }
 
 void Core::unwatch(Time now, std::vector<Target> targets, Reply<Nothing> reply) {
-  for (const Target& target : targets) watched_.erase(target);
+  for (const Target& target : targets) {
+    watched_.erase(target);
+    bills_shown_.erase(target.text());
+  }
   Pending pending;
   pending.fields = UnwatchFields{{}, std::move(targets)};
   pending.complete = [this, reply](Time, holdfast::Result<Answered> answered) {

@@ -350,6 +350,7 @@ class Core {
   bool orphans_ = false;       // an acquire was given up unanswered in this session
   std::set<LockId> requests_;  // told to on_requested
   std::set<Target> watched_;
+  std::set<std::string> bills_shown_;  // watched, and told by their state last
 
   std::map<std::uint64_t, std::size_t> outbox_;  // publishes by id: their events. Only the first one is on its way
   std::size_t outbox_events_ = 0;

@@ -827,7 +827,31 @@ TEST(Core, watched_targets_are_watched_again_after_a_drop) {
   s.answers(s.last<WatchFields>().id, Op::watch, Done{});
   s.breaks();
   s.resume(s.state({}));
-  EXPECT_EQ(std::get<WatchFields>(s.last<WatchFields>().fields).targets, std::vector<Target>{target("SaleOrder:1001")});
+  const auto& again = std::get<WatchFields>(s.last<WatchFields>().fields);
+  EXPECT_EQ(again.targets, std::vector<Target>{target("SaleOrder:1001")});
+  EXPECT_TRUE(again.again) << "what was shown may be gone by now";
+}
+
+TEST(Core, a_watched_bill_is_told_as_gone_to_who_was_shown_it_and_once) {
+  std::vector<std::string> told;
+  holdfast::Options options;
+  options.on_watch = [&](const holdfast::WatchEvent& event) {
+    told.push_back(event.target + (event.bill ? "" : " gone"));
+  };
+  Script s(options);
+  s.ready();
+  const auto says = [&](const std::string& bill, const std::string& what) {
+    s.says(R"({"event":"bill.changed","target":"SaleOrder:)" + bill + "\"," + what + "}");
+  };
+  const auto state = [](const std::string& bill) {
+    return R"("offset":1,"type":"SaleOrder","id":")" + bill + R"(","version":2,"at":"2025-11-22T09:30:00.000Z")";
+  };
+  says("1", state("1"));
+  says("2", R"("gone":true)");  // watched again after a drop, and never there
+  says("1", R"("gone":true)");
+  says("1", R"("gone":true)");
+  says("1", state("1"));
+  EXPECT_EQ(told, (std::vector<std::string>{"SaleOrder:1", "SaleOrder:1 gone", "SaleOrder:1"}));
 }
 
 TEST(Core, a_lock_moved_here_by_another_window_is_handed_over_or_released) {

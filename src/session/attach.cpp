@@ -68,12 +68,6 @@ void Hub::State::detach(SessionId session) {
   if (found->second.in_flight == 0) sessions.erase(found);
 }
 
-void Hub::State::unwatch_unseen(SessionId session, const Bearer& who) {
-  for (const Target& bill : watchers.watched_by(Watcher::of(session))) {
-    if (!who.rights->allows(Right::lock_view, bill.type())) watchers.remove(who.ns, bill, Watcher::of(session));
-  }
-}
-
 void Hub::State::uncount(SessionId counted) {
   const auto found = sessions.find(counted);
   if (found == sessions.end()) return;
@@ -119,6 +113,7 @@ void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
   }
   if (c.session.is_nil()) c.session = errand.opened;
   attach(errand.call.peer, c, errand.opened, welcome.seq);
+  sessions.find(errand.opened)->second.resumed = errand.resumed;
   scratch.clear();
   encode_welcome(scratch, welcome, view_of(Face::websocket, c.language, *c.who));
   transport.send(errand.call.peer, scratch);

@@ -30,7 +30,7 @@ void Hub::State::on_event(NamespaceIndex ns, const Event& event) {
     void operator()(const LockRequested& e) const { hub.push(e.session, e.seq, event); }
     void operator()(const LockAnswered& e) const { hub.push(e.session, e.seq, event); }
     void operator()(const SessionEnded& e) const { hub.session_ended(e, event); }
-    void operator()(const TargetChanged& e) const { hub.target_changed(ns, e, event); }
+    void operator()(const TargetChanged& e) const { hub.target_changed(ns, e); }
     void operator()(const ClockAlarm&) const {}
   };
   std::visit(Route{*this, ns, event}, event);
@@ -103,12 +103,19 @@ void Hub::State::wait_ended(const WaitEnded& ended) {
   }
 }
 
-void Hub::State::target_changed(NamespaceIndex ns, const TargetChanged& changed, const Event& event) {
+void Hub::State::target_changed(NamespaceIndex ns, const TargetChanged& changed) {
   if (ns < locks_known.size() && locks_known[ns])
     todo.target_changed(ns, changed.target, changed.grant ? &*changed.grant : nullptr);
   watchers.watching(ns, changed.target, watching);
+  tell_locks(changed);
+}
+
+void Hub::State::tell_locks(const TargetChanged& changed) {
+  if (watching.empty()) return;
+  const Event event = changed;
   std::string text;  // one for the whole audience, unless each may see something else
   tell_watching(changed.grant ? "lock.changed" : "lock.free", [&](const Bearer& who) -> const std::string* {
+    if (!who.rights->allows(Right::lock_view, changed.target.type())) return nullptr;
     if (text.empty() || options.hide_names) {
       text.clear();
       encode_event(text, event, view_of(Face::websocket, Language::en, who));
@@ -134,69 +141,6 @@ void Hub::State::tell_watching(std::string_view name, const TextFor& text_for) {
   for (const ConnectionId id : told) {
     if (const std::string* text = text_for(*connections.find(id)->second.who)) transport.send(id, *text);
   }
-}
-
-// ---------------------------------------------------------------------------------------------- watched bills
-
-void Hub::State::on_board_event(NamespaceIndex ns, const BoardEvent& event) {
-  todo.on_event(ns, event);
-  if (watchers.nobody()) return;
-  if (const auto* const changed = std::get_if<StatusChanged>(&event)) {
-    watchers.watching(ns, changed->after->type(), changed->after->text(Bill::key), watching);
-    const Bill* const before = changed->before.get();
-    tell_bill(*changed->after, [&](const Audience& one) { return before && visible(one, before->facts()); });
-  } else if (std::holds_alternative<BoardReset>(event)) {
-    for (Target& bill : watchers.watched(ns)) ask_bill({ns, std::move(bill), {}});
-  }
-}
-
-void Hub::State::ask_bill(WatchedBill asked) {
-  Errand errand;
-  errand.step = Step::bill;
-  const Ticket ticket = errands.put(std::move(errand));
-  const NamespaceIndex ns = asked.ns;
-  GetStatus get{everybody, std::string(asked.bill.type()), std::string(asked.bill.bill_id())};
-  bills_asked.emplace(ticket, std::move(asked));
-  engine.submit_status(ns, ticket, std::move(get), now.wall);
-}
-
-void Hub::State::bill_found(Ticket ticket, const StatusOutcome& outcome) {
-  const auto found = bills_asked.find(ticket);
-  WatchedBill asked = std::move(found->second);
-  bills_asked.erase(found);
-  if (asked.watcher) {
-    watching.clear();
-    if (watchers.watches(asked.ns, asked.bill, *asked.watcher)) watching.push_back(*asked.watcher);
-  } else {
-    watchers.watching(asked.ns, asked.bill, watching);
-  }
-  if (const auto* const status = std::get_if<StatusFound>(&outcome)) {
-    tell_bill(*status->bill, [&](const Audience&) { return !asked.watcher; });
-  } else if (const auto* const refusal = std::get_if<Refusal>(&outcome); refusal->code != Code::not_found) {
-    if (failed.empty()) bills_unanswered.push_back(std::move(asked));
-  } else if (!asked.watcher) {
-    tell_gone(asked.bill);
-  }
-}
-
-template <class Owed>
-void Hub::State::tell_bill(const Bill& bill, const Owed& owed) {
-  std::string changed, gone;
-  tell_watching("bill.changed", [&](const Bearer& who) -> const std::string* {
-    if (visible(*who.audience, bill.facts())) {
-      if (changed.empty()) append_bill_changed(changed, bill);
-      return &changed;
-    }
-    if (!owed(*who.audience)) return nullptr;
-    if (gone.empty()) append_bill_gone(gone, bill.text(Bill::key));
-    return &gone;
-  });
-}
-
-void Hub::State::tell_gone(const Target& bill) {
-  std::string gone;
-  append_bill_gone(gone, bill.text());
-  tell_watching("bill.changed", [&](const Bearer&) { return &gone; });
 }
 
 }  // namespace hf

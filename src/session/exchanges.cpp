@@ -332,7 +332,7 @@ void Hub::State::begin_stream(const Call& call, const Checked& now_state) {
   transport.stream(call.peer, scratch);
   streams.push_back({now.monotonic + options.ping_every, call.peer});
   for (const CheckItem& item : now_state.items) {
-    ask_bill({call.who->ns, item.target, Watcher::of_stream(call.peer)});
+    ask_bill({call.who->ns, item.target, Watcher::of_stream(call.peer), call.again ? Look::again : Look::changed});
   }
 }
 

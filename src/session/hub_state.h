@@ -6,6 +6,7 @@
 //   exchanges.cpp    an HTTP request's life: route, identity, fields, waiting, streams, sign-in
 //   operations.cpp   each operation once, for both faces: rights, then a command for the engine
 //   outcomes.cpp     what the engine answered, back to whom it concerns
+//   watched_bills.cpp  what watched bills are, to who watches them and sees them
 //   events.cpp       what the engine tells, to the sessions, streams and waiting requests it concerns
 //   todo_operations.cpp   the operations of status sync, both ways; to-do rows are TodoDelivery's
 //
@@ -36,6 +37,7 @@ struct Call {
   Face face = Face::websocket;
   Language language = Language::en;
   bool repeatable = false;  // it has a request id: what it did is not undone when its asker is gone
+  bool again = false;       // watch: the asker may show these bills from before
   std::uint64_t peer = 0;   // connection or exchange
   MessageId id;             // of a WebSocket message
   BearerPtr who;
@@ -56,6 +58,7 @@ enum class Step : std::uint8_t {
   todo,         // of the status board: tell the to-do delivery
   locks,        // a page of all locks: tell the to-do delivery
   bill,         // what a watched bill is now: tell its watchers
+  locks_again,  // who holds watched bills that may be viewed again: tell their watcher
 };
 
 struct Errand {
@@ -82,6 +85,7 @@ struct Live {
   std::uint64_t seq = 0;        // the newest heard of
   std::uint32_t in_flight = 0;
   NamespaceIndex ns = 0;
+  bool resumed = false;  // by the connection's hello: its window may show what it watched from before
 };
 
 // What a person has of this node, by whatever connections.
@@ -182,7 +186,6 @@ struct Hub::State {
   void attach(ConnectionId id, Connection& c, SessionId session, std::uint64_t seq);
   // The session leaves the connection that carries it, which stays.
   void detach(SessionId session);
-  void unwatch_unseen(SessionId session, const Bearer& who);
   void hello_answered(Errand& errand, Outcome& outcome);
   void open_answered(Errand& errand, Outcome& outcome);
   void pong_answered(const Errand& errand, const Outcome& outcome);
@@ -328,23 +331,35 @@ struct Hub::State {
   void wait_granted(const LockGranted& granted);
   void wait_ended(const WaitEnded& ended);
   void end_waits_of(SessionId session);
-  void target_changed(NamespaceIndex ns, const TargetChanged& changed, const Event& event);
+  void target_changed(NamespaceIndex ns, const TargetChanged& changed);
+  void tell_locks(const TargetChanged& changed);  // to those in `watching`
+  // Tells those in `watching`, each connection once, the text that is theirs; null: nothing.
+  template <class TextFor>
+  void tell_watching(std::string_view name, const TextFor& text_for);
+
+  // ---- watched_bills.cpp
   void on_board_event(NamespaceIndex ns, const BoardEvent& event);
+  // Who is told what the bill is: whoever sees it. And who is told that it is gone: whoever was shown it.
+  enum class Look : std::uint8_t {
+    changed,  // it may be another now; or a watch has just begun
+    again,    // a watch has begun of somebody who may show it from before: if he does not see it, it is gone
+    recheck,  // his rights are others now: what he is shown already he is not told again
+  };
   // Asks what a watched bill is; `watcher` is told, or else all who watch it.
   struct WatchedBill {
     NamespaceIndex ns = 0;
     Target bill;
     std::optional<session::Watcher> watcher;
+    Look look = Look::changed;
   };
   void ask_bill(WatchedBill asked);
   void bill_found(Ticket ticket, const StatusOutcome& outcome);
-  // To those in `watching` who see it; to who does not, but is owed a word, that it is gone.
-  template <class Owed>
-  void tell_bill(const Bill& bill, const Owed& owed);
-  void tell_gone(const Target& bill);
-  // Tells those in `watching`, each connection once, the text that is theirs; null: nothing.
-  template <class TextFor>
-  void tell_watching(std::string_view name, const TextFor& text_for);
+  // Tells those in `watching`; `bill` null: it is not there.
+  void tell_bill(std::string_view key, const Bill* bill, Look look);
+  const Bearer& bearer_of(const Watcher& watcher) const;
+  // The connection's rights were `former`'s before.
+  void recheck_watched(const Connection& c, const Bearer& former);
+  void locks_again(const Errand& errand, const Outcome& outcome);
 
   // What the to-do delivery asks of the hub.
   struct TodoLink final : session::TodoPort {

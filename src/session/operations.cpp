@@ -504,6 +504,7 @@ void Hub::State::operate(Call& call, WatchFields& f) {
   check.caller = caller_of(call);
   check.session = watcher;
   check.targets = std::move(f.targets);
+  call.again = f.again;
   somebody_watches();
   submit(call, Op::watch, watcher, std::move(check), Step::watch);
 }

@@ -57,6 +57,7 @@ void Hub::State::bring(Errand& errand, Ticket ticket, Outcome& outcome) {
       if (Refusal* refusal = std::get_if<Refusal>(&outcome)) status_answered(errand, std::move(*refusal));
       return;
     case Step::locks: return locks_listed(errand, outcome);
+    case Step::locks_again: return locks_again(errand, outcome);
     case Step::bill:
       if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) bill_found(ticket, *refusal);
       return;
@@ -218,8 +219,9 @@ void Hub::State::watch_answered(Errand& errand, Outcome& outcome) {
     }
     watchers.add(call.who->ns, item.target, watcher);
   }
+  const Look look = call.again || live->second.resumed ? Look::again : Look::changed;
   answer(errand, outcome);
-  for (const CheckItem& item : checked->items) ask_bill({call.who->ns, item.target, watcher});
+  for (const CheckItem& item : checked->items) ask_bill({call.who->ns, item.target, watcher, look});
 }
 
 }  // namespace hf

@@ -235,9 +235,9 @@ void Hub::State::hello(ConnectionId id, Connection& c, const MessageId& message,
     send_error(id, message, Error{Code::unavailable, {}, {}}, c.language);
     return;
   }
-  c.who = std::move(who);
+  const BearerPtr former = std::exchange(c.who, std::move(who));
   // One more hello may come with another token: what the former one showed is over.
-  for (const SessionId session : c.sessions) unwatch_unseen(session, *c.who);
+  if (former) recheck_watched(c, *former);
   todo.renew(id, c.who->audience, c.who->audience_class);
   c.auth_asked = false;
   c.greeted = true;
@@ -259,11 +259,9 @@ void Hub::State::auth(ConnectionId id, Connection& c, const MessageId& message, 
     send_error(id, message, who.error(), c.language);
     return;
   }
-  const bool renamed = (*who)->name != c.who->name;
-  c.who = std::move(*who);
+  const BearerPtr former = std::exchange(c.who, std::move(*who));
   c.auth_asked = false;
-  if (renamed) tell_name(c);
-  for (const SessionId session : c.sessions) unwatch_unseen(session, *c.who);
+  if (former->name != c.who->name) tell_name(c);
   std::string body;
   JsonWriter json(body);
   json.begin_object().key("rights").begin_array();
@@ -274,6 +272,7 @@ void Hub::State::auth(ConnectionId id, Connection& c, const MessageId& message, 
   scratch.clear();
   encode_ok(scratch, message, body);
   transport.send(id, scratch);
+  recheck_watched(c, *former);
   todo.renew(id, c.who->audience, c.who->audience_class);
 }
 

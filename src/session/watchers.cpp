@@ -1,6 +1,7 @@
 #include "session/watchers.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -20,7 +21,7 @@ bool Watchers::add(NamespaceIndex ns, const Target& bill, Watcher watcher) {
   std::vector<Watcher>& on_bill = types_[ns][std::string(bill.type())][bill.text()];
   if (std::find(on_bill.begin(), on_bill.end(), watcher) != on_bill.end()) return false;
   on_bill.push_back(watcher);
-  watched_[watcher].push_back(bill);
+  watched_[watcher].push_back({bill});
   return true;
 }
 
@@ -38,7 +39,7 @@ bool Watchers::unlink(NamespaceIndex ns, const Target& bill, Watcher watcher) {
 bool Watchers::remove(NamespaceIndex ns, const Target& bill, Watcher watcher) {
   if (!unlink(ns, bill, watcher)) return false;
   const auto watched = watched_.find(watcher);
-  std::erase(watched->second, bill);
+  std::erase_if(watched->second, [&](const Watched& each) { return each.bill == bill; });
   if (watched->second.empty()) watched_.erase(watched);
   return true;
 }
@@ -46,7 +47,7 @@ bool Watchers::remove(NamespaceIndex ns, const Target& bill, Watcher watcher) {
 void Watchers::remove_all(NamespaceIndex ns, Watcher watcher) {
   const auto watched = watched_.find(watcher);
   if (watched == watched_.end()) return;
-  for (const Target& bill : watched->second) unlink(ns, bill, watcher);
+  for (const Watched& each : watched->second) unlink(ns, each.bill, watcher);
   watched_.erase(watched);
 }
 
@@ -65,8 +66,18 @@ std::size_t Watchers::count(Watcher watcher) const {
 }
 
 std::vector<Target> Watchers::watched_by(Watcher watcher) const {
+  std::vector<Target> bills;
+  if (const auto watched = watched_.find(watcher); watched != watched_.end()) {
+    for (const Watched& each : watched->second) bills.push_back(each.bill);
+  }
+  return bills;
+}
+
+bool Watchers::show(Watcher watcher, std::string_view bill, bool shown) {
   const auto watched = watched_.find(watcher);
-  return watched != watched_.end() ? watched->second : std::vector<Target>();
+  if (watched == watched_.end()) return false;
+  const auto at = std::ranges::find_if(watched->second, [&](const Watched& each) { return each.bill.text() == bill; });
+  return at != watched->second.end() && std::exchange(at->shown, shown);
 }
 
 void Watchers::watching(NamespaceIndex ns, const Target& changed, std::vector<Watcher>& out) const {
@@ -95,9 +106,9 @@ void Watchers::watching(NamespaceIndex ns, std::string_view type, std::string_vi
 std::vector<Target> Watchers::watched(NamespaceIndex ns) const {
   std::vector<Target> bills;
   if (types_.size() <= ns) return bills;
-  for (const auto& [watcher, targets] : watched_) {
-    for (const Target& bill : targets) {
-      if (watches(ns, bill, watcher)) bills.push_back(bill);
+  for (const auto& [watcher, all] : watched_) {
+    for (const Watched& each : all) {
+      if (watches(ns, each.bill, watcher)) bills.push_back(each.bill);
     }
   }
   std::sort(bills.begin(), bills.end());

@@ -5,7 +5,7 @@
 // A watcher is a session or a stream of server-sent events; it watches bills. A change of any target is told to
 // the watchers of its bill (a part or a line is the bill's business), a change of a whole type to the watchers of
 // every bill of that type. Each watcher is named once per change, in the order of ids, so that the same calls
-// give the same output.
+// give the same output. It remembers to whom a bill is shown, so that who ceases to see it is told so.
 //
 // Finding the watchers of a bill costs two lookups and allocates nothing. Not thread-safe.
 
@@ -43,6 +43,9 @@ class Watchers {
   bool nobody() const noexcept { return watched_.empty(); }
   // What it watches, in the order in which it began.
   std::vector<Target> watched_by(Watcher watcher) const;
+  // Whether the watcher is shown the bill from now on: it was told what the bill is, or that it is gone. Gives back
+  // whether it was shown it before; at first it is not. O(what it watches).
+  bool show(Watcher watcher, std::string_view bill, bool shown);
 
   // Sets `out` to all who are to hear that `changed` has changed.
   void watching(NamespaceIndex ns, const Target& changed, std::vector<Watcher>& out) const;
@@ -65,10 +68,15 @@ class Watchers {
   using ByText = boost::unordered_flat_map<std::string, T, TextHash, std::equal_to<>>;
   using Bills = ByText<std::vector<Watcher>>;
 
+  struct Watched {
+    Target bill;
+    bool shown = false;
+  };
+
   bool unlink(NamespaceIndex ns, const Target& bill, Watcher watcher);
 
   std::vector<ByText<Bills>> types_;  // by namespace
-  boost::unordered_flat_map<Watcher, std::vector<Target>, WatcherHash> watched_;
+  boost::unordered_flat_map<Watcher, std::vector<Watched>, WatcherHash> watched_;
 };
 
 }  // namespace hf::session

@@ -57,6 +57,20 @@ TEST_F(WatchersTest, a_stream_is_never_taken_for_a_session) {
   EXPECT_FALSE(out[0].stream);
 }
 
+TEST_F(WatchersTest, are_shown_a_bill_from_the_word_that_says_so_to_the_one_that_takes_it_back) {
+  watchers.add(0, target("A:1"), a);
+  EXPECT_FALSE(watchers.show(a, "A:1", true)) << "at first nothing is shown";
+  EXPECT_TRUE(watchers.show(a, "A:1", true));
+  EXPECT_FALSE(watchers.show(b, "A:1", true)) << "who does not watch is shown nothing";
+  watchers.add(0, target("A:1"), b);
+  EXPECT_FALSE(watchers.show(b, "A:1", false));
+  EXPECT_TRUE(watchers.show(a, "A:1", false));
+  EXPECT_FALSE(watchers.show(a, "A:1", true));
+  watchers.remove(0, target("A:1"), a);
+  watchers.add(0, target("A:1"), a);
+  EXPECT_FALSE(watchers.show(a, "A:1", true)) << "a new watch begins anew";
+}
+
 TEST(Tickets, find_what_was_put_once_and_nothing_else) {
   Tickets<int> tickets;
   const Ticket one = tickets.put(1);

@@ -216,6 +216,7 @@ template <class V>
 void visit(Is<WatchFields> auto& f, V& v) {
   v.targets("targets", f.targets, Need::required);
   v.value("session", f.session);
+  v.value("again", f.again);
 }
 template <class V>
 void visit(Is<UnwatchFields> auto& f, V& v) {

@@ -266,6 +266,7 @@ struct RequestListFields {
 struct WatchFields {
   SessionId session;
   std::vector<Target> targets;
+  bool again = false;  // who asks may show the bills from before: he is told of those that are gone, too
   bool operator==(const WatchFields&) const = default;
 };  // targets required
 struct UnwatchFields {
