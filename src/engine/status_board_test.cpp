@@ -480,6 +480,8 @@ TEST_F(Board, a_removal_says_who_by_which_action_and_when) {
   EXPECT_EQ(found.removed[0].by->text(Bill::actor), "boss");
   EXPECT_EQ(found.removed[0].by->text(Bill::action), "审核");
   EXPECT_EQ(found.removed[0].by->version(), 2u);
+  EXPECT_EQ(found.removed[0].seen->version(), 1u);
+  EXPECT_TRUE(may_know(*everybody, found.removed[0]));
 }
 
 TEST_F(Board, a_bill_that_moves_to_another_owner_leaves_one_and_comes_to_the_other) {

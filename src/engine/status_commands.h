@@ -169,7 +169,11 @@ struct TodoPage {
 struct Removal {
   BillPtr by;                // the state with which the bill left: type, id, version, actor, action, at
   std::uint32_t groups = 0;  // those it left
+  BillPtr seen;              // the last state by which the audience had the row: it is right before `by`
 };
+// Whether the audience may know by what the row left: it sees the bill as it is then. One that left its sight it knows
+// as it saw it last, and no more. A deletion need not say whose the bill was: then it is whose it was before.
+bool may_know(const Audience& audience, const Removal& removal) noexcept;
 enum class SnapshotReason : std::uint8_t { none, first, trimmed, epoch, audience };
 std::string_view name_of(SnapshotReason reason) noexcept;
 struct TodoDiff {

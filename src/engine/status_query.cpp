@@ -17,6 +17,18 @@ std::string_view name_of(SnapshotReason reason) noexcept {
   return "";
 }
 
+bool may_know(const Audience& audience, const Removal& removal) noexcept {
+  BillFacts facts = removal.by->facts();
+  if (removal.by->stamp().deleted) {
+    const BillFacts before = removal.seen->facts();
+    if (facts.creator.empty()) facts.creator = before.creator;
+    if (facts.handler.empty()) facts.handler = before.handler;
+    if (facts.owner.empty()) facts.owner = before.owner;
+    if (facts.department.empty()) facts.department = before.department;
+  }
+  return visible(audience, facts);
+}
+
 // ---------------------------------------------------------------------------------------------- one bill
 
 // The bill's newest state, if it is on the board and the audience may see it.
@@ -246,7 +258,7 @@ void StatusBoard::State::difference(const Audience& audience, const Cursor& curs
   for (std::size_t n = count; n-- > begin && lost != 0;) {
     const std::uint32_t here = (*rec.past)[n]->rows(audience) & lost;
     if (here == 0) continue;
-    into.removed.push_back({n + 1 == count ? rec.now : (*rec.past)[n + 1], here});
+    into.removed.push_back({n + 1 == count ? rec.now : (*rec.past)[n + 1], here, (*rec.past)[n]});
     lost &= ~here;
   }
 }

@@ -170,7 +170,7 @@ struct TodoDelivery::State {
   }
   const std::string& members_of(NamespaceIndex ns, const Bill& bill);
   void upsert(Pieces& to, NamespaceIndex ns, const Bill& bill, std::uint32_t rows);
-  void remove(Pieces& to, const Removal& removal, std::uint32_t rows);
+  void remove(Pieces& to, const Removal& removal, std::uint32_t rows, const Audience& audience);
   void write(Pieces& to, NamespaceIndex ns, const TodoWindow::Change& change, const Audience& audience,
              const TodoSelection& selection);
   void merge(Pieces& to, const Follower& f);
@@ -478,7 +478,7 @@ std::uint32_t TodoDelivery::State::rows_for(const Follower& f, const Bill& bill)
 void TodoDelivery::State::append_diff(Pieces& to, const Follower& f, const TodoDiff& diff) {
   for (const BillPtr& bill : diff.changed) upsert(to, f.what.ns, *bill, rows_for(f, *bill));
   for (const Removal& removal : diff.removed)
-    remove(to, removal, removal.groups & f.channel->selection->rows[removal.by->type_index()]);
+    remove(to, removal, removal.groups & f.channel->selection->rows[removal.by->type_index()], *f.what.audience);
 }
 
 void TodoDelivery::State::go_live(Follower& f, const TodoDiff& diff) {
@@ -545,7 +545,7 @@ void TodoDelivery::State::changed(NamespaceIndex ns, const StatusChanged& event)
     const std::uint32_t has = is != 0 && c.audience->sees_by_class(after.facts()) ? is : 0;
     if ((had | has) == 0) continue;
     count(had, has, c.window, [&](std::uint32_t group) -> Tally& { return c.tallies[group]; });
-    c.window.note(event.after, had, has);
+    c.window.note(event.before, event.after, had, has);
     soil(c);
   }
   const std::vector<Follower*> persons = concerned(ns, before, after);
@@ -556,7 +556,10 @@ void TodoDelivery::State::changed(NamespaceIndex ns, const StatusChanged& event)
     const bool sees = visible(who, after.facts());
     const std::uint32_t had = saw && !who.sees_by_class(before->facts()) ? was : 0;
     const std::uint32_t has = sees && !who.sees_by_class(after.facts()) ? is : 0;
-    if ((had | has) == 0) continue;
+    // His class is told less of what it ceases to see than he may know.
+    const bool knows_more =
+        was != 0 && saw && sees && who.sees_by_class(before->facts()) && !who.sees_by_class(after.facts());
+    if ((had | has) == 0 && !knows_more) continue;
     count(had, has, f->window, [&](std::uint32_t group) -> Tally& { return f->personal[group]; });
     for (std::uint32_t place = 0; ((had | has) >> place) != 0; ++place) {
       const auto at = f->personal.find(group_of(type, place));
@@ -566,7 +569,7 @@ void TodoDelivery::State::changed(NamespaceIndex ns, const StatusChanged& event)
       f->window.clear();  // it will ask for what has changed
       continue;
     }
-    f->window.note(event.after, saw ? was : 0, sees ? is : 0);
+    f->window.note(event.before, event.after, saw ? was : 0, sees ? is : 0);
     soil(*f->channel);
   }
   flush_if_full(ns, persons);
@@ -638,7 +641,7 @@ void TodoDelivery::State::edited(const TodoAsker& asker, const StatusOutcome& ou
   for (const auto& [id, channel] : channels) {
     Channel& c = *channel;
     if (c.ns != ns || !c.counted || !c.selection->counted[type] || !c.audience->sees_by_class(facts)) continue;
-    c.window.note(bill, rows, rows, stirs);
+    c.window.note(bill, bill, rows, rows, stirs);
     soil(c);
   }
   const std::vector<Follower*> persons = concerned(ns, nullptr, *bill);
@@ -646,7 +649,7 @@ void TodoDelivery::State::edited(const TodoAsker& asker, const StatusOutcome& ou
     const Audience& who = *f->what.audience;
     if (f->stage != Stage::live || !f->channel->selection->counted[type]) continue;
     if (!visible(who, facts) || who.sees_by_class(facts)) continue;
-    f->window.note(bill, rows, rows, stirs);
+    f->window.note(bill, bill, rows, rows, stirs);
     soil(*f->channel);
   }
   flush_if_full(ns, persons);
@@ -731,11 +734,11 @@ void TodoDelivery::State::upsert(Pieces& to, NamespaceIndex ns, const Bill& bill
   }
 }
 
-void TodoDelivery::State::remove(Pieces& to, const Removal& removal, std::uint32_t rows) {
+void TodoDelivery::State::remove(Pieces& to, const Removal& removal, std::uint32_t rows, const Audience& audience) {
   for (std::uint32_t place = 0; (rows >> place) != 0; ++place) {
     if ((rows >> place & 1) == 0) continue;
     if (!to.remove.empty()) to.remove.push_back(',');
-    append_removal(to.remove, group_name(catalog, removal.by->type_index(), place), *removal.by);
+    append_removal(to.remove, group_name(catalog, removal.by->type_index(), place), removal, audience);
   }
 }
 
@@ -744,7 +747,7 @@ void TodoDelivery::State::write(Pieces& to, NamespaceIndex ns, const TodoWindow:
   const std::uint32_t told = selection.rows[change.now->type_index()];
   const std::uint32_t rows = change.now->rows(audience);
   upsert(to, ns, *change.now, rows & told);
-  for (const Removal& removal : change.lost) remove(to, removal, removal.groups & told & ~rows);
+  for (const Removal& removal : change.lost) remove(to, removal, removal.groups & told & ~rows, audience);
 }
 
 // What the channel's window and the person's own come to: of both the newer state, and what either has lost. Who joined

@@ -24,15 +24,16 @@ class TodoWindow {
     std::uint64_t stirred = 0;  // when something changed last that has no offset, as a client's cursor has; 0: nothing
   };
 
-  // The bill has rows in the groups `has` by `after`, and had them in `had` before it.
-  void note(const BillPtr& after, std::uint32_t had, std::uint32_t has, std::uint64_t stirred = 0) {
+  // The bill has rows in the groups `has` by `after`, and had them in `had` by `before`. REQUIRES: `before`, if it had.
+  void note(const BillPtr& before, const BillPtr& after, std::uint32_t had, std::uint32_t has,
+            std::uint64_t stirred = 0) {
     const auto [at, fresh] = places_.try_emplace(after->text(Bill::key), changes_.size());
     if (fresh) changes_.push_back({after, after, {}, 0});
     Change& change = changes_[at->second];
     change.now = after;
     change.stirred = std::max(change.stirred, stirred);
     for (Removal& removal : change.lost) removal.groups &= ~has;
-    if ((had & ~has) != 0) change.lost.push_back({after, had & ~has});
+    if ((had & ~has) != 0) change.lost.push_back({after, had & ~has, before});
   }
   void note(RunPtr run) { runs_.push_back(std::move(run)); }
   void touch(std::uint32_t group) { touched_.insert(group); }

@@ -151,9 +151,14 @@ void append_row(std::string& out, std::string_view group, std::string_view membe
   JsonWriter(out).begin_object().field("group", group).raw(members).end_object();
 }
 
-void append_removal(std::string& out, std::string_view group, const Bill& by) {
+void append_removal(std::string& out, std::string_view group, const Removal& removal, const Audience& audience) {
+  const Bill& by = *removal.by;
   JsonWriter w(out);
   w.begin_object().field("type", by.type()).field("id", by.id()).field("group", group);
+  if (!may_know(audience, removal)) {
+    w.key("version").number(removal.seen->version()).end_object();
+    return;
+  }
   w.key("version").number(by.version());
   write_person(w, "by", by.text(Bill::actor), by.text(Bill::actor_name));
   w.some("action", by.text(Bill::action)).key("at").time(by.stamp().at);

@@ -204,7 +204,9 @@ TEST(StatusAnswers, tell_of_each_event_what_became_of_it) {
 }
 
 TEST(StatusAnswers, show_all_that_was_said_of_a_bill) {
-  const Catalog catalog;
+  catalog::Content content;
+  content.types.emplace_back().name = "SaleOrder";
+  const Catalog catalog(std::move(content));
   Bill::Texts texts;
   std::string keep;
   const StatusEvent e = whole_event();
@@ -218,7 +220,8 @@ TEST(StatusAnswers, show_all_that_was_said_of_a_bill) {
   std::string members, row, removal;
   append_bill_members(members, *bill);
   append_row(row, "g", members);
-  append_removal(removal, "g", *bill);
+  const Audience everybody(catalog, Claims{.super = true});
+  append_removal(removal, "g", Removal{bill, 1, bill}, everybody);
   const auto said = boost::json::parse(row);
   EXPECT_EQ(said.at("group"), "g");
   // A row is an event, with its group: whatever a publisher said, a reader can read.
@@ -228,6 +231,9 @@ TEST(StatusAnswers, show_all_that_was_said_of_a_bill) {
   EXPECT_EQ(removal,
             R"({"type":"SaleOrder","id":"1001","group":"g","version":9007199254740991,)"
             R"("by":{"user":"zhao","name":"Zhao"},"action":"提交","at":"2025-11-22T09:30:00.123Z","deleted":true})");
+  std::string hidden;
+  append_removal(hidden, "g", Removal{bill, 1, bill}, Audience());
+  EXPECT_EQ(hidden, R"({"type":"SaleOrder","id":"1001","group":"g","version":9007199254740991})");
 }
 
 TEST(StatusAnswers, sum_rows_as_the_protocol_says) {

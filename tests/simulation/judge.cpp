@@ -101,6 +101,14 @@ void Judge::rows_are_true(std::string_view message, const boost::json::object& s
       if (!any_claims([&](const Claims& who) { return erp_.ever_saw(who, key, version); })) {
         return fault("a removal of what he never saw", message);
       }
+      const auto states = erp_.states(key, version);
+      const bool seen = std::ranges::any_of(states, [&](const StatusEvent* state) {
+        // A deletion that leaves out whose the bill was is told to who saw it before.
+        return any_claims([&](const Claims& who) {
+          return erp_.sees(who, *state) || (state->deleted && erp_.ever_saw(who, key, version - 1));
+        });
+      });
+      if (!seen) return fault("a removal that tells of a state that he may not see", message);
     }
   }
 }

@@ -92,6 +92,34 @@ TEST_F(JudgeTest, finds_what_was_never_committed) {
   EXPECT_EQ(fault(), "a removal by what was never committed");
 }
 
+TEST_F(JudgeTest, finds_a_removal_that_tells_of_what_he_may_not_see) {
+  hear(live(row("Q00001Q", 2, "draft"), R"("draft":1)"));
+  commit("Q00001Q", 3, 1, "u1");
+  hear(live("", R"("draft":0)", row("Q00001Q", 3, "draft")));
+  EXPECT_EQ(fault(), "a removal that tells of a state that he may not see");
+  hear(live("", R"("draft":0)", row("Q00001Q", 2, "draft")));
+  EXPECT_EQ(fault(), "") << "what he saw last he may be told";
+}
+
+TEST_F(JudgeTest, finds_a_digest_that_is_not_true_of_who_edits) {
+  const std::string editing = R"("editing":{"user":"u2","since":"2025-11-22T09:30:00.000Z"})";
+  const auto proves = [&](const Digest& edited) {
+    const auto members = [](const Digest& d) {
+      return R"("rows":)" + std::to_string(d.rows) + R"(,"sum0":)" + std::to_string(d.sum0) + R"(,"sum1":)" +
+             std::to_string(d.sum1);
+    };
+    hear(R"({"event":"todo.digest","cursor":"c",)" + members(digest_of(screen.rows())) + R"(,"edited":{)" +
+         members(edited) + "}}");
+  };
+  std::string edited = row("Q00001Q", 2, "draft");
+  edited.insert(edited.size() - 1, "," + editing);
+  hear(live(edited, R"("draft":1)"));
+  proves(digest_of(Editors{{"A:Q00001Q/draft", "u2@2025-11-22T09:30:00.000Z"}}));
+  EXPECT_EQ(fault(), "");
+  proves({});
+  EXPECT_EQ(fault(), "a digest of who edits is not that of the rows");
+}
+
 TEST_F(JudgeTest, finds_a_row_in_a_group_that_its_state_is_not_in) {
   hear(live(row("Q00001Q", 2, "due"), R"("due":1)"));
   EXPECT_EQ(fault(), "a row of a group that the state is not in");
