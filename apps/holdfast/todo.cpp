@@ -4,6 +4,7 @@
 #include <atomic>
 #include <deque>
 #include <limits>
+#include <map>
 #include <mutex>
 
 #include "child.h"
@@ -40,6 +41,7 @@ struct Following {
   std::atomic<bool> snapshot{false};  // rows that come are not news
   std::mutex mutex;
   std::deque<Line> news;
+  std::map<std::uint64_t, std::string> notices;  // as their lines say them; unread
   bool screen;
 
   void line(Line text) {
@@ -47,6 +49,34 @@ struct Following {
     std::lock_guard guard(mutex);
     news.push_back(std::move(text));
     if (news.size() > news_max) news.pop_front();
+  }
+  void tell(const holdfast::Notice& notice) {
+    if (a.once) return;
+    if (a.json) {
+      say_event("notice", {{"notice", notice.notice},
+                           {"type", notice.type},
+                           {"id", notice.id},
+                           {"action", notice.action},
+                           {"reason", notice.reason},
+                           {"by", notice.actor.user}});
+    } else {
+      Line made = notice_line(notice, names);
+      notices[notice.notice] = made.text;
+      line(std::move(made));
+    }
+    wake();
+  }
+  // They are read, here or in another window: the screen shows them no more.
+  void read(const std::vector<std::uint64_t>& numbers) {
+    if (a.once) return;
+    if (a.json) say_event("notice.read", {{"notices", json::array(numbers.begin(), numbers.end())}});
+    for (const std::uint64_t number : numbers) {
+      const auto found = notices.extract(number);
+      if (found.empty()) continue;
+      std::lock_guard guard(mutex);
+      if (const auto at = std::ranges::find(news, found.mapped(), &Line::text); at != news.end()) news.erase(at);
+    }
+    wake();
   }
   void tell(const holdfast::TodoChanges& changes) {
     if (a.once) return;
@@ -230,20 +260,8 @@ holdfast::TodoOptions options_for(Following& following) {
   }
   options.on_change = [&](const holdfast::TodoChanges& changes) { following.tell(changes); };
   options.on_state = [&](TodoState state, const holdfast::Error& why) { following.tell(state, why); };
-  options.on_notice = [&](const holdfast::Notice& notice) {
-    if (a.once) return;
-    if (a.json) {
-      say_event("notice", {{"notice", notice.notice},
-                           {"type", notice.type},
-                           {"id", notice.id},
-                           {"action", notice.action},
-                           {"reason", notice.reason},
-                           {"by", notice.actor.user}});
-    } else {
-      following.line(notice_line(notice, following.names));
-    }
-    following.wake();
-  };
+  options.on_notice = [&](const holdfast::Notice& notice) { following.tell(notice); };
+  options.on_notices_read = [&](const std::vector<std::uint64_t>& numbers) { following.read(numbers); };
   options.on_run_step = [&](const holdfast::RunStep& step) {
     if (a.once) return;
     if (a.json) {

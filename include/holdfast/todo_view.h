@@ -20,6 +20,7 @@
 // that was moved from may be assigned to or destroyed, no more.
 // Thread-safe. What rows() and counts() say may be newer than the newest callback.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -48,8 +49,11 @@ struct TodoOptions {
   std::function<void(const TodoChanges&)> on_change;
   // why: connecting after a drop; live without some rows; closed.
   std::function<void(TodoState state, const Error& why)> on_state;
-  // Without these two callbacks what they would tell goes to Options::on_event.
+  // Without these callbacks what they would tell goes to Options::on_event.
   std::function<void(const Notice&)> on_notice;
+  // The numbers of notices that on_notice has told and that the user has read by now: here, in another window of his,
+  // or while this one was away.
+  std::function<void(const std::vector<std::uint64_t>&)> on_notices_read;
   std::function<void(const RunStep&)> on_run_step;
 };
 

@@ -107,9 +107,12 @@ struct Followed {
   holdfast::Error why;
 
   // The core's own: what was told already, of what may come twice.
-  std::uint64_t steps_told = 0;           // the offset of the newest step of a run
-  std::uint64_t notices_listed = 0;       // the number of the newest notice that a list had
-  std::set<std::uint64_t> notices_heard;  // pushed, beyond it
+  std::uint64_t steps_told = 0;             // the offset of the newest step of a run
+  std::uint64_t notices_listed = 0;         // the number of the newest notice that a list had
+  std::set<std::uint64_t> notices_heard;    // pushed, beyond it
+  std::set<std::uint64_t> notices_unread;   // told, and not known to be read
+  std::uint64_t notices_page = 0;           // where the list that is asked for goes on
+  std::set<std::uint64_t> notices_missing;  // unread when that list was begun, and not in it so far
 };
 
 struct Call {
@@ -288,9 +291,11 @@ class Core {
   void refuse_publish_too_big(Time now);
   void subscribe_todo(Time now);
   void todo_subscribed(Time now, const holdfast::Result<Answered>& answered);
+  void list_notices(Time now);
   void ask_notices(Time now);
   void notices_listed(Time now, std::string_view body);
   void tell_notice(const boost::json::object& object, bool listed);
+  void tell_notices_read(const std::set<std::uint64_t>& numbers);
   // On the executor, unless the view is gone by then.
   template <class Callback, class... Values>
   void tell_view(const Callback& callback, Values... values);

@@ -25,6 +25,18 @@ holdfast::Error not_shown(std::uint32_t rows) {
       .value();
 }
 
+// Those of the list that are whole numbers.
+std::set<std::uint64_t> read_numbers(const boost::json::object& object, std::string_view name) {
+  std::set<std::uint64_t> numbers;
+  const boost::json::value* const list = object.if_contains(boost::json::string_view(name.data(), name.size()));
+  if (list == nullptr || !list->is_array()) return numbers;
+  for (const boost::json::value& one : list->get_array()) {
+    if (const auto* const number = one.if_int64(); number != nullptr && *number > 0)
+      numbers.insert(static_cast<std::uint64_t>(*number));
+  }
+  return numbers;
+}
+
 }  // namespace
 
 // ---------------------------------------------------------------------------------------------- publishing
@@ -150,7 +162,7 @@ void Core::todo_subscribed(Time now, const holdfast::Result<Answered>& answered)
   TodoCore& todo = followed_->todo;
   if (answered) {
     if (todo.wants_resubscribe()) doubt_todo(now, todo.doubts());
-    ask_notices(now);
+    list_notices(now);
     return show_todo(TodoState::catching_up);
   }
   switch (answered.error().code) {
@@ -170,11 +182,19 @@ void Core::todo_subscribed(Time now, const holdfast::Result<Answered>& answered)
   end_todo(answered.error());
 }
 
-// Those that were made while nobody listened, and have not been read.
+// Those that were made while nobody listened, and have not been read. Where some were told before, all that are unread:
+// what is not among them was read meanwhile.
+void Core::list_notices(Time now) {
+  Followed& f = *followed_;
+  if (!f.options.on_notice) return;
+  f.notices_missing = f.notices_unread;
+  f.notices_page = f.notices_missing.empty() ? f.notices_listed : 0;
+  ask_notices(now);
+}
+
 void Core::ask_notices(Time now) {
-  if (!followed_->options.on_notice) return;
   Pending pending;
-  pending.fields = NoticeListFields{.limit = notices_per_page, .next = followed_->notices_listed};
+  pending.fields = NoticeListFields{.limit = notices_per_page, .next = followed_->notices_page};
   pending.complete = [this, followed = followed_](Time at, const holdfast::Result<Answered>& answered) {
     if (answered && followed_ == followed) notices_listed(at, answered->body);
   };
@@ -186,12 +206,18 @@ void Core::notices_listed(Time now, std::string_view body) {
   const boost::json::object* object = value ? value->if_object() : nullptr;
   const boost::json::value* list = object == nullptr ? nullptr : object->if_contains("notices");
   if (list == nullptr || !list->is_array()) return;
-  const std::uint64_t before = followed_->notices_listed;
+  Followed& f = *followed_;
+  const std::uint64_t before = f.notices_page;
   for (const boost::json::value& one : list->get_array()) {
-    if (one.is_object()) tell_notice(one.get_object(), true);
+    if (!one.is_object()) continue;
+    const std::uint64_t number = read_whole(one.get_object(), "notice").value_or(0);
+    f.notices_missing.erase(number);
+    f.notices_page = std::max(f.notices_page, number);
+    tell_notice(one.get_object(), true);
   }
   // The end is an empty page.
-  if (followed_->notices_listed > before) ask_notices(now);
+  if (f.notices_page > before) return ask_notices(now);
+  tell_notices_read(std::exchange(f.notices_missing, {}));
 }
 
 // Once, whether it was pushed or listed first.
@@ -204,7 +230,18 @@ void Core::tell_notice(const boost::json::object& object, bool listed) {
     followed_->notices_listed = notice->notice;
     heard.erase(heard.begin(), heard.upper_bound(notice->notice));
   }
-  if (fresh) tell_view(followed_->options.on_notice, *std::move(notice));
+  if (!fresh) return;
+  if (followed_->options.on_notices_read) followed_->notices_unread.insert(notice->notice);
+  tell_view(followed_->options.on_notice, *std::move(notice));
+}
+
+void Core::tell_notices_read(const std::set<std::uint64_t>& numbers) {
+  std::vector<std::uint64_t> read;
+  for (const std::uint64_t number : numbers) {
+    followed_->notices_missing.erase(number);
+    if (followed_->notices_unread.erase(number) > 0) read.push_back(number);
+  }
+  if (!read.empty()) tell_view(followed_->options.on_notices_read, std::move(read));
 }
 
 // Rows that do not fit are wrong, but nobody is served by a client that asks for them without end.
@@ -233,6 +270,8 @@ bool Core::pushed_status(Time now, const std::string& name, std::string_view tex
     if (changes.snapshot == "epoch") {  // another log, which counts anew
       followed_->steps_told = followed_->notices_listed = 0;
       followed_->notices_heard.clear();
+      followed_->notices_unread.clear();
+      followed_->notices_missing.clear();
     }
     // Not live is said before what shows it, live after.
     if (todo_asked_ == 0 && !live) show_todo(TodoState::catching_up);
@@ -241,10 +280,13 @@ bool Core::pushed_status(Time now, const std::string& name, std::string_view tex
     if (todo_asked_ == 0 && live) show_todo(TodoState::live, unread > 0 ? not_shown(unread) : holdfast::Error{});
     return true;
   }
-  if ((name != "notice" || !options.on_notice) && (name != "run.step" || !options.on_run_step)) return false;
+  const bool wanted = (name == "notice" && options.on_notice) || (name == "notice.read" && options.on_notices_read) ||
+                      (name == "run.step" && options.on_run_step);
+  if (!wanted) return false;
   const auto value = parse_json(text);
   const boost::json::object* object = value ? value->if_object() : nullptr;
   if (object != nullptr && name == "notice") tell_notice(*object, false);
+  if (object != nullptr && name == "notice.read") tell_notices_read(read_numbers(*object, "notices"));
   if (object == nullptr || name != "run.step") return true;
   auto step = read_run_step(*object);
   if (!step || (step->offset != 0 && step->offset <= followed_->steps_told)) return true;

@@ -586,6 +586,48 @@ TEST_F(Following, notices_of_while_nobody_listened_are_listed_and_each_is_told_o
   EXPECT_EQ(notices.size(), 4U);
 }
 
+TEST_F(Following, notices_that_are_read_elsewhere_are_told_as_read_live_and_when_one_comes_back) {
+  std::vector<std::uint64_t> notices, read;
+  followed->options.on_notice = [&](const holdfast::Notice& one) { notices.push_back(one.notice); };
+  const auto says_read = [&](const std::string& numbers) {
+    s.says(R"({"event":"notice.read","notices":[)" + numbers + "]}");
+  };
+  const auto notice = [](std::uint64_t number) {
+    return R"("notice":)" + std::to_string(number) +
+           R"(,"type":"SaleOrder","id":"1","version":2,"at":"2025-11-22T09:30:00.000Z"})";
+  };
+  const auto lists = [&](std::uint64_t after, const std::vector<std::uint64_t>& numbers) {
+    const auto& asked = s.last<NoticeListFields>();
+    EXPECT_EQ(std::get<NoticeListFields>(asked.fields).next, after);
+    std::string body;
+    for (const std::uint64_t number : numbers) body += (body.empty() ? "{" : ",{") + notice(number);
+    s.says(R"({"id":)" + std::to_string(asked.id) + R"(,"ok":{"notices":[)" + body + "]}}");
+  };
+  live();
+  says_read("1");
+  EXPECT_EQ(events, std::vector<std::string>{"notice.read"}) << "no callback of its own";
+  followed->options.on_notices_read = [&](const std::vector<std::uint64_t>& numbers) {
+    read.insert(read.end(), numbers.begin(), numbers.end());
+  };
+  lists(0, {1, 2, 3});
+  lists(3, {});
+  s.says(R"({"event":"notice",)" + notice(4));
+  s.says(R"({"event":"notice",)" + notice(5));
+  says_read(R"(2,9,"x")");
+  says_read("2");
+  EXPECT_EQ(read, (std::vector<std::uint64_t>{2})) << "what was told, and once";
+  s.breaks();
+  s.open_link();
+  s.welcomes(s.greeting());
+  accepts("diff");
+  lists(0, {1});  // 3 was read, and 4
+  says_read("5");
+  lists(1, {6});
+  lists(6, {});
+  EXPECT_EQ(read, (std::vector<std::uint64_t>{2, 5, 3, 4}));
+  EXPECT_EQ(notices, (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6}));
+}
+
 TEST_F(Following, a_step_that_comes_again_after_a_drop_is_told_once) {
   std::vector<std::uint64_t> steps;
   followed->options.on_run_step = [&](const holdfast::RunStep& one) { steps.push_back(one.offset); };

@@ -855,8 +855,34 @@ TEST_F(Board, a_rejection_always_tells_the_creator_with_its_reason) {
   EXPECT_TRUE(unread(wu).empty());
   publish(done(bill("1", 2, 4, 1), "审核", "boss"));
   EXPECT_TRUE(told<NoticeMade>().empty()) << "the switch is off";
-  publish(done(bill("2", 1, 1, 2), "reject", "li"));
-  EXPECT_EQ(unread(li).size(), 2u) << "also if he did it himself";
+}
+
+TEST_F(Board, nobody_is_told_what_he_did_himself) {
+  publish(done(bill("1", 1, 1, 2), "reject", "li"));
+  EXPECT_TRUE(unread(li).empty()) << "his own bill";
+  EXPECT_TRUE(told<NoticeMade>().empty());
+  publish(done(bill("2", 1, 1, 2), "reject", "boss"));
+  EXPECT_EQ(unread(li), (std::vector<std::uint64_t>{2})) << "a number is one notice, whatever build a node is of";
+  publish(done(bill("3", 1, 2), "submit", "rev"));
+  EXPECT_TRUE(unread(audience({.user = "rev", .roles = {"reviewer"}})).empty()) << "as one of a role";
+  EXPECT_EQ(unread(audience({.user = "other", .roles = {"reviewer"}})).size(), 1u);
+}
+
+TEST_F(Board, whoever_reads_notices_is_named_with_those_that_he_had_not_read) {
+  const AudiencePtr rev = audience({.user = "rev", .roles = {"reviewer"}});
+  publish(done(bill("1", 1, 2), "submit", "x"));
+  publish(done(bill("1", 2, 1, 2), "reject", "boss"));
+  apply(ReadNotices{Caller{.user = "rev"}, "E-rev", {1, 2, 7}});
+  ASSERT_EQ(told<NoticesRead>().size(), 1u);
+  EXPECT_EQ(told<NoticesRead>()[0].user, "rev");
+  EXPECT_EQ(told<NoticesRead>()[0].employee, "E-rev");
+  EXPECT_EQ(told<NoticesRead>()[0].numbers, (std::vector<std::uint64_t>{1}));
+  EXPECT_TRUE(told<NoticesRead>()[0].shared.empty());
+  apply(ReadNotices{Caller{.user = "rev"}, "E-rev", {1, 2, 7}});
+  EXPECT_TRUE(told<NoticesRead>().empty());
+  apply(ReadNotices{Caller{.user = "li"}, "E-li", {2}});
+  ASSERT_EQ(told<NoticesRead>().size(), 1u);
+  EXPECT_EQ(told<NoticesRead>()[0].numbers, (std::vector<std::uint64_t>{2}));
 }
 
 TEST_F(Board, who_lost_sight_of_a_type_is_told_of_his_rejections_only) {

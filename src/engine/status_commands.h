@@ -194,8 +194,8 @@ struct Notice {
   std::vector<std::string> roles;
 };
 using NoticePtr = std::shared_ptr<const Notice>;
-// Whether it is meant for this person, who must be shown the bill's type; a rejection's creator need not. Whether he
-// has read it is the board's to know.
+// Whether it is meant for this person, who must be shown the bill's type; a rejection's creator need not. What somebody
+// did himself is never meant for him. Whether he has read it is the board's to know.
 bool is_reader(const Audience& audience, const Notice& notice) noexcept;
 struct NoticeList {
   std::vector<NoticePtr> notices;  // oldest first, unread
@@ -219,6 +219,12 @@ struct RunTold {
 struct NoticeMade {
   NoticePtr notice;
 };
+// A person has read notices that he had not. What was told to an employee's id is read for all who have that id.
+struct NoticesRead {
+  std::string user, employee;
+  std::vector<std::uint64_t> numbers;  // for the user
+  std::vector<std::uint64_t> shared;   // those of them that were the employee's
+};
 // Every cursor is void: each client needs a snapshot.
 struct BoardReset {
   EpochId epoch;
@@ -231,6 +237,6 @@ struct VersionDiffers {
   std::string publisher;
 };
 
-using BoardEvent = std::variant<StatusChanged, RunTold, NoticeMade, BoardReset, VersionDiffers>;
+using BoardEvent = std::variant<StatusChanged, RunTold, NoticeMade, NoticesRead, BoardReset, VersionDiffers>;
 
 }  // namespace hf

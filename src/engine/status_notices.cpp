@@ -20,6 +20,8 @@ bool among(const std::vector<std::string>& persons, const std::string& person) {
 
 bool is_reader(const Audience& audience, const Notice& notice) noexcept {
   const BillFacts facts = notice.bill->facts();
+  const std::string_view actor = notice.bill->text(Bill::actor);
+  if (!actor.empty() && actor == audience.user()) return false;
   for (const std::string& person : notice.persons) {
     const std::string_view id = std::string_view(person).substr(2);
     const bool is_user = person.front() == 'u';
@@ -57,18 +59,21 @@ void StatusBoard::State::notify(const BillPtr& bill) {
   }
   std::ranges::sort(notice.roles);
   notice.roles.erase(std::ranges::unique(notice.roles).begin(), notice.roles.end());
-  // Nobody is told what he did himself; but a rejected bill's creator is told whoever rejected it.
+  // Nobody is told what he did himself. Whose employee's id is the owner's only his token says: is_reader() asks that.
   const std::string_view actor = bill->text(Bill::actor);
-  const auto tell = [&](const std::string& person, std::string_view id, bool always) {
-    if (id.empty() || (id == actor && !always) || among(notice.persons, person)) return;
+  const auto tell = [&](const std::string& person, std::string_view id) {
+    if (id.empty() || id == actor || among(notice.persons, person)) return;
     notice.persons.push_back(person);
   };
-  if (creator || notice.rejection) {
-    tell(as_user(bill->text(Bill::creator)), bill->text(Bill::creator), notice.rejection);
+  const std::string_view made_by = bill->text(Bill::creator);
+  if (creator || notice.rejection) tell(as_user(made_by), made_by);
+  if (handler) tell(as_user(bill->text(Bill::handler)), bill->text(Bill::handler));
+  if (owner) tell(as_employee(bill->text(Bill::owner)), bill->text(Bill::owner));
+  if (notice.persons.empty() && !is_to_class(notice)) {
+    // A node of the build before told its creator of it: the numbers of later notices stay the same on both.
+    if (notice.rejection && !made_by.empty() && made_by == actor) ++next_notice;
+    return;
   }
-  if (handler) tell(as_user(bill->text(Bill::handler)), bill->text(Bill::handler), false);
-  if (owner) tell(as_employee(bill->text(Bill::owner)), bill->text(Bill::owner), false);
-  if (notice.persons.empty() && !is_to_class(notice)) return;
   notice.number = next_notice++;
   notice.bill = bill;
   notice.made = now();
@@ -135,26 +140,38 @@ StatusOutcome StatusBoard::State::run(const ReadNotices& c) {
   }
   const std::string user = as_user(c.caller.user);
   const std::string employee = as_employee(c.employee.empty() ? c.caller.user : c.employee);
+  NoticesRead read{c.caller.user, employee.substr(2), {}, {}};
+  const auto outcome = [&](StatusOutcome&& made) {
+    if (!read.numbers.empty()) events->emplace_back(std::move(read));
+    return std::move(made);
+  };
   bool marked = false;
   for (const std::uint64_t number : c.numbers) {
+    bool mine = false;
     for (const std::string& person : {user, employee}) {
       const auto at = notices.find(number);
       if (at == notices.end()) break;
       const NoticePtr found = at->second;
-      if (among(found->persons, person)) unread(found, person);
+      if (!among(found->persons, person)) continue;
+      unread(found, person);
+      mine = true;
+      if (person == employee) read.shared.push_back(number);
     }
+    if (mine) read.numbers.push_back(number);
     if (!class_notices.contains(number)) continue;
     auto reader = readers.find(c.caller.user);
     if (reader == readers.end()) {
       if (readers.size() >= limits().readers_max) forget_readers();
       if (readers.size() >= limits().readers_max) {
-        return Refusal{.code = Code::too_many, .detail = "Too many people have read marks."};
+        return outcome(Refusal{.code = Code::too_many, .detail = "Too many people have read marks."});
       }
       reader = readers.emplace(c.caller.user, ReadMarks{}).first;
     }
-    marked = (!reader->second.has(number) && reader->second.numbers.insert(number).second) || marked;
+    if (reader->second.has(number) || !reader->second.numbers.insert(number).second) continue;
+    marked = true;
+    if (!mine) read.numbers.push_back(number);
   }
-  if (!marked) return Done{};
+  if (!marked) return outcome(Done{});
   // Marks of notices that are gone are needed no more; too many of them make the oldest notices read.
   ReadMarks& marks = readers.find(c.caller.user)->second;
   marks.numbers.erase(marks.numbers.begin(),
@@ -164,7 +181,7 @@ StatusOutcome StatusBoard::State::run(const ReadNotices& c) {
     marks.numbers.erase(marks.numbers.begin());
   }
   put_reader(c.caller.user, marks);
-  return Done{};
+  return outcome(Done{});
 }
 
 StatusOutcome StatusBoard::State::run(const ListNotices& c) {

@@ -156,6 +156,11 @@ struct TodoDelivery::State {
   void changed(NamespaceIndex ns, const StatusChanged& event);
   void ran(NamespaceIndex ns, const RunTold& event);
   void noticed(NamespaceIndex ns, const Notice& notice);
+  void notices_read(NamespaceIndex ns, const NoticesRead& read);
+  // Of what is kept elsewhere: who has not begun, or does not read, finds it there.
+  bool hears_of_notices(const Follower& f) const {
+    return f.begun && f.stage != Stage::starting && port.unsent(f.connection) <= limits.unsent_bytes_max;
+  }
   void reset(NamespaceIndex ns, const BoardReset& event);
   void edited(const TodoAsker& asker, const StatusOutcome& outcome);
   std::uint32_t rows_for(const Follower& f, const Bill& bill) const;
@@ -687,11 +692,24 @@ void TodoDelivery::State::noticed(NamespaceIndex ns, const Notice& notice) {
   told.erase(std::ranges::unique(told).begin(), told.end());
   std::string text;
   for (Follower* const f : told) {
-    if (!f->begun || f->stage == Stage::starting || !is_reader(*f->what.audience, notice)) continue;
-    if (port.unsent(f->connection) > limits.unsent_bytes_max) continue;
+    if (!hears_of_notices(*f) || !is_reader(*f->what.audience, notice)) continue;
     if (text.empty()) append_notice(text, notice);
     port.tell(f->connection, text);
   }
+}
+
+void TodoDelivery::State::notices_read(NamespaceIndex ns, const NoticesRead& read) {
+  const auto tell = [&](char kind, const std::string& id, const std::vector<std::uint64_t>& numbers) {
+    if (numbers.empty()) return;
+    std::string text;
+    append_notices_read(text, numbers);
+    each_tracked(ns, kind, id, [&](Follower& f) {
+      const bool told_as_user = kind == 'e' && f.what.audience->user() == read.user;
+      if (hears_of_notices(f) && !told_as_user) port.tell(f.connection, text);
+    });
+  };
+  tell('u', read.user, read.numbers);
+  tell('e', read.employee, read.shared);
 }
 
 void TodoDelivery::State::reset(NamespaceIndex ns, const BoardReset&) {
@@ -1038,6 +1056,7 @@ void TodoDelivery::on_event(NamespaceIndex ns, const BoardEvent& event) {
     void operator()(const StatusChanged& e) const { s.changed(ns, e); }
     void operator()(const RunTold& e) const { s.ran(ns, e); }
     void operator()(const NoticeMade& e) const { s.noticed(ns, *e.notice); }
+    void operator()(const NoticesRead& e) const { s.notices_read(ns, e); }
     void operator()(const BoardReset& e) const { s.reset(ns, e); }
     void operator()(const VersionDiffers&) const {}
   };

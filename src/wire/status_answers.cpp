@@ -173,6 +173,13 @@ void append_notice(std::string& out, const Notice& notice) {
   w.end_object();
 }
 
+void append_notices_read(std::string& out, const std::vector<std::uint64_t>& numbers) {
+  JsonWriter w(out);
+  w.begin_object().field("event", "notice.read").key("notices").begin_array();
+  for (const std::uint64_t number : numbers) w.number(number);
+  w.end_array().end_object();
+}
+
 void append_run(std::string& out, const Run& run) {
   JsonWriter w(out);
   w.begin_object().field("event", "run.step");

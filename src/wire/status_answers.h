@@ -4,7 +4,8 @@
 // frames are put together (session/todo_delivery.h), so that a piece is written once for all who are shown it.
 //
 //   row      {group, type, id, version, no?, state?, creator?, handler?, owner?, actor?, department?, action?, …, at}
-//   removal  {type, id, group, version, by?, action?, at?, deleted?}: the state by which the row was lost; to who does not
+//   removal  {type, id, group, version, by?, action?, at?, deleted?}: the state by which the row was lost; to who does
+//   not
 //            see that one, the version that he saw last, and nothing of who did what
 //   counts   {type: {group: rows}}
 //
@@ -23,6 +24,7 @@ void append_bill_members(std::string& out, const Bill& bill);
 void append_row(std::string& out, std::string_view group, std::string_view members);
 void append_removal(std::string& out, std::string_view group, const Removal& removal, const Audience& audience);
 void append_notice(std::string& out, const Notice& notice);
+void append_notices_read(std::string& out, const std::vector<std::uint64_t>& numbers);
 void append_run(std::string& out, const Run& run);
 // To who watches a bill: what it is now; or that it is none of his, or none.
 void append_bill_changed(std::string& out, const Bill& bill);
