@@ -177,12 +177,17 @@ void Options::add_publishing() {
   event->add_option("--partner", a_.event.partner, tr("Customer or supplier"))->type_name("TEXT");
   event->add_option("--amount", a_.event.amount, tr("An amount, as text"))->type_name("TEXT");
   event->add_option("--cause", a_.event.cause, tr("The bill or run behind it"))->type_name("TEXT");
+  event->add_option("--none", a_.event.none, tr("What it does not have any more: owner,handler,department"))
+      ->delimiter(',')
+      ->type_name("TEXT");
   event->add_flag("--deleted", a_.event.deleted, tr("The bill is no more"));
   event->add_option("--file", a_.file, tr("Events as JSON, one a line or in one array; - is standard input"))
       ->type_name("FILE");
   event->add_option("--batch-id", a_.batch_id, tr("Under the same id the same events are published once"))
       ->type_name("ID");
-  event->footer(tr("Exit code 1 if an event was not logged: its version is not above the known one."));
+  event->footer(
+      tr("What the options leave out stays as the server knows the bill; an event of a file states the whole bill.") +
+      "\n" + tr("Exit code 1 if an event was not logged: its version is not above the known one."));
 }
 
 void Options::add_signing_in() {

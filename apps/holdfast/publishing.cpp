@@ -9,6 +9,8 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <type_traits>
+#include <utility>
 
 #include "catalog_names.h"
 #include "child.h"
@@ -81,6 +83,40 @@ Result<holdfast::StatusEvent> event_of(const Arguments& a) {
   event.handler = person_of(a.handler);
   event.owner = person_of(a.owner);
   return event;
+}
+
+// An event states the whole bill, while a person who moves one on names what has changed: the rest is as the server
+// knows it. What neither of them names is said to be nothing.
+Result<void> fill(Client& client, const Arguments& a, holdfast::StatusEvent& event) {
+  const std::vector<std::string> cleared =
+      std::exchange(event.none, {"creator", "owner", "department"});  // where they stay empty
+  event.none.insert(event.none.end(), cleared.begin(), cleared.end());
+  auto known = client.status(event.type, event.id);
+  if (!known && known.error().code != Code::not_found) return tl::unexpected(at_server(a, known.error()));
+  if (!known) {
+    if (cleared.empty() && event.creator.user.empty() && event.owner.user.empty() && event.department.empty())
+      complain(complaint(tr("The server shows you no {}, so it is published without creator, owner and department. Name "
+                            "those that it has.",
+                            plain(a.target))));
+    return {};
+  }
+  const holdfast::StatusEvent& former = known->state;
+  const auto keeps = [&](const std::string& name) { return std::ranges::find(cleared, name) == cleared.end(); };
+  for (const auto& [column, value] : former.state) {
+    if (keeps("state." + column)) event.state.emplace(column, value);
+  }
+  const auto take = [&](const char* name, auto& member, const auto& from) {
+    if (member == std::remove_cvref_t<decltype(member)>{} && keeps(name)) member = from;
+  };
+  take("creator", event.creator, former.creator);
+  take("handler", event.handler, former.handler);
+  take("owner", event.owner, former.owner);
+  take("department", event.department, former.department);
+  take("no", event.no, former.no);
+  take("title", event.title, former.title);
+  take("partner", event.partner, former.partner);
+  take("amount", event.amount, former.amount);
+  return {};
 }
 
 Result<std::string> read_text_file(const std::string& path) {
@@ -234,6 +270,11 @@ int publish(const Arguments& a) {
   }
   auto client = connect(a, options_of(a));
   if (!client) return report(a, client.error());
+  if (!from_file) {
+    auto& event = std::get<holdfast::StatusEvent>(batches.front().events.front());
+    if (const auto filled = event.deleted ? Result<void>() : fill(*client, a, event); !filled)
+      return report(a, filled.error());
+  }
   auto tally = publish_all(a, *client, std::move(batches), !from_file);
   if (!tally) return report(a, tally.error());
   if (from_file && !a.json)

@@ -65,7 +65,7 @@ class EventWriter {
     text.append(R"(","version":)").append(std::to_string(++versions_[std::string(type) + id]));
     text.append(R"(,"state":{"DataStatus":2,"ApprovalStatus":0},"creator":{"user":")").append(creator);
     text.append(
-        R"("},"actor":{"user":"U00001234","name":"Zhang Xiaoming"},"action":"提交","at":"2026-11-22T09:30:00.000Z"})");
+        R"("},"owner":null,"department":null,"actor":{"user":"U00001234","name":"Zhang Xiaoming"},"action":"提交","at":"2026-11-22T09:30:00.000Z"})");
     return text;
   }
   std::string salt_ = random_text(5);

@@ -57,7 +57,7 @@ module.exports = (need) => {
     async publish(c, ch, messages) {
       for (let i = 0; i < messages.length; i += 100) {
         await post(A, '/v1/status', c.erp, { events: messages.slice(i, i + 100).map((m) => ({ type: 'ExpenseClaim', id: `${ch}-${m.billId}`, no: String(m.version), version: 1,
-          state: { DataStatus: 2, ApprovalStatus: 0 }, handler: { user: m.handlerUserId, name: m.handlerUserName }, creator: 'erp' })) });
+          state: { DataStatus: 2, ApprovalStatus: 0 }, handler: { user: m.handlerUserId, name: m.handlerUserName }, creator: 'erp', owner: null, department: null })) });
       }
     },
   };

@@ -5,6 +5,16 @@
 // Plain data, compared and copied by value. A StatusEvent says what a bill is now, not what to do with it; a RunStep
 // tells one step of an action. Versions come from the bill's own row and only grow. Points in time are wall clocks of
 // whoever published: show them to people, do not decide by them.
+//
+// An event states the whole bill: the server takes nothing over from what was said before. What is left out is refused
+// as `invalid`, and so is what the catalog does not know, each by its place (events[3].state.DataStatus):
+//
+//   client.publish({.events = {holdfast::StatusEvent{
+//       .type = "SaleOrder", .id = "1001", .no = "SO2511220007", .version = 7,
+//       .state = {{"DataStatus", 2}, {"ApprovalStatus", 0}},   // every column that the type's groups ask for
+//       .creator = {"li", "Li Lei"}, .owner = {"E17", "Li Lei"}, .actor = {"li", "Li Lei"},
+//       .action = "提交",
+//       .none = {"department"}}}});                             // it belongs to no department, and we say so
 
 #include <cstdint>
 #include <map>
@@ -31,7 +41,7 @@ struct StatusEvent {
   std::string id;    // required: the bill's id within its type
   std::string no;    // its number, for people
   std::optional<std::uint64_t> version;
-  std::map<std::string, StateValue> state;  // the columns that the catalog's groups ask for
+  std::map<std::string, StateValue> state;  // every column that the catalog's groups ask for
   Person creator, handler;
   Person owner;  // the responsible employee: `user` is the id that a token's `employee` has
   Person actor;  // who did it
@@ -42,6 +52,9 @@ struct StatusEvent {
   bool deleted = false;
   std::string title, partner, amount;
   std::string cause;  // the bill or run behind it
+  // What the bill does not have: "creator", "owner", "department", or a column that the ERP's table lets be null,
+  // "state.ProcessWay". What is empty and not named here counts as forgotten. Published, never told.
+  std::vector<std::string> none;
   bool operator==(const StatusEvent&) const = default;
 };
 

@@ -77,6 +77,33 @@ Catalog::Catalog(catalog::Content content) : content_(std::move(content)) {
   index(content_.conversions, conversions_);
   index(content_.roles, roles_);
   for (Index i = 0; i < content_.types.size(); ++i) codes_.emplace(content_.types[i].code, i);
+  work_out_what_events_state();
+}
+
+void Catalog::work_out_what_events_state() {
+  for (catalog::Type& type : content_.types) {
+    type.group_fields.clear();
+    for (const Index group : type.groups) {
+      for (const Condition::FieldUse& use : content_.groups[group].when.fields()) {
+        if (std::ranges::find(type.group_fields, use.name) == type.group_fields.end()) {
+          type.group_fields.push_back(use.name);
+        }
+      }
+    }
+  }
+  for (const catalog::Role& role : content_.roles) {
+    for (const Index type : role.tree) {
+      // Who does not see every bill sees his own, whatever his scope.
+      content_.types[type].asks_owner |= role.scope != catalog::Scope::all;
+      content_.types[type].asks_department |= role.scope == catalog::Scope::department;
+    }
+  }
+  for (const catalog::Notice& notice : content_.notices) {
+    for (const Index type : notice.types) {
+      content_.types[type].asks_owner |= notice.owner;
+      content_.types[type].asks_department |= notice.department;
+    }
+  }
 }
 
 const catalog::Type* Catalog::find_type(std::string_view name) const noexcept {

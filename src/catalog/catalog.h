@@ -161,12 +161,14 @@ struct Type {
   bool has_approval = false;                                                   // ApprovalStatus is among them
   std::vector<int> editable_in;  // lifecycle values, after edit_after_submit
   std::vector<Index> groups;
-  std::vector<std::string> group_fields;  // every column that its groups ask for: what an event must carry
   std::vector<Part> parts;
   std::vector<Successor> successors;
   std::vector<Index> actions;  // open to it, in the catalog's order
   std::optional<std::int64_t> auto_approve_up_to;
   LockPolicy lock;
+  // What an event must state besides `creator`, for somebody's rows hang on it. The Catalog works them out.
+  std::vector<std::string> group_fields;             // every column that its groups ask for
+  bool asks_owner = false, asks_department = false;  // a role that sees it by them, or a notice that goes to them
 
   const Part* find_part(std::string_view part) const noexcept;
 };
@@ -374,6 +376,8 @@ class Catalog {
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
   };
   using Names = std::unordered_map<std::string, Index, Hash, std::equal_to<>>;
+
+  void work_out_what_events_state();
 
   catalog::Content content_;
   Names types_, actions_, conversions_, roles_;

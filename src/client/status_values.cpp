@@ -227,6 +227,7 @@ StatusEvent from_public(const holdfast::StatusEvent& event) {
   out.partner = event.partner;
   out.amount = event.amount;
   out.cause = event.cause;
+  out.none = event.none;
   return out;
 }
 
@@ -261,6 +262,7 @@ holdfast::LogEvent to_public(const LogEvent& event) {
   out.partner = state.partner;
   out.amount = state.amount;
   out.cause = state.cause;
+  out.none = state.none;
   return out;
 }
 

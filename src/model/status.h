@@ -3,12 +3,14 @@
 // The values of status sync: what a publisher says of a bill or of a run. Plain data, compared by value; what becomes
 // of them is the board's to decide (engine/status_board.h).
 //
-// A StatusEvent says what a bill is now, not what to do with it. `state` has the catalog's status columns and the
-// columns that the groups' conditions ask for, by column name.
+// A StatusEvent says what a bill is now, not what to do with it, and all of it: nothing is taken over from what was said
+// before. `state` has the catalog's status columns and the columns that the groups' conditions ask for, by column name.
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -46,8 +48,15 @@ struct StatusEvent {
   bool deleted = false;
   std::string title, partner, amount;
   std::string cause;  // the bill or run behind it
+  // What the bill does not have and the publisher says so by null: "creator", "owner", "department", "state.COLUMN".
+  // Of the door alone (catalog/event_check.h): the board neither asks nor keeps it.
+  std::vector<std::string> none;
   bool operator==(const StatusEvent&) const = default;
 };
+
+inline bool says_none(const StatusEvent& event, std::string_view name) noexcept {
+  return std::find(event.none.begin(), event.none.end(), name) != event.none.end();
+}
 
 // One step of an action; failed, refused and cancelled ones too.
 struct RunEvent {

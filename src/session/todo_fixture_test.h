@@ -207,6 +207,7 @@ class TodoTest : public HubTest {
     e.actor = {"wang", "Wang"};
     e.action = "提交";
     e.department = "D1";
+    e.none = {"creator", "owner", "department"};  // those that a test leaves empty
     return e;
   }
   static std::string publish_body(const std::vector<LogEvent>& events, const std::string& batch = {}) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "catalog/event_check.h"
 #include "session/hub_state.h"
 #include "wire/json_writer.h"
 #include "wire/websocket.h"
@@ -20,12 +21,18 @@ std::string_view type_of(const LogEvent& event) {
 
 // ---------------------------------------------------------------------------------------------- publishing
 
-// Whom the events name as creator or actor is the publisher's word: the right makes it the ERP's.
+// Whom the events name as creator or actor is the publisher's word: the right makes it the ERP's. That an event states
+// the whole bill is looked at here alone, before it goes to the engine; what a log already has is replayed as it is.
 std::optional<Error> Hub::State::refuses_publishing(const Call& call, const std::vector<LogEvent>& events) const {
   const RightSet& rights = *call.who->rights;
   if (!rights.allows_somewhere(Right::status_publish)) return forbidden(Right::status_publish, {});
   for (const LogEvent& event : events) {
     if (!rights.allows(Right::status_publish, type_of(event))) return forbidden(Right::status_publish, type_of(event));
+  }
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const auto* const state = std::get_if<StatusEvent>(&events[i]);
+    if (state == nullptr) continue;
+    if (auto error = refuses_event(catalog, *state, "events[" + std::to_string(i) + "]")) return error;
   }
   return std::nullopt;
 }

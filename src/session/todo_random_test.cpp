@@ -25,7 +25,7 @@ class TodoRandom : public TodoTest {
     return who;
   }
   StatusEvent some_bill(Random& random) {
-    StatusEvent e = bill(std::to_string(random.below(12)), std::nullopt, 1 + static_cast<std::int64_t>(random.below(4)),
+    StatusEvent e = bill(std::to_string(random.below(12)), std::nullopt, std::int64_t{1} << random.below(3),
                          static_cast<std::int64_t>(random.below(3)));
     static const std::vector<std::string> types = {"SaleOrder", "SaleOrder", "SaleOut", "PurOrder"};
     const auto person = [&] { return "u" + std::to_string(random.below(5)); };

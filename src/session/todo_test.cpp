@@ -50,6 +50,52 @@ TEST_F(TodoTest, who_may_not_publish_a_type_publishes_nothing_of_the_batch) {
   EXPECT_EQ(status, 403);
 }
 
+TEST_F(TodoTest, an_event_that_states_less_than_the_whole_bill_is_refused_by_its_place_and_changes_nothing) {
+  begin();
+  publish({bill("1", 1)});
+  StatusEvent misspelt = bill("1", 2);
+  misspelt.state = {{"DataStaus", 4}, {"ApprovalStatus", 0}};
+  auto said = publish({bill("2", 1), misspelt});
+  EXPECT_EQ(status, 400);
+  EXPECT_EQ(text(said, "code"), "invalid");
+  EXPECT_EQ(text(said, "field"), "events[1].state.DataStaus");
+  const auto refused = [&](const std::string& event) {
+    const auto answer = http("POST", "/v1/status", publisher, R"({"events":[)" + event + "]}");
+    return std::to_string(status) + " " + text(answer, "field");
+  };
+  const std::string rest = R"(,"creator":"li","owner":null,"department":null})";
+  EXPECT_EQ(refused(R"({"type":"SaleOrder","id":"1","version":2)" + rest), "400 events[0].state.DataStatus");
+  EXPECT_EQ(
+      refused(R"({"type":"SaleOrder","id":"1","version":2,"state":{"DataStatus":2,"ApprovalStatus":null})" + rest),
+      "400 events[0].state.ApprovalStatus");
+  const std::string state = R"({"type":"SaleOrder","id":"1","version":2,"state":{"DataStatus":2,"ApprovalStatus":0})";
+  EXPECT_EQ(refused(state + R"(,"owner":null,"department":null})"), "400 events[0].creator");
+  EXPECT_EQ(refused(state + R"(,"creator":null,"department":null})"), "400 events[0].owner");
+  EXPECT_EQ(refused(state + R"(,"creator":null,"owner":{}})"), "400 events[0].owner");
+  EXPECT_EQ(refused(state + R"(,"creator":null,"owner":null})"), "400 events[0].department");
+  EXPECT_EQ(engine.boards[0].last_offset(), 1u) << "nothing of a batch that was refused";
+  EXPECT_EQ(refused(state + R"(,"creator":null,"owner":null,"department":null})"), "200 ");
+  EXPECT_EQ(refused(R"({"type":"SaleOrder","id":"1","version":3,"deleted":true})"), "200 ");
+}
+
+TEST_F(TodoTest, a_page_of_a_resync_states_whole_bills_too) {
+  begin();
+  const auto opened = http("POST", "/v1/status/resync", publisher, R"({"type":"SaleOrder"})");
+  const std::string resync = text(opened, "resync");
+  const auto said = http("POST", "/v1/status/resync", publisher,
+                         R"({"resync":")" + resync + R"(","events":[{"type":"SaleOrder","id":"1","version":1}]})");
+  EXPECT_EQ(status, 400);
+  EXPECT_EQ(text(said, "field"), "events[0].state.DataStatus");
+}
+
+TEST_F(TodoTest, who_may_not_publish_is_told_that_first) {
+  begin();
+  StatusEvent less = bill("1", 1);
+  less.state.clear();
+  http("POST", "/v1/status", token_of(viewer), publish_body({less}));
+  EXPECT_EQ(status, 403);
+}
+
 TEST_F(TodoTest, a_bills_state_and_past_are_told_to_who_may_see_it_and_to_nobody_else) {
   begin();
   publish({bill("1", 1), bill("1", 2, 4, 1)});

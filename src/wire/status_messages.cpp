@@ -1,5 +1,6 @@
 #include "wire/status_messages.h"
 
+#include <algorithm>
 #include <boost/json/value.hpp>
 #include <limits>
 
@@ -10,6 +11,8 @@ namespace hf {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::string_view state_prefix = "state.";
 
 Error wrong(const std::string& field, std::string_view sentence) {
   return Error{Code::invalid, "`" + field + "` " + std::string(sentence), field};
@@ -33,6 +36,11 @@ class EventReader {
     const json::string* s = value->if_string();
     if (s == nullptr) return bad(name, "must be a text.");
     out.assign(text_of(*s));
+  }
+  // Notes the member if it is there and null.
+  void note_null(const char* name, std::vector<std::string>& none) const {
+    const json::value* value = object_.if_contains(name);
+    if (value != nullptr && value->is_null()) none.emplace_back(name);
   }
   void required(const char* name, std::string& out) {
     text(name, out);
@@ -69,14 +77,17 @@ class EventReader {
     inside.text("name", out.name);
     if (inside.error() && !error_) error_ = std::move(inside.error());
   }
-  void state(const char* name, std::vector<BillField>& out) {
+  void state(const char* name, std::vector<BillField>& out, std::vector<std::string>& none) {
     const json::value* value = find(name);
     if (value == nullptr) return;
     const json::object* object = value->if_object();
     if (object == nullptr) return bad(name, "must be an object of columns and their values.");
     for (const auto& member : *object) {
-      if (member.value().is_null()) continue;
       const std::string column(member.key().data(), member.key().size());
+      if (member.value().is_null()) {
+        none.push_back(std::string(name) + "." + column);
+        continue;
+      }
       const auto read = column_value(member.value());
       if (!read) return bad((std::string(name) + "." + column).c_str(), "must be a text, a whole number or a boolean.");
       out.push_back({column, *read});
@@ -113,25 +124,43 @@ void write_person(JsonWriter& w, std::string_view name, const Person& person) {
   w.key(name).begin_object().some("user", person.user).some("name", person.name).end_object();
 }
 
+// What has a value is not null, whatever `none` says.
+void write_person_or_null(JsonWriter& w, std::string_view name, const Person& person, const StatusEvent& e) {
+  if (person == Person{} && says_none(e, name)) w.key(name).null();
+  write_person(w, name, person);
+}
+
+void write_state(JsonWriter& w, const StatusEvent& e) {
+  const auto is_null = [&e](std::string_view name) {
+    return name.starts_with(state_prefix) && std::ranges::none_of(e.state, [&](const BillField& field) {
+             return field.name == name.substr(state_prefix.size());
+           });
+  };
+  if (e.state.empty() && std::ranges::none_of(e.none, is_null)) return;
+  w.key("state").begin_object();
+  for (const BillField& field : e.state) {
+    w.key_escaped(field.name);
+    if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
+      w.signed_number(*number);
+    } else {
+      w.string(std::get<std::string>(field.value));
+    }
+  }
+  for (const std::string& name : e.none) {
+    if (is_null(name)) w.key_escaped(std::string_view(name).substr(state_prefix.size())).null();
+  }
+  w.end_object();
+}
+
 void write(JsonWriter& w, const StatusEvent& e) {
   w.field("type", e.type).field("id", e.id).some("no", e.no);
   if (e.version) w.key("version").number(*e.version);
-  if (!e.state.empty()) {
-    w.key("state").begin_object();
-    for (const BillField& field : e.state) {
-      w.key_escaped(field.name);
-      if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
-        w.signed_number(*number);
-      } else {
-        w.string(std::get<std::string>(field.value));
-      }
-    }
-    w.end_object();
-  }
-  write_person(w, "creator", e.creator);
+  write_state(w, e);
+  write_person_or_null(w, "creator", e.creator, e);
   write_person(w, "handler", e.handler);
-  write_person(w, "owner", e.owner);
+  write_person_or_null(w, "owner", e.owner, e);
   write_person(w, "actor", e.actor);
+  if (e.department.empty() && says_none(e, "department")) w.key("department").null();
   w.some("department", e.department).some("action", e.action).some("reason", e.reason);
   if (e.at) w.key("at").time(*e.at);
   if (e.deleted) w.key("deleted").boolean(true);
@@ -184,7 +213,8 @@ Result<LogEvent> parse_log_event(const json::value& value, const std::string& wh
     in.required("id", e.id);
     in.text("no", e.no);
     in.version("version", e.version);
-    in.state("state", e.state);
+    in.state("state", e.state, e.none);
+    for (const char* name : {"creator", "owner", "department"}) in.note_null(name, e.none);
     in.person("creator", e.creator);
     in.person("handler", e.handler);
     in.person("owner", e.owner);

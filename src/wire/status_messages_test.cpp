@@ -53,6 +53,7 @@ StatusEvent whole_event() {
   e.partner = "P";
   e.amount = "12.50";
   e.cause = "SaleOut:9";
+  e.none = {"state.Nothing"};
   return e;
 }
 
@@ -105,6 +106,27 @@ TEST(StatusMessages, what_is_written_is_read_back_the_same) {
     ASSERT_TRUE(back) << text << back.error().detail;
     EXPECT_EQ(*back, fields) << text;
   }
+}
+
+TEST(StatusMessages, what_is_said_to_be_nothing_is_not_what_is_not_said) {
+  const auto of = [](const std::string& rest) {
+    const auto fields = read(R"({"op":"status.publish","events":[{"type":"A","id":"1")" + rest + "}]}");
+    return fields ? std::get<StatusEvent>(std::get<StatusPublishFields>(*fields).events[0]) : StatusEvent();
+  };
+  const std::string nulls = R"(,"state":{"Way":null},"creator":null,"owner":null,"department":null)";
+  StatusEvent none = of(nulls);
+  EXPECT_EQ(none.none, (std::vector<std::string>{"state.Way", "creator", "owner", "department"}));
+  EXPECT_EQ(of("").none, std::vector<std::string>{});
+  std::string written;
+  append_log_event(written, none);
+  EXPECT_EQ(written, R"({"type":"A","id":"1")" + nulls + "}");
+  none.creator.user = "li";
+  none.state.push_back({"Way", 1});
+  written.clear();
+  append_log_event(written, none);
+  EXPECT_EQ(written,
+            R"({"type":"A","id":"1","state":{"Way":1},"creator":{"user":"li"},"owner":null,"department":null})")
+      << "what has a value is no nothing";
 }
 
 TEST(StatusMessages, a_wrong_event_is_refused_with_its_place_and_field) {

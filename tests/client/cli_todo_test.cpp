@@ -42,6 +42,11 @@ class CliTodo : public ::testing::Test {
     EXPECT_FALSE(failed) << ended.output;
     return failed ? json::value{{"rows", json::array()}} : value;
   }
+  // A draft as a file has it: the whole bill.
+  static std::string order(const std::string& id, int version) {
+    return R"({"type":"SaleOrder","id":")" + id + R"(","version":)" + std::to_string(version) +
+           R"(,"state":{"DataStatus":1,"ApprovalStatus":0},"creator":"li","owner":null,"department":null})";
+  }
   std::string file(const std::string& name, const std::string& text) {
     const std::string path = data.path() + "/" + name;
     std::ofstream(path) << text;
@@ -106,7 +111,7 @@ TEST_F(CliTodo, of_many_notices_the_oldest_are_shown_and_no_others_counted_as_re
 }
 
 TEST_F(CliTodo, what_was_not_logged_is_said_and_is_code_1) {
-  ASSERT_EQ(publish({"SaleOrder:1", "--version", "3"}).exit_code, 0);
+  ASSERT_EQ(publish({"SaleOrder:1", "--version", "3", "--state", "DataStatus=1,ApprovalStatus=0"}).exit_code, 0);
   const Ended stale = publish({"SaleOrder:1", "--version", "2"});
   EXPECT_EQ(stale.exit_code, 1);
   EXPECT_NE(stale.output.find("stale, the server knows version 3"), std::string::npos) << stale.output;
@@ -114,27 +119,54 @@ TEST_F(CliTodo, what_was_not_logged_is_said_and_is_code_1) {
   EXPECT_EQ(differs.exit_code, 1);
   EXPECT_NE(differs.output.find("\"differs\":true"), std::string::npos) << differs.output;
   EXPECT_EQ(run("li", {"publish", "SaleOrder:1"}).exit_code, 1) << "without the right";
-  ASSERT_EQ(publish({"SaleOrder:2", "--batch-id", "b1"}).exit_code, 0);
-  EXPECT_EQ(publish({"SaleOrder:2", "--batch-id", "b1"}).exit_code, 0) << "a repeat is answered as the first was";
+  const std::vector<std::string> once{"SaleOrder:2", "--state", "DataStatus=1,ApprovalStatus=0", "--batch-id", "b1"};
+  ASSERT_EQ(publish(once).exit_code, 0);
+  EXPECT_EQ(publish(once).exit_code, 0) << "a repeat is answered as the first was";
+}
+
+TEST_F(CliTodo, what_is_not_told_of_a_bill_stays_as_the_server_knows_it) {
+  const Ended made = publish({"SaleOrder:1", "--version", "1", "--state", "DataStatus=1,ApprovalStatus=0", "--no",
+                              "SO-1", "--creator", "li=Li Lei", "--handler", "wang", "--owner", "E7", "--department",
+                              "D1", "--partner", "ACME", "--reason", "first"});
+  ASSERT_EQ(made.exit_code, 0) << made.errors;
+  ASSERT_EQ(made.errors, "");
+  ASSERT_EQ(publish({"SaleOrder:1", "--version", "2", "--state", "DataStatus=2", "--none", "handler"}).exit_code, 0);
+  auto erp = holdfast::Client::open({.url = url(), .token = token_of("boss", "admin")});
+  ASSERT_TRUE(erp) << erp.error().text();
+  const auto known = erp->status("SaleOrder", "1");
+  ASSERT_TRUE(known) << known.error().text();
+  const holdfast::StatusEvent& bill = known->state;
+  EXPECT_EQ(bill.state, (std::map<std::string, holdfast::StateValue>{{"ApprovalStatus", std::int64_t{0}},
+                                                                     {"DataStatus", std::int64_t{2}}}));
+  EXPECT_EQ(bill.creator, (holdfast::Person{"li", "Li Lei"}));
+  EXPECT_EQ(bill.handler, holdfast::Person{});
+  EXPECT_EQ(bill.owner.user + bill.department + bill.no + bill.partner, "E7D1SO-1ACME");
+  EXPECT_EQ(bill.reason, "") << "of what was done then";
+}
+
+TEST_F(CliTodo, a_bill_that_nothing_is_known_of_is_published_without_its_people_and_that_is_said) {
+  const Ended made = publish({"SaleOrder:1001", "--version", "1", "--state", "DataStatus=2,ApprovalStatus=0"});
+  EXPECT_EQ(made.exit_code, 0) << made.errors;
+  EXPECT_NE(made.errors.find("without creator, owner and department"), std::string::npos) << made.errors;
+  const Ended less = publish({"SaleOrder:1002", "--version", "1", "--state", "DataStaus=2"});
+  EXPECT_EQ(less.exit_code, 2);
+  EXPECT_NE(less.errors.find("state.DataStaus"), std::string::npos) << less.errors;
 }
 
 TEST_F(CliTodo, a_file_of_events_is_published_in_its_order) {
   std::string lines;
-  for (int i = 1; i <= 1'200; ++i)
-    lines +=
-        R"({"type":"SaleOrder","id":"1","version":)" + std::to_string(i) + R"(,"state":{"DataStatus":1}})" + "\n\n";
+  for (int i = 1; i <= 1'200; ++i) lines += order("1", i) + "\n\n";
   const Ended done = publish({"--file", file("events.jsonl", lines)});
   EXPECT_EQ(done.exit_code, 0) << done.errors << done.output;
   EXPECT_EQ(done.output, "1200 events logged, 0 not.\n");
-  const Ended array = publish(
-      {"--file", file("a.json", R"([{"type":"SaleOrder","id":"1","version":7},{"type":"SaleOrder","id":"2"}])")});
+  const Ended array = publish({"--file", file("a.json", "[" + order("1", 7) + "," + order("2", 1) + "]")});
   EXPECT_EQ(array.exit_code, 1);
   EXPECT_NE(array.output.find("1 event logged, 1 not."), std::string::npos) << array.output;
 }
 
 TEST_F(CliTodo, what_is_wrong_in_a_file_is_named_by_its_place) {
   std::string lines;
-  for (int i = 1; i <= 1'001; ++i) lines += R"({"type":"SaleOrder","id":")" + std::to_string(i) + "\"}\n";
+  for (int i = 1; i <= 1'001; ++i) lines += order(std::to_string(i), 1) + "\n";
   lines += R"({"type":"NoSuch","id":"1"})";
   const Ended ended = publish({"--file", file("events.jsonl", lines)});
   EXPECT_EQ(ended.exit_code, 2);
@@ -154,14 +186,16 @@ TEST_F(CliTodo, a_directory_in_place_of_a_file_is_wrong_usage) {
 }
 
 TEST_F(CliTodo, line_breaks_in_what_people_wrote_part_its_words) {
-  ASSERT_EQ(publish({"SaleOrder:1", "--state", "DataStatus=1", "--partner", "price wrong\nask li"}).exit_code, 0);
+  ASSERT_EQ(publish({"SaleOrder:1", "--state", "DataStatus=1,ApprovalStatus=0", "--partner", "price wrong\nask li"})
+                .exit_code,
+            0);
   const Ended text = run("li", {"todo", "--once"});
   EXPECT_NE(text.output.find("price wrong ask li"), std::string::npos) << text.output;
 }
 
 TEST_F(CliTodo, a_resync_replaces_the_bills_of_a_type) {
-  ASSERT_EQ(publish({"SaleOrder:1", "--version", "9", "--state", "DataStatus=1"}).exit_code, 0);
-  const std::string path = file("all.json", R"([{"type":"SaleOrder","id":"2","version":1,"state":{"DataStatus":1}}])");
+  ASSERT_EQ(publish({"SaleOrder:1", "--version", "9", "--state", "DataStatus=1,ApprovalStatus=0"}).exit_code, 0);
+  const std::string path = file("all.json", "[" + order("2", 1) + "]");
   const Ended done = run("erp", {"resync", "SaleOrder", "--file", path}, "admin");
   EXPECT_EQ(done.exit_code, 0) << done.errors;
   EXPECT_EQ(done.output, "SaleOrder has 1 bill now; 1 left.\n");
@@ -177,7 +211,7 @@ TEST_F(CliTodo, each_change_is_a_line_where_there_is_no_terminal) {
   // Bills move until both have seen enough.
   const auto over = [](auto& f) { return f.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
   for (int version = 1; version < 400 && !(over(text) && over(as_json)); ++version) {
-    const std::string state = version % 2 == 0 ? "DataStatus=2,ApprovalStatus=0" : "DataStatus=1";
+    const std::string state = version % 2 == 0 ? "DataStatus=2,ApprovalStatus=0" : "DataStatus=1,ApprovalStatus=0";
     ASSERT_EQ(
         publish({"SaleOrder:1", "--version", std::to_string(version), "--state", state, "--actor", "zhao"}).exit_code,
         0);
@@ -200,8 +234,8 @@ TEST_F(CliTodo, each_change_is_a_line_where_there_is_no_terminal) {
 
 TEST_F(CliTodo, on_a_terminal_the_tree_is_drawn_in_place_and_within_it) {
   for (int i = 1; i <= 30; ++i) {
-    ASSERT_EQ(publish({"SaleOrder:" + std::to_string(i), "--version", "1", "--state", "DataStatus=1", "--partner",
-                       std::string(200, 'x')})
+    ASSERT_EQ(publish({"SaleOrder:" + std::to_string(i), "--version", "1", "--state", "DataStatus=1,ApprovalStatus=0",
+                       "--partner", std::string(200, 'x')})
                   .exit_code,
               0);
   }
@@ -211,7 +245,9 @@ TEST_F(CliTodo, on_a_terminal_the_tree_is_drawn_in_place_and_within_it) {
   });
   for (int version = 2; version < 400; ++version) {
     if (drawn.wait_for(std::chrono::seconds(0)) == std::future_status::ready) break;
-    ASSERT_EQ(publish({"SaleOrder:1", "--version", std::to_string(version), "--state", "DataStatus=1"}).exit_code, 0);
+    ASSERT_EQ(publish({"SaleOrder:1", "--version", std::to_string(version), "--state", "DataStatus=1,ApprovalStatus=0"})
+                  .exit_code,
+              0);
   }
   const Ended ended = drawn.get();
   EXPECT_EQ(ended.exit_code, 0) << ended.output << ended.errors;
@@ -289,7 +325,7 @@ TEST_F(CliTodo, demonstration_bills_go_on_moving) {
 }
 
 TEST_F(CliTodo, a_tree_of_one_group_has_its_rows_only) {
-  ASSERT_EQ(publish({"SaleOrder:1", "--state", "DataStatus=1"}).exit_code, 0);
+  ASSERT_EQ(publish({"SaleOrder:1", "--state", "DataStatus=1,ApprovalStatus=0"}).exit_code, 0);
   ASSERT_EQ(publish({"SaleOrder:2", "--state", "DataStatus=2,ApprovalStatus=0"}).exit_code, 0);
   const Ended ended = run("li", {"todo", "--once", "--types", "SaleOrder,PurOrder", "--group", "unreviewed"});
   EXPECT_EQ(ended.exit_code, 0) << ended.errors;
@@ -301,7 +337,9 @@ TEST_F(CliTodo, a_tree_of_one_group_has_its_rows_only) {
 }
 
 TEST_F(CliTodo, a_token_tells_which_bills_its_user_sees) {
-  ASSERT_EQ(publish({"SaleOrder:1", "--state", "DataStatus=1", "--department", "D1", "--owner", "E7"}).exit_code, 0);
+  ASSERT_EQ(publish({"SaleOrder:1", "--state", "DataStatus=1,ApprovalStatus=0", "--department", "D1", "--owner", "E7"})
+                .exit_code,
+            0);
   const auto rows = [&](std::vector<std::string> who) {
     who.insert(who.begin(), {HF_HOLDFAST, "--server", url(), "token", "zhao"});
     const Ended made = run_program(who);

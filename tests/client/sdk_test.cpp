@@ -245,8 +245,12 @@ TEST_F(Sdk, watching_tells_who_gets_and_leaves_a_bill) {
 
 TEST_F(Sdk, watching_tells_what_a_bill_is_and_what_becomes_of_it) {
   const auto order = [](std::uint64_t version, std::int64_t data) {
-    return holdfast::StatusEvent{
-        .type = "SaleOrder", .id = "1001", .version = version, .state = {{"DataStatus", data}}, .action = "审核"};
+    return holdfast::StatusEvent{.type = "SaleOrder",
+                                 .id = "1001",
+                                 .version = version,
+                                 .state = {{"DataStatus", data}, {"ApprovalStatus", std::int64_t{0}}},
+                                 .action = "审核",
+                                 .none = {"creator", "owner", "department"}};
   };
   auto erp = person("erp", {}, "admin");
   ASSERT_TRUE(erp.publish({.events = {order(1, 2)}}));

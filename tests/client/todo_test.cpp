@@ -28,7 +28,8 @@ holdfast::StatusEvent order(const std::string& id, std::uint64_t version, std::i
           .state = {{"DataStatus", data}, {"ApprovalStatus", std::int64_t{data == 4 ? 1 : 0}}},
           .creator = {"li", "Li"},
           .actor = {"wang", "Wang"},
-          .action = action};
+          .action = action,
+          .none = {"owner", "department"}};
 }
 
 // What a view's callbacks told. Declared before the client, whose end is the end of its callbacks.

@@ -64,7 +64,7 @@ void Erp::write(const std::string& event) {
 void Erp::write_bill(const std::string& id, int version, int status) {
   write(R"({"type":"SaleOrder","id":")" + id + "\"" +
         (version > 0 ? R"(,"version":)" + std::to_string(version) : std::string()) + R"(,"state":{"DataStatus":)" +
-        std::to_string(status) + "}}");
+        std::to_string(status) + R"(,"ApprovalStatus":0},"creator":"li","owner":null,"department":null})");
 }
 
 void Erp::execute(const std::string& sql) { *session_ << sql; }

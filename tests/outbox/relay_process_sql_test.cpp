@@ -147,9 +147,13 @@ TEST_P(OutboxProcess, a_row_that_the_server_refuses_is_put_aside_with_what_it_sa
   erp.write_bill("1", 1);
   erp.write(R"({"type":"NoSuchType","id":"2","version":1})");
   erp.write(R"({"type":"SaleOrder","id":"3","version":"seven"})");
-  erp.write(R"({"type":"SaleOrder","id":"4","version":1,"reason":")" + std::string(3000, 'x') + "\"}");
+  const std::string people = R"(,"creator":"li","owner":null,"department":null,"reason":")";
+  erp.write(R"({"type":"SaleOrder","id":"4","version":1,"state":{"DataStatus":1,"ApprovalStatus":0})" + people +
+            std::string(3000, 'x') + "\"}");
   erp.write(R"({"type":"SaleOrder","id":"5","id":"5"})");
   erp.write_bill("6", 1);
+  erp.write(R"({"type":"SaleOrder","id":"6","version":2,"state":{"DataStaus":4,"ApprovalStatus":1})" + people + "\"}");
+  erp.write(R"({"type":"SaleOrder","id":"6","version":3,"state":{"DataStatus":4,"ApprovalStatus":1}})");
   RelayProcess relay(arguments(url()), log());
   ASSERT_TRUE(eventually([&] { return database.outbox().state()->waiting == 0; })) << relay.log();
   EXPECT_EQ(history("1"), Versions{"1"});
@@ -160,6 +164,8 @@ TEST_P(OutboxProcess, a_row_that_the_server_refuses_is_put_aside_with_what_it_sa
   EXPECT_THAT(status.output, HasSubstr(".version` must be a whole number"));
   EXPECT_THAT(status.output, HasSubstr("2048 bytes"));
   EXPECT_THAT(status.output, HasSubstr("a key occurs twice"));
+  EXPECT_THAT(status.output, HasSubstr(".state.DataStaus` is no column of SaleOrder"));
+  EXPECT_THAT(status.output, HasSubstr(".creator` is missing"));
 }
 
 TEST_P(OutboxProcess, rows_wait_for_a_server_and_for_a_token_and_are_then_drained) {

@@ -22,6 +22,9 @@ std::shared_ptr<const Catalog> model_catalog() {
   s.name = "S";
   s.closing = {8};
   c.models.push_back(s);
+  c.tables = {{"tb",
+               {{.name = "S", .label = "", .kind = ColumnKind::integer},
+                {.name = "P", .label = "", .kind = ColumnKind::integer}}}};
   const char* conditions[][2] = {{"draft", "S=1"}, {"due", "S=2 and P=0"}, {"back", "P=2"}};
   for (const auto& [name, when] : conditions) c.groups.push_back({name, name, name, *Condition::parse(when)});
   for (const char* name : {"A", "B"}) {

@@ -109,7 +109,8 @@ inline constexpr std::string_view approved = R"({"DataStatus":4,"ApprovalStatus"
 inline std::string order(const std::string& id, int version, std::string_view state = under_review,
                          const std::string& creator = "li", const std::string& title = {}) {
   return R"({"type":"SaleOrder","id":")" + id + R"(","no":"SO)" + id + R"(","version":)" + std::to_string(version) +
-         R"(,"state":)" + std::string(state) + R"(,"creator":")" + creator + R"(","title":")" + title + "\"}";
+         R"(,"state":)" + std::string(state) + R"(,"creator":")" + creator +
+         R"(","owner":null,"department":null,"title":")" + title + "\"}";
 }
 inline std::string batch(const std::vector<std::string>& events, const std::string& batch_id = {}) {
   std::string body = batch_id.empty() ? R"({"events":[)" : R"({"batch_id":")" + batch_id + R"(","events":[)";

@@ -25,6 +25,7 @@ StatusEvent next(const World& world, const std::string& id, std::int64_t s, cons
   e.version = (known == nullptr ? 0 : *known->version) + 1;
   e.state = {{"S", s}, {"P", 0}};
   e.creator = {"u0", ""};
+  e.none = {"owner", "department"};
   e.actor = {actor, "Name of " + actor};
   e.action = action;
   return e;

@@ -319,8 +319,10 @@ TEST_F(Scenario, scenario_17_a_repeat_of_a_batch_is_answered_as_the_first_was_wh
   const StatusEvent event = w.change(a(1), 2);
   ASSERT_TRUE(converged());
   const std::string token = w.token({.user = "erp"}, {"status.publish"});
-  const std::string body = R"({"batch_id":"b1","events":[{"type":"A","id":")" + event.id +
-                           R"(","version":1,"state":{"S":2,"P":0},"creator":{"user":"u0"},"actor":{"user":"erp"}}]})";
+  const std::string body =
+      R"({"batch_id":"b1","events":[{"type":"A","id":")" + event.id +
+      R"(","version":1,"state":{"S":2,"P":0},"creator":{"user":"u0"},"owner":null,"department":null,)" +
+      R"("actor":{"user":"erp"}}]})";
   const boost::json::value first = ask("POST", "/v1/status", token, body);
   EXPECT_EQ(status, 200);
   EXPECT_EQ(first.at("results").at(0).at("offset").to_number<int>(), 1) << "as the publisher was answered";

@@ -391,7 +391,11 @@ void World::request(std::string method, std::string path, const std::string& wit
 World::Batch World::commit(const Erp::Transaction& transaction, std::optional<std::size_t> publisher) {
   erp.commit(transaction);
   Batch batch{"b" + std::to_string(++next_batch_), {}};
-  for (const StatusEvent& change : transaction.changes) batch.events.emplace_back(change);
+  for (const StatusEvent& change : transaction.changes) {
+    StatusEvent whole = change;
+    whole.none = {"creator", "owner", "department"};  // those that it has not
+    batch.events.emplace_back(std::move(whole));
+  }
   if (!batch.events.empty()) publish(batch, publisher.value_or(random.below(publishers_.size())));
   return batch;
 }

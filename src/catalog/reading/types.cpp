@@ -171,11 +171,6 @@ void Builder::read_status(Section& section, Type& type) {
     }
     type.groups.push_back(*at);
     check_condition(made_.groups[*at].when, type, name.line);
-    for (const Condition::FieldUse& use : made_.groups[*at].when.fields()) {
-      if (std::find(type.group_fields.begin(), type.group_fields.end(), use.name) == type.group_fields.end()) {
-        type.group_fields.push_back(use.name);
-      }
-    }
   }
   if (type.groups.size() > groups_per_type_max) {
     section.problem("groups", "are more than " + std::to_string(groups_per_type_max));
