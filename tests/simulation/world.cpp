@@ -388,14 +388,16 @@ void World::request(std::string method, std::string path, const std::string& wit
              });
 }
 
+// As it is published: what it has not is said.
+static StatusEvent whole(StatusEvent change) {
+  change.none = {"creator", "owner", "department"};
+  return change;
+}
+
 World::Batch World::commit(const Erp::Transaction& transaction, std::optional<std::size_t> publisher) {
   erp.commit(transaction);
   Batch batch{"b" + std::to_string(++next_batch_), {}};
-  for (const StatusEvent& change : transaction.changes) {
-    StatusEvent whole = change;
-    whole.none = {"creator", "owner", "department"};  // those that it has not
-    batch.events.emplace_back(std::move(whole));
-  }
+  for (const StatusEvent& change : transaction.changes) batch.events.emplace_back(whole(change));
   if (!batch.events.empty()) publish(batch, publisher.value_or(random.below(publishers_.size())));
   return batch;
 }
@@ -474,7 +476,7 @@ void World::resync(const std::string& type, std::function<void(bool)> done) {
     if (opened != 200) return done(false);
     const std::string id = text_of(boost::json::parse(text).as_object(), "resync");
     std::vector<LogEvent> events;
-    for (const StatusEvent& bill : erp.bills_of(type)) events.emplace_back(bill);
+    for (const StatusEvent& bill : erp.bills_of(type)) events.emplace_back(whole(bill));
     std::string page;
     append_fields(page, Fields(StatusPublishFields{"", events}));
     ask(R"({"resync":")" + id + "\"," + page.substr(1), [ask, id, done](int taken, const std::string&) {
