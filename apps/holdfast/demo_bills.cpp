@@ -30,7 +30,7 @@ constexpr Type types[] = {
     {"Receivable", "AR", "ARAPStatus", 3, 5, "finance"},
 };
 
-enum Stage : std::size_t { draft, submitted, approved, rejected, closed };
+enum Stage : std::size_t { draft, submitted, approved, rejected, closed, gone };
 
 // In English and in Chinese.
 struct Word {
@@ -75,11 +75,19 @@ DemoBills::DemoBills(std::size_t count, std::uint64_t seed, std::uint64_t versio
 const holdfast::StatusEvent& DemoBills::move() {
   const std::size_t i = random_.below(bills_.size());
   holdfast::StatusEvent& bill = bills_[i];
-  static constexpr Stage next[] = {submitted, approved, closed, submitted, draft};
+  static constexpr Stage next[] = {submitted, approved, closed, submitted, draft, draft};
   std::size_t stage = next[stages_[i]];
   if (stages_[i] == submitted && random_.one_in(5)) stage = rejected;
+  if (stages_[i] == draft && random_.one_in(10)) stage = gone;
+  bill.created = false;
   if (stages_[i] == closed) {
     bill = make(i);
+  } else if (stages_[i] == gone) {
+    make_again(bill);
+  } else if (stage == gone) {  // with the version that it has: its row was not written, but removed
+    bill.deleted = true;
+    bill.action = "delete";
+    bill.actor = bill.creator;
   } else {
     bill.version = *bill.version + 1;
     reach(bill, types_[i], stage);
@@ -97,6 +105,7 @@ holdfast::StatusEvent DemoBills::make(std::size_t place) {
   bill.id = "demo-" + number;
   bill.no = type.prefix + ("-" + number);
   bill.version = version_;
+  bill.created = true;
   bill.creator = bill.owner = somebody();
   bill.department = type.department;
   bill.partner = partners[random_.below(std::size(partners))].in(chinese_);
@@ -106,6 +115,14 @@ holdfast::StatusEvent DemoBills::make(std::size_t place) {
   bill.actor = bill.creator;
   bill.state = {{type.column, std::int64_t{1}}, {"ApprovalStatus", std::int64_t{0}}};
   return bill;
+}
+
+void DemoBills::make_again(holdfast::StatusEvent& bill) {
+  bill.version = version_;
+  bill.created = true;
+  bill.deleted = false;
+  bill.handler = {};
+  bill.action = "save";
 }
 
 void DemoBills::reach(holdfast::StatusEvent& bill, std::size_t place, std::size_t stage) {

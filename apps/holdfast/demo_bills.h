@@ -1,8 +1,8 @@
 #pragma once
 
 // DemoBills makes up bills of the real ERP's types and moves them through their states, as people at work would: made,
-// submitted, approved or rejected, closed; a closed one is followed by a new one. The same seed makes the same bills
-// and the same moves.
+// submitted, approved or rejected, closed; a closed one is followed by a new one, and a draft that was deleted is made
+// again under its id. The same seed makes the same bills and the same moves.
 //
 // Not thread-safe.
 
@@ -27,6 +27,7 @@ class DemoBills {
 
  private:
   holdfast::StatusEvent make(std::size_t place);
+  void make_again(holdfast::StatusEvent& bill);
   void reach(holdfast::StatusEvent& bill, std::size_t type, std::size_t stage);
   holdfast::Person somebody();
 

@@ -180,7 +180,8 @@ void Options::add_publishing() {
   event->add_option("--none", a_.event.none, tr("What it does not have any more: owner,handler,department"))
       ->delimiter(',')
       ->type_name("TEXT");
-  event->add_flag("--deleted", a_.event.deleted, tr("The bill is no more"));
+  auto* const created = event->add_flag("--created", a_.event.created, tr("It begins now, whatever had its id before"));
+  event->add_flag("--deleted", a_.event.deleted, tr("The bill is no more"))->excludes(created);
   event->add_option("--file", a_.file, tr("Events as JSON, one a line or in one array; - is standard input"))
       ->type_name("FILE");
   event->add_option("--batch-id", a_.batch_id, tr("Under the same id the same events are published once"))

@@ -91,7 +91,9 @@ Result<void> fill(Client& client, const Arguments& a, holdfast::StatusEvent& eve
   const std::vector<std::string> cleared =
       std::exchange(event.none, {"creator", "owner", "department"});  // where they stay empty
   event.none.insert(event.none.end(), cleared.begin(), cleared.end());
+  if (event.created) return {};  // of what had this id before it takes nothing over
   auto known = client.status(event.type, event.id);
+  if (known && known->state.deleted) return {};  // the server says what to do about it
   if (!known && known.error().code != Code::not_found) return tl::unexpected(at_server(a, known.error()));
   if (!known) {
     if (cleared.empty() && event.creator.user.empty() && event.owner.user.empty() && event.department.empty())
@@ -202,7 +204,8 @@ void say_result(const Arguments& a, const holdfast::LogEvent& event, const Publi
     if (logged) {
       line["offset"] = result.number;
     } else {
-      line[result.what == Published::What::stale ? "stale" : "differs"] = true;
+      line[result.what == Published::What::differs ? "differs" : "stale"] = true;
+      if (result.what == Published::What::deleted) line["deleted"] = true;
       line["version"] = result.number;
     }
     return say_json(std::move(line));
@@ -211,6 +214,10 @@ void say_result(const Arguments& a, const holdfast::LogEvent& event, const Publi
   if (logged && each) say(tr("{}: logged at {}", name, result.number) + "\n");
   if (result.what == Published::What::stale)
     say(tr("{}: stale, the server knows version {}", name, result.number) + "\n");
+  if (result.what == Published::What::deleted)
+    say(tr("{}: not logged, the bill was deleted with version {}. Made again, it begins with --created.", name,
+           result.number) +
+        "\n");
   if (result.what == Published::What::differs)
     say(tr("{}: not logged, the server knows another state under the same version {}", name, result.number) + "\n");
 }

@@ -49,7 +49,9 @@ struct StatusEvent {
   std::string action;  // 提交, 审核, 驳回 …
   std::string reason;
   std::optional<WallTime> at;
-  bool deleted = false;
+  bool created =
+      false;  // the bill begins with this event, whatever was known under its id before: say so when it is made
+  bool deleted = false;  // with the version that it had, or a higher one
   std::string title, partner, amount;
   std::string cause;  // the bill or run behind it
   // What the bill does not have: "creator", "owner", "department", or a column that the ERP's table lets be null,
@@ -77,17 +79,20 @@ struct Published {
     logged,   // durable, at `number` in the log
     stale,    // its version is not above the known one, which is `number`: not logged
     differs,  // its version is the known one, `number`, but it says something else: not logged
+    deleted,  // the bill was deleted, with version `number`, and the event does not say `created`: not logged
   };
   What what = What::logged;
   std::uint64_t number = 0;
   bool operator==(const Published&) const = default;
 };
 
-// What the server knows of a bill.
+// What the server knows of a bill. Of one that was deleted: `deleted`, with version, actor, action, reason and `at`, to
+// who could see it, as long as the server keeps its log.
 struct BillStatus {
   StatusEvent state;
   std::uint64_t offset = 0;  // its place in the log
   bool unordered = false;    // published without a version
+  std::uint64_t born = 0;    // as in TodoRow
   bool operator==(const BillStatus&) const = default;
 };
 
@@ -110,6 +115,9 @@ struct TodoRow {
   std::string group;
   StatusEvent bill;
   bool unordered = false;
+  // Grows when the bill is made again under its id: then it is newer, whatever its version. 0: as far as is known, it
+  // was made once.
+  std::uint64_t born = 0;
   std::optional<Editing> editing;  // somebody holds its edit lock
   bool operator==(const TodoRow&) const = default;
 };

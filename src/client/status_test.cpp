@@ -119,10 +119,10 @@ TEST_F(Publishing, each_event_has_its_result) {
   auto told = publish({bill("1", 1), bill("2", 1), bill("3", 1)}, forever, "mine");
   EXPECT_EQ(batch_id(), "mine");
   s.says(R"({"id":)" + std::to_string(s.last<StatusPublishFields>().id) +
-         R"(,"ok":{"results":[{"offset":1},{"stale":true,"version":7},{"differs":true,"version":1}]}})");
+         R"(,"ok":{"results":[{"offset":1},{"stale":true,"version":7},{"stale":true,"deleted":true,"version":1}]}})");
   using What = holdfast::Published::What;
   ASSERT_TRUE(told->result && *told->result);
-  EXPECT_EQ(**told->result, (Results{{What::logged, 1}, {What::stale, 7}, {What::differs, 1}}));
+  EXPECT_EQ(**told->result, (Results{{What::logged, 1}, {What::stale, 7}, {What::deleted, 1}}));
 }
 
 TEST_F(Publishing, an_answer_that_cannot_be_read_is_no_success) {
@@ -244,6 +244,7 @@ TEST(StatusValues, what_is_published_comes_back_as_it_was) {
                                     .action = "提交",
                                     .reason = "r",
                                     .at = at,
+                                    .created = false,
                                     .deleted = true,
                                     .title = "t",
                                     .partner = "p",

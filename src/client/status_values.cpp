@@ -53,7 +53,9 @@ std::optional<holdfast::Published> read_result(const json::object& object) {
   if (const auto offset = read_whole(object, "offset")) return holdfast::Published{What::logged, *offset};
   const auto version = read_whole(object, "version");
   if (!version) return std::nullopt;
-  if (read_flag(object, "stale")) return holdfast::Published{What::stale, *version};
+  if (read_flag(object, "stale")) {
+    return holdfast::Published{read_flag(object, "deleted") ? What::deleted : What::stale, *version};
+  }
   if (read_flag(object, "differs")) return holdfast::Published{What::differs, *version};
   return std::nullopt;
 }
@@ -62,7 +64,8 @@ std::optional<holdfast::BillStatus> read_known(const json::object& object) {
   auto bill = read_bill(object);
   const auto offset = read_whole(object, "offset");
   if (!bill || !offset) return std::nullopt;
-  return holdfast::BillStatus{*std::move(bill), *offset, read_flag(object, "unordered")};
+  return holdfast::BillStatus{*std::move(bill), *offset, read_flag(object, "unordered"),
+                              read_whole(object, "born").value_or(0)};
 }
 
 // The tree of a body, if it is an object.
@@ -132,6 +135,7 @@ std::optional<holdfast::StatusEvent> read_bill(const json::object& object) {
   bill.reason = read_text(object, "reason");
   bill.at = read_time(object, "at");
   bill.deleted = read_flag(object, "deleted");
+  if (bill.deleted && bill.actor == holdfast::Person{}) bill.actor = read_person(object, "by");
   bill.title = read_text(object, "title");
   bill.partner = read_text(object, "partner");
   bill.amount = read_text(object, "amount");
@@ -143,7 +147,8 @@ std::optional<holdfast::TodoRow> read_row(const json::object& object) {
   auto bill = read_bill(object);
   std::string group = read_text(object, "group");
   if (!bill || group.empty()) return std::nullopt;
-  holdfast::TodoRow row{std::move(group), *std::move(bill), read_flag(object, "unordered"), {}};
+  holdfast::TodoRow row{
+      std::move(group), *std::move(bill), read_flag(object, "unordered"), read_whole(object, "born").value_or(0), {}};
   if (const json::value* editing = object.if_contains("editing"); editing != nullptr && editing->is_object()) {
     const json::object& by = editing->get_object();
     row.editing = {{read_text(by, "user"), read_text(by, "name")},
@@ -222,6 +227,7 @@ StatusEvent from_public(const holdfast::StatusEvent& event) {
   out.action = event.action;
   out.reason = event.reason;
   out.at = from_public(event.at);
+  out.created = event.created;
   out.deleted = event.deleted;
   out.title = event.title;
   out.partner = event.partner;
@@ -257,6 +263,7 @@ holdfast::LogEvent to_public(const LogEvent& event) {
   out.action = state.action;
   out.reason = state.reason;
   out.at = to_public(state.at);
+  out.created = state.created;
   out.deleted = state.deleted;
   out.title = state.title;
   out.partner = state.partner;

@@ -35,6 +35,10 @@ std::optional<Tally> read_tally(const json::object& object) {
   return Tally{static_cast<std::uint32_t>(*rows), static_cast<std::uint32_t>(*sum0), static_cast<std::uint32_t>(*sum1)};
 }
 
+bool is_newer(const holdfast::TodoRow& row, std::uint64_t born, std::optional<std::uint64_t> version) {
+  return row.born > born || (row.born == born && row.bill.version > version);
+}
+
 tl::unexpected<holdfast::Error> unreadable(std::string_view what) {
   return holdfast::failure(holdfast::Code::invalid, "a frame of the to-do tree cannot be read: " + std::string(what));
 }
@@ -60,6 +64,7 @@ std::optional<holdfast::TodoCounts> read_counts(const json::value& value) {
 struct TodoCore::Removal {
   TodoKey key;
   Version version = 0;
+  std::uint64_t born = 0;
   holdfast::Person by;
   std::string action;
   holdfast::WallTime at{};
@@ -72,6 +77,7 @@ struct TodoCore::Removal {
     if (removal.key.type.empty() || removal.key.group.empty() || removal.key.id.empty() || !version)
       return std::nullopt;
     removal.version = *version;
+    removal.born = read_whole(object, "born").value_or(0);
     removal.by = read_person(object, "by");
     removal.action = read_text(object, "action");
     removal.at = read_time(object, "at").value_or(holdfast::WallTime{});
@@ -223,7 +229,7 @@ void TodoCore::count_out(const holdfast::TodoRow& row) {
 void TodoCore::put(holdfast::TodoRow&& row, TodoChanges& changes) {
   const auto [at, fresh] = rows_.try_emplace(key_of(row));
   holdfast::TodoRow& known = at->second;
-  if (!fresh && (row.bill.version < known.bill.version || row == known)) return;
+  if (!fresh && (is_newer(known, row.born, row.bill.version) || row == known)) return;
   if (!fresh) count_out(known);
   known = std::move(row);
   count_in(known);
@@ -234,7 +240,7 @@ void TodoCore::put(holdfast::TodoRow&& row, TodoChanges& changes) {
 
 void TodoCore::remove(Removal&& removal, TodoChanges& changes) {
   const auto at = rows_.find(removal.key);
-  if (at == rows_.end() || at->second.bill.version > removal.version) return;
+  if (at == rows_.end() || is_newer(at->second, removal.born, removal.version)) return;
   count_out(at->second);
   changes.rows.push_back({TodoChange::What::removed,
                           std::move(at->second),

@@ -153,6 +153,18 @@ TEST_F(Tree, rows_say_who_edits_them_until_a_frame_or_a_new_subscription_says_ot
   EXPECT_TRUE(core.live());
 }
 
+TEST_F(Tree, a_bill_that_was_made_again_is_newer_whatever_its_version) {
+  catch_up();
+  const std::string anew = R"(,"born":9)";
+  hears(live("c2", upsert(row("1", 1, "unreviewed", anew))));
+  EXPECT_EQ(shown(), "unreviewed/1@1 unreviewed/2@6 ");
+  EXPECT_EQ(core.rows().at({"SaleOrder", "unreviewed", "1"}).born, 9U);
+  hears(live("c3", upsert(row("1", 7)) + "," + remove(removal("1", 8))));
+  EXPECT_EQ(shown(), "unreviewed/1@1 unreviewed/2@6 ") << "of the bill that had the id before";
+  hears(live("c4", remove(R"({"type":"SaleOrder","id":"1","group":"unreviewed","version":1,"born":9})")));
+  EXPECT_EQ(shown(), "unreviewed/2@6 ");
+}
+
 TEST_F(Tree, each_change_says_who_did_it_by_what) {
   catch_up();
   const auto changes =

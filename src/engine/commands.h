@@ -22,6 +22,12 @@
 
 namespace hf {
 
+// What the board says of the bills that have had one id, one after another.
+struct BillLife {
+  std::uint64_t number = 0;  // grows when the bill is made anew
+  bool deleted = false;      // it has no version until it is
+};
+
 // ---------------------------------------------------------------------------------------------- who asks
 
 struct Caller {

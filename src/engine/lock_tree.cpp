@@ -547,8 +547,11 @@ Outcome LockTree::State::acquire(const Acquire& c, SessionIx session) {
 std::optional<std::uint64_t> LockTree::State::known_version(std::string_view bill) const {
   std::optional<std::uint64_t> known;
   if (options.board_version) known = options.board_version(bill);
+  const BillLife life = options.board_life ? options.board_life(bill) : BillLife{};
+  if (life.deleted) return std::nullopt;
   const auto it = versions.find(bill);
-  if (it == versions.end() || now() - it->second.at > limits().memory_age_max) return known;
+  if (it == versions.end() || it->second.life != life.number) return known;
+  if (now() - it->second.at > limits().memory_age_max) return known;
   return std::max(known, std::optional(it->second.version));
 }
 
@@ -912,7 +915,9 @@ void LockTree::State::drop_targets(GrantIx index, const std::vector<std::size_t>
 
 void LockTree::State::learn_version(std::string_view bill, std::uint64_t version) {
   KnownVersion& known = versions[std::string(bill)];
-  known.version = std::max(known.version, version);
+  const std::uint64_t life = options.board_life ? options.board_life(bill).number : 0;
+  known.version = known.life == life ? std::max(known.version, version) : version;
+  known.life = life;
   known.at = now();
   version_age.emplace_back(now(), std::string(bill));
   put_version(std::string(bill), known, false);

@@ -47,6 +47,8 @@ struct LockTreeOptions {
   std::function<TypePolicy(std::string_view type)> policy = [](std::string_view) { return TypePolicy{}; };
   // The version of a bill that the board beside the tree knows now, for if_versions; deterministic too. Empty: none.
   std::function<std::optional<std::uint64_t>(std::string_view bill)> board_version;
+  // The life that the version is of: what a release told in another one counts no more. Empty: there is but one.
+  std::function<BillLife(std::string_view bill)> board_life;
 };
 
 class LockTree {

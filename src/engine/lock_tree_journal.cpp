@@ -302,6 +302,7 @@ void LockTree::State::put_version(const std::string& bill, const KnownVersion& k
   frame->text(bill);
   frame->varint(known.version);
   frame->i64(to_us(known.at));
+  if (known.life != 0) frame->varint(known.life);  // of most bills there is but one, and it is not written
 }
 
 // ---------------------------------------------------------------------------------------------- the way back
@@ -726,8 +727,9 @@ bool LockTree::State::restore_rings() {
     const std::string bill(r.text());
     const std::uint64_t version = r.varint();
     const Instant at_instant = instant_us(r.i64());
+    const std::uint64_t life = r.at_end() ? 0 : r.varint();
     if (!r.ok()) return false;
-    versions[bill] = KnownVersion{version, at_instant};
+    versions[bill] = KnownVersion{version, at_instant, life};
     version_age.emplace_back(at_instant, bill);
   }
   std::ranges::sort(version_age);

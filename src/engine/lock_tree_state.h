@@ -259,6 +259,7 @@ struct EndedRec {
 struct KnownVersion {
   std::uint64_t version = 0;
   Instant at{};
+  std::uint64_t life = 0;  // of the bill that had the id then
 };
 
 // The nodes from the type down to a target; no_index where nothing is claimed yet.

@@ -120,6 +120,40 @@ TEST_F(LockTreeTest, the_known_version_is_the_greater_of_the_boards_and_the_one_
   EXPECT_EQ(std::get<WaitEnded>(*ended).why.known_version, 10u);
 }
 
+TEST_F(LockTreeTest, what_was_told_of_a_bill_counts_no_more_once_it_is_deleted_or_made_anew) {
+  std::optional<std::uint64_t> board = 2;
+  BillLife life;
+  LockTreeOptions options;
+  options.board_version = [&](std::string_view) { return board; };
+  options.board_life = [&](std::string_view) { return life; };
+  tree = LockTree(std::move(options));
+  const SessionId li = open("li");
+  const auto read_at = [&](std::uint64_t version) {
+    Acquire a{.caller = caller("li"), .session = li, .lock = {ids.next_id()}};
+    a.targets = {*Target::parse("SaleOrder:1")};
+    a.if_versions = {{"SaleOrder:1", version}};
+    return apply(a);
+  };
+  const auto release_at = [&](const Outcome& granted, std::uint64_t version) {
+    Release release{.caller = caller("li"), .session = li, .lock = std::get<Granted>(granted).grant.lock};
+    release.version = version;
+    apply(release);
+  };
+  release_at(read_at(2), 3);
+  EXPECT_TRUE(std::holds_alternative<Refusal>(read_at(2)));
+  board.reset();
+  life.deleted = true;
+  const Outcome while_deleted = read_at(1);
+  ASSERT_TRUE(std::holds_alternative<Granted>(while_deleted));
+  release_at(while_deleted, 1);
+  board = 1;
+  life = {.number = 7, .deleted = false};
+  const Outcome anew = read_at(1);
+  ASSERT_TRUE(std::holds_alternative<Granted>(anew)) << "3 was another bill's";
+  release_at(anew, 2);
+  EXPECT_EQ(std::get<Refusal>(read_at(1)).known_version, 2u) << "told of this one";
+}
+
 TEST_F(LockTreeTest, what_the_journal_says_is_what_a_restart_finds) {
   const SessionId li = open("li"), wang = open("wang");
   const Grant grant = std::get<Granted>(acquire("li", li, {"SaleOrder:1", "SaleOut:2/SaleOutDetail"})).grant;

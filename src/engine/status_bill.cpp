@@ -151,7 +151,7 @@ void Bill::write(ByteWriter& w) const {
   w.i64(to_us(stamp_.at));
   w.i64(to_us(stamp_.logged));
   w.u8(static_cast<std::uint8_t>((stamp_.unordered ? 1 : 0) | (stamp_.timed ? 2 : 0) | (stamp_.deleted ? 4 : 0) |
-                                 (stamp_.left ? 8 : 0)));
+                                 (stamp_.left ? 8 : 0) | (stamp_.anew ? 16 : 0)));
   for (std::size_t i = 0; i < text_count; ++i) w.text(text(static_cast<Text>(i)));
 }
 
@@ -167,10 +167,11 @@ BillPtr Bill::read(const Catalog& catalog, ByteReader& r) {
   stamp.timed = (flags & 2) != 0;
   stamp.deleted = (flags & 4) != 0;
   stamp.left = (flags & 8) != 0;
+  stamp.anew = (flags & 16) != 0;
   Texts texts;
   std::size_t size = 0;
   for (std::string_view& text : texts) size += (text = r.text()).size();
-  if (!r.ok() || flags > 15 || size > UINT16_MAX || texts[key].find(':') == std::string_view::npos) return nullptr;
+  if (!r.ok() || flags > 31 || size > UINT16_MAX || texts[key].find(':') == std::string_view::npos) return nullptr;
   return make(catalog, stamp, texts);
 }
 

@@ -60,6 +60,7 @@ class Bill : public boost::intrusive_ref_counter<Bill, boost::thread_safe_counte
     bool timed = false;      // came with its `at`
     bool deleted = false;
     bool left = false;  // taken off the board by time; what it said before still stands
+    bool anew = false;  // it was made again under an id that was known: its versions count from `born` on
   };
 
   static BillPtr make(const Catalog& catalog, const Stamp& stamp, const Texts& texts);
@@ -69,6 +70,8 @@ class Bill : public boost::intrusive_ref_counter<Bill, boost::thread_safe_counte
   const Stamp& stamp() const noexcept { return stamp_; }
   Offset offset() const noexcept { return stamp_.offset; }
   Version version() const noexcept { return stamp_.version; }
+  // Which of the bills that had this id it is, as far as that matters: a greater one is newer whatever its version.
+  Offset life() const noexcept { return stamp_.anew ? stamp_.born : 0; }
   std::string_view text(Text which) const noexcept;
   std::string_view type() const noexcept { return text(key).substr(0, type_bytes_); }
   std::string_view id() const noexcept { return text(key).substr(type_bytes_ + 1u); }

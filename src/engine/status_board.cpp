@@ -95,8 +95,14 @@ Offset StatusBoard::last_offset() const noexcept { return state_->last; }
 Offset StatusBoard::floor() const noexcept { return state_->floor; }
 std::optional<Version> StatusBoard::version_of(std::string_view bill) const {
   const BillIx at = state_->find(bill);
-  if (at == no_index) return std::nullopt;
+  if (at == no_index || state_->bills[at].now->stamp().deleted) return std::nullopt;
   return state_->bills[at].now->version();
+}
+BillLife StatusBoard::life_of(std::string_view bill) const {
+  const BillIx at = state_->find(bill);
+  if (at == no_index) return {};
+  const Bill& now = *state_->bills[at].now;
+  return {now.life(), now.stamp().deleted};
 }
 Instant StatusBoard::now() const noexcept { return state_->now(); }
 
@@ -225,6 +231,9 @@ std::optional<Refusal> StatusBoard::State::refuse(const StatusEvent& event, cons
     return invalid(where + field, "No such type of bill, or no id.");
   }
   if (event.version && *event.version > version_max) return invalid(where + "version", "At most 2^53-1.");
+  if (event.created && event.deleted) {
+    return invalid(where + "created", "An event begins a bill or deletes it. Send two, the deletion first.");
+  }
   if (event.state.size() > status_fields_max) {
     return invalid(where + "state", "At most " + std::to_string(status_fields_max) + " fields.");
   }
@@ -264,24 +273,31 @@ PublishResult StatusBoard::State::log_status(const StatusEvent& event, const Cal
   Bill::Texts texts;
   std::string keep;
   bill_texts(event, texts, keep);
+  const auto refused = [&](PublishResult::Kind kind) {
+    ++(kind == Kind::differs ? stats.differs : stats.stale);
+    if (kind == Kind::differs) events->emplace_back(VersionDiffers{key, known->version(), caller.user});
+    return PublishResult{kind, known->version()};
+  };
   Bill::Stamp stamp;
-  if (event.version) {
-    stamp.version = *event.version;
-    if (known && *event.version == known->version() && !known->same_content(texts, event.deleted, event.at)) {
-      ++stats.differs;
-      events->emplace_back(VersionDiffers{key, known->version(), caller.user});
-      return {Kind::differs, known->version()};
-    }
+  stamp.unordered = !event.version.has_value();
+  const bool same = known && known->same_content(texts, event.deleted, event.at);
+  if (event.created) {
+    stamp.version = event.version.value_or(1);
+    // The same beginning again is a repeat of it.
+    const bool begins = known && known->offset() == known->stamp().born;
+    if (begins && same && event.version && *event.version == known->version()) return refused(Kind::stale);
   } else {
-    stamp.version = known ? known->version() + 1 : 1;
-    stamp.unordered = true;
+    stamp.version = event.version ? *event.version : known ? known->version() + 1 : 1;
+    if (known && known->stamp().deleted) return refused(Kind::deleted);
+    const bool at_known = known && stamp.version == known->version();
+    // A row that is deleted keeps the version that it had.
+    if (at_known && !same && !event.deleted) return refused(Kind::differs);
+    if (known && (stamp.version < known->version() || (at_known && !event.deleted))) return refused(Kind::stale);
   }
-  if (known && (stamp.version <= known->version() || stamp.version > version_max)) {
-    ++stats.stale;
-    return {Kind::stale, known->version()};
-  }
+  if (stamp.version > version_max) return refused(Kind::stale);
   stamp.offset = ++last;
-  stamp.born = known ? known->stamp().born : stamp.offset;
+  stamp.anew = known && (event.created || known->stamp().anew);
+  stamp.born = known && !event.created ? known->stamp().born : stamp.offset;
   stamp.at = event.at.value_or(clock.wall());
   stamp.timed = event.at.has_value();
   stamp.logged = now();

@@ -6,7 +6,7 @@
 //
 // Invariants, checked by check():
 //   1. offsets are dense: the log has every offset after its floor, except what a resync took out of it;
-//   2. a bill's version only grows within an epoch;
+//   2. a bill's version only grows within an epoch, until the bill is made anew (StatusEvent::created);
 //   3. indices, counts and digests equal what the bills say;
 //   4. of each bill the state in force at every offset since the floor is kept, so a diff is exact;
 //   5. whatever grows has a limit (StatusLimits).
@@ -77,8 +77,10 @@ class StatusBoard {
   const EpochId& epoch() const noexcept;
   Offset last_offset() const noexcept;
   Offset floor() const noexcept;  // cursors below it are trimmed
-  // What an event of the bill ("type:id") must be above; nothing: it is not known. O(1).
+  // What an event of the bill ("type:id") must be above; nothing: it is not known, or it is deleted. O(1).
   std::optional<Version> version_of(std::string_view bill) const;
+  // Which bill it is that has this id now: what was known of another life says nothing of this one. O(1).
+  BillLife life_of(std::string_view bill) const;
   Instant now() const noexcept;
   BoardStats stats() const;
 

@@ -237,6 +237,10 @@ struct StatusBoard::State {
   StatusOutcome run(const GetTodoPage& c);
   StatusOutcome run(const GetTodoDiff& c);
   const Bill* seen(const Audience& audience, std::string_view type, std::string_view id) const;
+  BillIx told(const Audience& audience, std::string_view type, std::string_view id) const;
+  static const BillPtr& state_of(const BillRec& rec, std::size_t n);
+  static BillFacts facts_of(const BillRec& rec, std::size_t n);
+  static std::size_t oldest_told(const Audience& audience, const BillRec& rec);
   BillIx changed_after(Offset through) const;
   void difference(const Audience& audience, const Cursor& cursor, const BillRec& rec, TodoDiff& into) const;
   // Calls f(index) for each bill that the audience sees as a person but not by class, once.

@@ -183,8 +183,162 @@ TEST_F(Board, the_same_version_with_other_content_differs_and_the_operator_is_to
   other.at = *other.at + Micros(1);
   EXPECT_EQ(publish(other).kind, Kind::differs);
   other = bill("1", 5, 1);
-  other.deleted = true;
   EXPECT_EQ(publish(other).kind, Kind::differs);
+}
+
+// ------------------------------------------------------------------------------------------ deleted and made again
+
+struct Remade : Board {
+  static StatusEvent deletion(std::optional<Version> version) {
+    StatusEvent e;  // it need not say what the bill was
+    e.type = "SaleOrder";
+    e.id = "1";
+    e.version = version;
+    e.deleted = true;
+    e.actor = {"wang", "Wang"};
+    e.action = "删除";
+    return e;
+  }
+  static StatusEvent created(std::optional<Version> version, std::int64_t data = 1) {
+    StatusEvent e = bill("1", version, data);
+    e.created = true;
+    return e;
+  }
+  BillPtr found(const AudiencePtr& who) {
+    const StatusOutcome outcome = apply(GetStatus{who, "SaleOrder", "1"});
+    const auto* const made = std::get_if<StatusFound>(&outcome);
+    return made != nullptr ? made->bill : nullptr;
+  }
+};
+
+TEST_F(Remade, a_bill_is_deleted_with_the_version_that_it_had) {
+  publish(bill("1", 2, 1));
+  EXPECT_EQ(publish(deletion(1)), (PublishResult{Kind::stale, 2}));
+  EXPECT_EQ(publish(deletion(2)), (PublishResult{Kind::logged, 2}));
+  EXPECT_EQ(count(everybody, "SaleOrder", 0), 0u);
+  EXPECT_EQ(publish(deletion(2)), (PublishResult{Kind::deleted, 2})) << "the same again";
+}
+
+TEST_F(Remade, what_comes_behind_a_deletion_is_refused_by_it_until_the_bill_begins_anew) {
+  publish(bill("1", 1, 1));
+  publish(bill("1", 2, 2));
+  publish(deletion(3));
+  for (const std::optional<Version> version :
+       {std::optional<Version>(1), std::optional<Version>(3), std::optional<Version>(4), std::optional<Version>()}) {
+    EXPECT_EQ(publish(bill("1", version, 1)), (PublishResult{Kind::deleted, 3}));
+  }
+  EXPECT_EQ(board.last_offset(), 3u);
+  EXPECT_EQ(publish(created(1)), (PublishResult{Kind::logged, 4}));
+  EXPECT_EQ(count(everybody, "SaleOrder", 0), 1u);
+  EXPECT_EQ(publish(bill("1", 2, 2)), (PublishResult{Kind::logged, 5}));
+  EXPECT_EQ(publish(bill("1", 1, 1)), (PublishResult{Kind::stale, 2})) << "its versions count on from the beginning";
+}
+
+TEST_F(Remade, a_bill_that_is_there_begins_anew_too) {
+  publish(bill("1", 7, 2));
+  publish(bill("2", 1, 2));
+  EXPECT_EQ(page(everybody, 1), (std::vector<std::string>{"1", "2"}));
+  EXPECT_EQ(publish(created(1, 2)).kind, Kind::logged);
+  EXPECT_EQ(found(everybody)->version(), 1u);
+  EXPECT_EQ(page(everybody, 1), (std::vector<std::string>{"2", "1"})) << "it stands where new bills do";
+  EXPECT_EQ(publish(created(std::nullopt)).kind, Kind::logged);
+  EXPECT_EQ(found(everybody)->version(), 1u);
+}
+
+TEST_F(Remade, the_same_beginning_again_is_a_repeat) {
+  publish(created(1));
+  EXPECT_EQ(publish(created(1)), (PublishResult{Kind::stale, 1}));
+  publish(bill("1", 2, 2));
+  publish(deletion(2));
+  EXPECT_EQ(publish(created(1)).kind, Kind::logged);
+  EXPECT_EQ(publish(created(1)), (PublishResult{Kind::stale, 1}));
+}
+
+TEST_F(Remade, an_event_does_not_begin_and_end_a_bill) {
+  StatusEvent both = created(1);
+  both.deleted = true;
+  EXPECT_EQ(refusal(batch({both})).field, "events[0].created");
+}
+
+TEST_F(Remade, a_client_tells_the_new_bills_rows_from_the_old_ones_whatever_their_versions) {
+  publish(bill("1", 7, 2));
+  EXPECT_EQ(found(everybody)->life(), 0u) << "most bills are made once";
+  const Cursor before = here(everybody);
+  publish(deletion(7));
+  publish(created(1, 2));
+  const BillPtr anew = found(everybody);
+  EXPECT_EQ(anew->life(), 3u);
+  EXPECT_EQ(told<StatusChanged>().at(0).after->life(), 3u);
+  const TodoDiff changes = diff(everybody, before);
+  ASSERT_EQ(changes.changed.size(), 1u);
+  EXPECT_EQ(changes.changed[0]->life(), 3u);
+  publish(bill("1", 2, 4));
+  EXPECT_EQ(found(everybody)->life(), 3u);
+  EXPECT_EQ(std::pair(board.life_of("SaleOrder:1").number, board.life_of("SaleOrder:1").deleted),
+            std::pair(3ul, false));
+}
+
+TEST_F(Remade, who_deleted_it_and_when_is_told_to_who_could_see_it_as_long_as_the_log_has_it) {
+  publish(bill("1", 1, 1));
+  publish(deletion(1));
+  for (const AudiencePtr& who : {everybody, li, chief}) {
+    ASSERT_TRUE(found(who));
+    EXPECT_TRUE(found(who)->stamp().deleted);
+    EXPECT_EQ(found(who)->text(Bill::actor), "wang");
+  }
+  EXPECT_FALSE(found(wu)) << "as before";
+  const auto past = std::get<History>(apply(GetHistory{li, "SaleOrder", "1"}));
+  ASSERT_EQ(past.states.size(), 2u);
+  EXPECT_TRUE(past.states[0]->stamp().deleted);
+  EXPECT_TRUE(std::holds_alternative<Refusal>(apply(GetHistory{wu, "SaleOrder", "1"})));
+  pass(options.limits.log_age_max + Millis(1));
+  EXPECT_FALSE(found(everybody));
+}
+
+TEST_F(Remade, the_past_of_another_bill_of_that_id_is_told_to_who_could_see_that_one) {
+  publish(bill("1", 1, 1));
+  publish(RunEvent{.type = "SaleOrder", .id = "1", .step = "writing"});
+  publish(deletion(1));
+  StatusEvent of_wu = created(1);
+  of_wu.creator = {"wu", "Wu"};
+  of_wu.owner = {"E-wu", "Wu"};
+  publish(of_wu);
+  auto past = std::get<History>(apply(GetHistory{wu, "SaleOrder", "1"}));
+  EXPECT_EQ(past.states.size(), 1u);
+  EXPECT_TRUE(past.runs.empty());
+  past = std::get<History>(apply(GetHistory{everybody, "SaleOrder", "1"}));
+  EXPECT_EQ(past.states.size(), 3u);
+  EXPECT_EQ(past.runs.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<Refusal>(apply(GetHistory{li, "SaleOrder", "1"}))) << "his is gone";
+}
+
+TEST_F(Remade, a_deleted_bill_has_no_version_to_hold_a_lock_against) {
+  publish(bill("1", 3, 1));
+  EXPECT_EQ(board.version_of("SaleOrder:1"), 3u);
+  publish(deletion(3));
+  EXPECT_EQ(board.version_of("SaleOrder:1"), std::nullopt);
+  EXPECT_TRUE(board.life_of("SaleOrder:1").deleted);
+  publish(created(1));
+  EXPECT_EQ(board.version_of("SaleOrder:1"), 1u);
+}
+
+TEST_F(Remade, a_restart_knows_what_was_made_anew) {
+  publish(bill("1", 7, 2));
+  publish(deletion(7));
+  publish(created(1, 2));
+  publish(bill("2", 1, 2));
+  StatusEvent gone = bill("2", 1, 2);
+  gone.deleted = true;
+  publish(gone);
+  board.seal(journal);
+  StatusBoard again(options);
+  ASSERT_TRUE(again.recover(journal));
+  ASSERT_TRUE(again.recovered(clock, EpochId{{2, 2}}));
+  const std::string expected = image();
+  board = std::move(again);
+  EXPECT_EQ(image(), expected);
+  EXPECT_EQ(found(everybody)->life(), 3u);
+  EXPECT_EQ(publish(bill("2", 2, 2)).kind, Kind::deleted);
 }
 
 TEST_F(Board, a_version_left_out_is_counted_up_and_marked_unordered) {
@@ -331,16 +485,13 @@ TEST_F(Board, a_bill_stands_in_the_groups_whose_condition_holds) {
   EXPECT_EQ(groups, 2u) << "未提交 and 被驳回";
 }
 
-TEST_F(Board, a_deleted_bill_is_in_no_group_and_not_to_be_found) {
+TEST_F(Board, a_deleted_bill_is_in_no_group) {
   publish(bill("1", 1, 1));
   StatusEvent gone = bill("1", 2, 1);
   gone.deleted = true;
   publish(gone);
   EXPECT_EQ(count(everybody, "SaleOrder", 0), 0u);
-  EXPECT_EQ(refusal(GetStatus{everybody, "SaleOrder", "1"}).code, Code::not_found);
-  EXPECT_EQ(publish(bill("1", 2, 1)).kind, Kind::differs) << "it is known as long as the log has it";
-  EXPECT_EQ(publish(bill("1", 3, 1)).kind, Kind::logged);
-  EXPECT_EQ(count(everybody, "SaleOrder", 0), 1u);
+  EXPECT_EQ(page(everybody, 0), std::vector<std::string>{});
 }
 
 TEST_F(Board, scope_own_shows_what_one_owns_created_or_handles) {
@@ -787,6 +938,25 @@ TEST_F(Resync, without_versions_a_page_does_not_undo_what_was_published) {
   publish(bill("2", std::nullopt, 2));
   commit();
   EXPECT_EQ(count(everybody, "SaleOrder", 1), 2u);
+}
+
+TEST_F(Resync, what_was_deleted_or_made_anew_meanwhile_is_not_undone_by_a_page) {
+  publish(bill("1", 5, 1));
+  open();
+  StatusEvent gone = bill("1", 5, 1), anew = bill("2", 1, 1);
+  gone.deleted = anew.created = true;
+  publish(gone);
+  publish(bill("2", 9, 2));
+  publish(anew);
+  send({bill("1", 5, 1), bill("2", 9, 2), bill("3", 4, 1)});
+  StatusEvent page_says = bill("3", 1, 2);
+  page_says.created = true;
+  send({page_says});
+  commit();
+  EXPECT_EQ(page(everybody, 0), (std::vector<std::string>{"2", "3"}));
+  EXPECT_EQ(publish(bill("1", 6, 1)).kind, Kind::deleted);
+  EXPECT_EQ(publish(bill("2", 2, 2)).kind, Kind::logged) << "its version is that of the new bill";
+  EXPECT_EQ(publish(bill("3", 4, 1)).kind, Kind::stale) << "a page says what is, and begins nothing";
 }
 
 TEST_F(Resync, only_who_opened_it_goes_on_with_it) {

@@ -25,10 +25,19 @@ template <class A>
 void each(A& a, Is<BillField> auto& v) {
   a(v.name, v.value);
 }
+// Two flags in the byte that had one of them before there was the other: what was written then reads the same, and a
+// build of then takes a byte above 1 for no command of its own.
+template <class Flag>
+struct TwoFlags {
+  Flag &first, &second;
+};
+template <class Flag>
+TwoFlags(Flag&, Flag&) -> TwoFlags<Flag>;
 template <class A>
 void each(A& a, Is<StatusEvent> auto& v) {
+  TwoFlags begins_or_ends{v.deleted, v.created};
   a(v.type, v.id, v.no, v.version, v.state, v.creator, v.handler, v.owner, v.actor, v.department, v.action, v.reason,
-    v.at, v.deleted, v.title, v.partner, v.amount, v.cause);
+    v.at, begins_or_ends, v.title, v.partner, v.amount, v.cause);
 }
 template <class A>
 void each(A& a, Is<RunEvent> auto& v) {
@@ -82,6 +91,7 @@ class Writer {
   void put(const Wall& v) { w_.i64(to_us(v)); }
   void put(const std::int64_t& v) { w_.i64(v); }
   void put(const bool& v) { w_.u8(v ? 1 : 0); }
+  void put(const TwoFlags<const bool>& v) { w_.u8(static_cast<std::uint8_t>((v.first ? 1 : 0) | (v.second ? 2 : 0))); }
   void put(const std::uint64_t& v) { w_.varint(v); }
   template <class Tag>
   void put(const Id<Tag>& v) {
@@ -129,6 +139,12 @@ class Reader {
   void get(Wall& v) { v = wall_us(r_.i64()); }
   void get(std::int64_t& v) { v = r_.i64(); }
   void get(bool& v) { v = one_of_two() != 0; }
+  void get(TwoFlags<bool>& v) {
+    const std::uint8_t flags = r_.u8();
+    ok_ = ok_ && flags <= 3;
+    v.first = (flags & 1) != 0;
+    v.second = (flags & 2) != 0;
+  }
   void get(std::uint64_t& v) { v = r_.varint(); }
   template <class Tag>
   void get(Id<Tag>& v) {

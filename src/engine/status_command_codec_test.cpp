@@ -77,6 +77,30 @@ TEST(StatusCommandCodec, every_field_of_an_event_arrives) {
   EXPECT_EQ(publish.events, std::get<Publish>(one_of_each()[1]).events);
 }
 
+TEST(StatusCommandCodec, whether_an_event_begins_or_ends_its_bill_arrives_and_lies_where_its_end_alone_did) {
+  const auto bytes = [](bool created, bool deleted) {
+    return bytes_of(Publish{{}, {StatusEvent{.type = "A", .id = "1", .created = created, .deleted = deleted}}});
+  };
+  const std::string neither = bytes(false, false);
+  std::size_t place = 0;
+  while (neither[place] == bytes(false, true)[place]) ++place;
+  for (const char flags : {0, 1, 2, 3}) {
+    std::string written = neither;
+    written[place] = flags;
+    EXPECT_EQ(written, bytes((flags & 2) != 0, (flags & 1) != 0)) << "0 and 1 as they always were";
+    std::string_view rest = written;
+    const auto read = take_status_command(rest);
+    ASSERT_TRUE(read);
+    const auto& event = std::get<StatusEvent>(std::get<Publish>(*read).events.at(0));
+    EXPECT_EQ(event.created, (flags & 2) != 0);
+    EXPECT_EQ(event.deleted, (flags & 1) != 0);
+  }
+  std::string unknown = neither;
+  unknown[place] = 4;
+  std::string_view rest = unknown;
+  EXPECT_FALSE(take_status_command(rest));
+}
+
 TEST(StatusCommandCodec, truncated_bytes_are_refused_and_left_alone) {
   for (const StatusCommand& command : one_of_each()) {
     const std::string bytes = bytes_of(command);

@@ -112,7 +112,8 @@ using StatusCommand = std::variant<BeginEpoch, Publish, OpenResync, ResyncPage, 
 // ---------------------------------------------------------------------------------------------- outcomes
 
 struct PublishResult {
-  enum class Kind : std::uint8_t { logged, stale, differs } kind = Kind::logged;
+  // deleted: stale, for the bill is deleted and the event does not begin it anew.
+  enum class Kind : std::uint8_t { logged, stale, differs, deleted } kind = Kind::logged;
   std::uint64_t number = 0;  // logged: the offset; else the version known
   bool operator==(const PublishResult&) const = default;
 };
@@ -141,7 +142,7 @@ using RunPtr = std::shared_ptr<const Run>;
 
 struct StatusFound {
   EpochId epoch;
-  BillPtr bill;
+  BillPtr bill;  // or its deletion, as long as the log has that
 };
 struct History {
   EpochId epoch;

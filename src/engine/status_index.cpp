@@ -79,6 +79,8 @@ void StatusBoard::State::index(BillIx bill, const Bill* before, const Bill* afte
   const std::uint32_t old_groups = before != nullptr ? before->groups() : 0;
   const std::uint32_t new_groups = after != nullptr ? after->groups() : 0;
   const Catalog::Index type = before != nullptr ? before->type_index() : after->type_index();
+  // Made anew it stands where new bills do.
+  const bool moved = before != nullptr && after != nullptr && before->stamp().born != after->stamp().born;
   for (std::size_t place = 0; ((old_groups | new_groups) >> place) != 0; ++place) {
     const bool was = ((old_groups >> place) & 1) != 0;
     const bool is = ((new_groups >> place) & 1) != 0;
@@ -90,7 +92,7 @@ void StatusBoard::State::index(BillIx bill, const Bill* before, const Bill* afte
       const auto department = group.departments.find(before->text(Bill::department));
       subtract(department->second, row);
       if (department->second.rows == 0) group.departments.erase(department);
-      if (!is) group.rows.erase(before->stamp().born);
+      if (!is || moved) group.rows.erase(before->stamp().born);
     }
     if (is) {
       const Tally row = tally_of(*after, group_name(type, place));
@@ -99,7 +101,7 @@ void StatusBoard::State::index(BillIx bill, const Bill* before, const Bill* afte
       auto department = group.departments.find(name);
       if (department == group.departments.end()) department = group.departments.emplace(name, Tally{}).first;
       add(department->second, row);
-      if (!was) group.rows.insert({after->stamp().born, bill});
+      if (!was || moved) group.rows.insert({after->stamp().born, bill});
     }
   }
   std::array<std::string_view, bond_count> people_now;

@@ -224,7 +224,7 @@ bool StatusBoard::recover(std::string_view changes) {
         const std::uint64_t count = r.varint();
         for (std::uint64_t i = 0; i < count && good && r.ok(); ++i) {
           const std::uint8_t kind = r.u8();
-          good = kind <= static_cast<std::uint8_t>(PublishResult::Kind::differs);
+          good = kind <= static_cast<std::uint8_t>(PublishResult::Kind::deleted);
           batch.answer.results.push_back({static_cast<PublishResult::Kind>(kind), r.varint()});
         }
         good = good && r.ok() && r.at_end() && batch.number == key.lo;
@@ -400,7 +400,8 @@ std::string StatusBoard::check() const {
       const Bill& state = *(*rec.past)[n];
       const Bill& next = n + 1 < rec.past->size() ? *(*rec.past)[n + 1] : *rec.now;
       if (state.offset() <= earlier || state.offset() >= next.offset()) return "a past is out of order";
-      if (next.version() < state.version()) return "a version went back";
+      if (next.life() < state.life()) return "a life went back";
+      if (next.life() == state.life() && next.version() < state.version()) return "a version went back";
       if (next.offset() <= s.floor) return "a past is longer than the log";
       earlier = state.offset();
     }

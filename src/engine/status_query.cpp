@@ -38,32 +38,67 @@ const Bill* StatusBoard::State::seen(const Audience& audience, std::string_view 
   return bills[i].now.get();
 }
 
+// State `n` of the bill's past, or its newest behind that.
+const BillPtr& StatusBoard::State::state_of(const BillRec& rec, std::size_t n) {
+  return rec.past && n < rec.past->size() ? (*rec.past)[n] : rec.now;
+}
+
+// Whose the bill was with state `n`. A deletion need not say it, so the state before it does.
+BillFacts StatusBoard::State::facts_of(const BillRec& rec, std::size_t n) {
+  const Bill& state = *state_of(rec, n);
+  if (!state.stamp().deleted || n == 0) return state.facts();
+  const Bill& former = *state_of(rec, n - 1);
+  return former.stamp().born == state.stamp().born ? former.facts() : state.facts();
+}
+
+// The bill, on the board or deleted, if the audience may see it or could.
+BillIx StatusBoard::State::told(const Audience& audience, std::string_view type, std::string_view id) const {
+  const BillIx i = find(std::string(type).append(1, ':').append(id));
+  if (i == no_index) return no_index;
+  const BillRec& rec = bills[i];
+  if (!on_board(*rec.now) && !rec.now->stamp().deleted) return no_index;
+  return visible(audience, facts_of(rec, rec.past ? rec.past->size() : 0)) ? i : no_index;
+}
+
+// The oldest state of the bill's past that is told to the audience: behind it was another bill of the same id, which it
+// could not see when that ended.
+std::size_t StatusBoard::State::oldest_told(const Audience& audience, const BillRec& rec) {
+  std::size_t oldest = rec.past ? rec.past->size() : 0;
+  for (; oldest > 0; --oldest) {
+    const bool begins_a_life = state_of(rec, oldest - 1)->stamp().born != state_of(rec, oldest)->stamp().born;
+    if (begins_a_life && !visible(audience, facts_of(rec, oldest - 1))) break;
+  }
+  return oldest;
+}
+
 StatusOutcome StatusBoard::State::run(const GetStatus& c) {
-  const Bill* const bill = seen(*c.audience, c.type, c.id);
-  if (bill == nullptr) return Refusal{.code = Code::not_found};
-  return StatusFound{epoch, BillPtr(bill)};
+  const BillIx bill = told(*c.audience, c.type, c.id);
+  if (bill == no_index) return Refusal{.code = Code::not_found};
+  return StatusFound{epoch, bills[bill].now};
 }
 
 StatusOutcome StatusBoard::State::run(const GetHistory& c) {
-  const Bill* const bill = seen(*c.audience, c.type, c.id);
-  if (bill == nullptr) return Refusal{.code = Code::not_found};
+  const BillIx bill = told(*c.audience, c.type, c.id);
+  if (bill == no_index) return Refusal{.code = Code::not_found};
   History history{.epoch = epoch};
-  const BillRec& rec = bills[find(bill->text(Bill::key))];
+  const BillRec& rec = bills[bill];
   const Offset before = c.before != 0 ? c.before : last + 1;
   const std::size_t most = std::clamp<std::size_t>(c.limit, 1, limits().history_max);
   const std::size_t count = rec.past ? rec.past->size() : 0;
-  const auto state_at = [&](std::size_t n) -> const BillPtr& { return n == count ? rec.now : (*rec.past)[n]; };
+  const std::size_t oldest = oldest_told(*c.audience, rec);
+  const Offset begin = oldest == 0 ? 0 : state_of(rec, oldest)->offset();
   // States and runs not taken yet: those below `states`, and those before `run`. Of both the newest goes first, so
   // that a page has all of either down to its end.
   std::size_t states = count + 1;
-  while (states > 0 && state_at(states - 1)->offset() >= before) --states;
+  while (states > oldest && state_of(rec, states - 1)->offset() >= before) --states;
   auto run = std::ranges::lower_bound(runs, before, {}, [](const RunPtr& one) { return one->offset; });
+  const auto oldest_run = std::ranges::lower_bound(runs, begin, {}, [](const RunPtr& one) { return one->offset; });
   const auto is_other = [&](const Run& one) { return one.event.type != c.type || one.event.id != c.id; };
   Page page;
   for (Offset taken = 0;;) {
-    while (run != runs.begin() && is_other(**std::prev(run))) --run;
-    const Run* const step = run != runs.begin() ? std::prev(run)->get() : nullptr;
-    const Bill* const state = states > 0 ? state_at(states - 1).get() : nullptr;
+    while (run > oldest_run && is_other(**std::prev(run))) --run;
+    const Run* const step = run > oldest_run ? std::prev(run)->get() : nullptr;
+    const Bill* const state = states > oldest ? state_of(rec, states - 1).get() : nullptr;
     if (step == nullptr && state == nullptr) return history;
     const bool is_state = step == nullptr || (state != nullptr && state->offset() > step->offset);
     const bool full = (is_state ? history.states.size() : history.runs.size()) == most;
@@ -73,7 +108,7 @@ StatusOutcome StatusBoard::State::run(const GetHistory& c) {
     }
     taken = is_state ? state->offset() : step->offset;
     if (is_state) {
-      history.states.push_back(state_at(--states));
+      history.states.push_back(state_of(rec, --states));
     } else {
       history.runs.push_back(*--run);
     }

@@ -74,7 +74,8 @@ StatusOutcome StatusBoard::State::run(const ResyncPage& c) {
 }
 
 // Of what pages and publishers say of a bill meanwhile, the highest version stays. Without versions the last one stays,
-// but a page, which may have been read before, does not replace what was published.
+// but a page, which may have been read before, does not replace what was published; nor does it a bill that was made
+// anew meanwhile. After a deletion comes only what begins the bill anew.
 void StatusBoard::State::stage(ResyncRec& resync, const StatusEvent& event, Staged how) {
   Bill::Texts texts;
   std::string keep;
@@ -82,12 +83,19 @@ void StatusBoard::State::stage(ResyncRec& resync, const StatusEvent& event, Stag
   const auto at = resync.places.find(texts[Bill::key]);
   const bool fresh = at == resync.places.end();
   const Version known = fresh ? 0 : resync.staged[at->second]->version();
-  if (!fresh && event.version && *event.version <= known) return;
-  const auto published = static_cast<Offset>(Staged::published);
-  if (!fresh && !event.version && how == Staged::by_page && resync.staged[at->second]->offset() == published) return;
+  const bool begins = event.created && how == Staged::published;
+  if (!fresh && !begins) {
+    const Bill& had = *resync.staged[at->second];
+    if (had.stamp().deleted || (had.stamp().anew && how == Staged::by_page)) return;
+    const bool deletes_it = event.deleted && event.version && *event.version == known;
+    if (event.version && *event.version <= known && !deletes_it) return;
+    const auto published = static_cast<Offset>(Staged::published);
+    if (!event.version && how == Staged::by_page && had.offset() == published) return;
+  }
   Bill::Stamp stamp;
   stamp.offset = static_cast<Offset>(how);
-  stamp.version = event.version.value_or(std::min(known + 1, version_max));
+  stamp.anew = begins || (!fresh && resync.staged[at->second]->stamp().anew);
+  stamp.version = event.version.value_or(begins ? 1 : std::min(known + 1, version_max));
   stamp.unordered = !event.version.has_value();
   stamp.at = event.at.value_or(clock.wall());
   stamp.timed = event.at.has_value();
@@ -148,6 +156,7 @@ StatusOutcome StatusBoard::State::run(const CommitResync& c) {
   for (const BillPtr& staged : resync->staged) {
     Bill::Stamp stamp = staged->stamp();
     stamp.offset = stamp.born = ++last;
+    stamp.anew = false;  // with the epoch everybody begins anew
     stamp.logged = now();
     const BillPtr state = Bill::moved(catalog(), *staged, stamp);
     install(state);

@@ -3,8 +3,9 @@
 // The values of status sync: what a publisher says of a bill or of a run. Plain data, compared by value; what becomes
 // of them is the board's to decide (engine/status_board.h).
 //
-// A StatusEvent says what a bill is now, not what to do with it, and all of it: nothing is taken over from what was said
-// before. `state` has the catalog's status columns and the columns that the groups' conditions ask for, by column name.
+// A StatusEvent says what a bill is now, not what to do with it, and all of it: nothing is taken over from what was
+// said before. `state` has the catalog's status columns and the columns that the groups' conditions ask for, by column
+// name.
 
 #include <algorithm>
 #include <cstdint>
@@ -45,6 +46,7 @@ struct StatusEvent {
   Person actor;
   std::string department, action, reason;
   std::optional<Wall> at;  // absent: when the board met it
+  bool created = false;    // the bill begins with this event, whatever was known under its id before
   bool deleted = false;
   std::string title, partner, amount;
   std::string cause;  // the bill or run behind it

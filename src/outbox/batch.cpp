@@ -32,7 +32,8 @@ std::string text_in(const json::object& object, std::string_view name) {
 std::optional<Verdict> verdict_in(const json::value& value) {
   const json::object* const object = value.if_object();
   if (object == nullptr) return std::nullopt;
-  const auto kind = object->contains("stale")     ? Verdict::Kind::stale
+  const auto kind = object->contains("deleted")   ? Verdict::Kind::deleted
+                    : object->contains("stale")   ? Verdict::Kind::stale
                     : object->contains("differs") ? Verdict::Kind::differs
                                                   : Verdict::Kind::logged;
   const auto number = number_in(*object, kind == Verdict::Kind::logged ? "offset" : "version");
@@ -99,6 +100,14 @@ std::optional<std::size_t> place_named(std::string_view field, std::size_t rows)
   const auto [stop, wrong] = std::from_chars(field.data() + before.size(), end, place);
   if (wrong != std::errc() || stop == end || *stop != ']' || place >= rows) return std::nullopt;
   return place;
+}
+
+bool is_deletion(const Row& row) {
+  json::error_code failed;
+  const json::value event = json::parse(row.event, failed);
+  const json::object* const object = failed ? nullptr : event.if_object();
+  const json::value* const deleted = object == nullptr ? nullptr : object->if_contains("deleted");
+  return deleted != nullptr && deleted->is_bool() && deleted->get_bool();
 }
 
 std::string describe(const Row& row) {

@@ -26,9 +26,10 @@ struct Row {
   bool operator==(const Row&) const = default;
 };
 
-// What the server said to one event: any of them acknowledges it.
+// What the server said to one event: any of them acknowledges it, but `deleted`: the bill was deleted before, and the
+// event does not begin it anew.
 struct Verdict {
-  enum class Kind : std::uint8_t { logged, stale, differs };
+  enum class Kind : std::uint8_t { logged, stale, differs, deleted };
   Kind kind = Kind::logged;
   std::uint64_t number = 0;  // the offset, or the version that the server knows
   bool operator==(const Verdict&) const = default;
@@ -46,6 +47,8 @@ std::string body_of(const std::vector<Row>& rows);
 Result<std::vector<Verdict>> read_verdicts(std::string_view body, std::size_t rows);
 // Which of `rows` events a refusal is about, by its field: 3 for "events[3].version".
 std::optional<std::size_t> place_named(std::string_view field, std::size_t rows) noexcept;
+// Whether the event says that its bill is no more.
+bool is_deletion(const Row& row);
 // "SaleOrder:1001 (row 7)", as far as the event tells its bill.
 std::string describe(const Row& row);
 

@@ -38,9 +38,10 @@ TEST(Batch, the_same_rows_have_the_same_id_and_others_another) {
 TEST(Batch, an_answer_counts_only_if_it_has_a_verdict_for_each_row) {
   using Kind = Verdict::Kind;
   const auto read = read_verdicts(
-      R"({"epoch":"e","results":[{"offset":7},{"stale":true,"version":3},{"differs":true,"version":4}]})", 3);
+      R"({"epoch":"e","results":[{"offset":7},{"stale":true,"version":3},{"differs":true,"version":4},{"stale":true,"deleted":true,"version":5}]})",
+      4);
   ASSERT_TRUE(read);
-  EXPECT_EQ(*read, (std::vector<Verdict>{{Kind::logged, 7}, {Kind::stale, 3}, {Kind::differs, 4}}));
+  EXPECT_EQ(*read, (std::vector<Verdict>{{Kind::logged, 7}, {Kind::stale, 3}, {Kind::differs, 4}, {Kind::deleted, 5}}));
   for (const char* answer : {"", "{}", "[]", R"({"results":7})", R"({"results":[]})", R"({"results":[{}]})",
                              R"({"results":[{"offset":-1}]})", R"({"results":[{"offset":1},{"offset":2}]})",
                              R"({"results":[{"stale":true,"offset":1}]})"}) {
@@ -54,6 +55,13 @@ TEST(Batch, a_refusal_names_a_row_by_its_place_or_none) {
   for (const char* field : {"", "events", "events[", "events[]", "events[x]", "events[4]", "events[-1]", "events[3",
                             "batch_id", "events[99999999999999999999]"}) {
     EXPECT_EQ(place_named(field, 4), std::nullopt) << field;
+  }
+}
+
+TEST(Batch, a_row_says_whether_its_bill_is_no_more) {
+  EXPECT_TRUE(is_deletion(row(1, R"({"type":"A","id":"1","deleted":true})")));
+  for (const char* text : {R"({"deleted":false})", R"({"deleted":1})", "{}", "[]", "{"}) {
+    EXPECT_FALSE(is_deletion(row(1, text))) << text;
   }
 }
 

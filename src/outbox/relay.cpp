@@ -135,17 +135,36 @@ Millis Relay::publish(const std::vector<Row>& rows) {
   if (!server_trouble_.empty()) tell_(RelayNews::server_back, "The server takes events again.");
   server_trouble_.clear();
   server_delay_ = Millis(0);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Verdict& verdict = (*verdicts)[i];
-    ++(verdict.kind == Verdict::Kind::logged  ? counts_.logged
-       : verdict.kind == Verdict::Kind::stale ? counts_.stale
-                                              : counts_.differs);
-    if (verdict.kind != Verdict::Kind::differs) continue;
-    tell_(RelayNews::differs, describe(rows[i]) + ": the server knows version " + std::to_string(verdict.number) +
-                                  " with another content.");
-  }
   rows_next_ = std::min(options_.rows_max, rows_next_ * 2);
-  return settle(rows, {});
+  return take(rows, *verdicts);
+}
+
+Millis Relay::take(const std::vector<Row>& rows, const std::vector<Verdict>& verdicts) {
+  std::vector<Row> done;
+  std::vector<RefusedRow> refused;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::string version = std::to_string(verdicts[i].number);
+    switch (verdicts[i].kind) {
+      case Verdict::Kind::logged: ++counts_.logged; break;
+      case Verdict::Kind::stale: ++counts_.stale; break;
+      case Verdict::Kind::differs:
+        ++counts_.differs;
+        tell_(RelayNews::differs,
+              describe(rows[i]) + ": the server knows version " + version + " with another content.");
+        break;
+      case Verdict::Kind::deleted:
+        if (is_deletion(rows[i])) {
+          ++counts_.stale;
+          break;
+        }
+        refused.push_back({rows[i].id, "stale: the bill was deleted, with version " + version +
+                                           ". If it was made again under its id, the event that makes it says "
+                                           "\"created\":true; if it was not, delete this row."});
+        continue;
+    }
+    done.push_back(rows[i]);
+  }
+  return settle(done, refused);
 }
 
 Millis Relay::refuse(const std::vector<Row>& rows, const Error& error) {

@@ -81,6 +81,7 @@ class Relay {
   Millis stand_by();
   Millis drain();
   Millis publish(const std::vector<Row>& rows);
+  Millis take(const std::vector<Row>& rows, const std::vector<Verdict>& verdicts);
   Millis settle(const std::vector<Row>& sent, const std::vector<RefusedRow>& refused);
   Millis refuse(const std::vector<Row>& rows, const Error& error);
   Millis lead(const Lease& seen);

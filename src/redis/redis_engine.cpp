@@ -161,6 +161,7 @@ std::string Engine::new_base_key() const {
 void Engine::begin_anew(Partition& partition) const {
   LockTreeOptions tree = options_.tree;
   tree.board_version = [&partition](std::string_view bill) { return partition.board->version_of(bill); };
+  tree.board_life = [&partition](std::string_view bill) { return partition.board->life_of(bill); };
   partition.tree = std::make_unique<LockTree>(std::move(tree));
   partition.tree->set_watching(watching_);
   partition.board = std::make_unique<StatusBoard>(options_.board);

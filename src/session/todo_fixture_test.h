@@ -34,6 +34,7 @@ inline const Catalog& erp_catalog() {
 struct TodoClient {
   AudiencePtr audience;                         // what its user may see now
   std::map<std::string, std::uint64_t> rows;    // "type:id/group" -> version
+  std::map<std::string, std::uint64_t> born;    // of rows whose bill was made anew
   std::map<std::string, std::uint64_t> counts;  // "type/group"
   std::map<std::string, std::string> editing;   // rows that say that they are edited, and by whom
   std::map<std::string, std::string> since;     // the same rows: since when
@@ -66,6 +67,7 @@ struct TodoClient {
       reason = std::string(why->as_string());
       ++snapshots;
       rows.clear();
+      born.clear();
       editing.clear();
       counts.clear();
       cursor.clear();  // of rows that are not kept
@@ -77,8 +79,11 @@ struct TodoClient {
         EXPECT_TRUE(may_see(row)) << "a leak: " << boost::json::serialize(row);
         std::uint64_t& version = rows[row_key(row)];
         const auto to = row.at("version").to_number<std::uint64_t>();
-        EXPECT_GE(to, version) << "a version goes back on the screen: " << boost::json::serialize(said);
+        const std::uint64_t life = born_of(row);
+        EXPECT_GE(std::pair(life, to), std::pair(born[row_key(row)], version))
+            << "a version goes back on the screen: " << boost::json::serialize(said);
         version = to;
+        born[row_key(row)] = life;
         if (const auto* by = row.as_object().if_contains("editing")) {
           const auto* user = by->as_object().if_contains("user");
           editing[row_key(row)] = user != nullptr ? std::string(user->as_string()) : "";
@@ -92,7 +97,9 @@ struct TodoClient {
       for (const auto& row : list->as_array()) {
         const auto found = rows.find(row_key(row));
         removed.push_back(row_key(row) + " by " + by(row));
-        if (found != rows.end() && row.at("version").to_number<std::uint64_t>() >= found->second) {
+        if (found != rows.end() && std::pair(born_of(row), row.at("version").to_number<std::uint64_t>()) >=
+                                       std::pair(born[found->first], found->second)) {
+          born.erase(found->first);
           editing.erase(found->first);
           rows.erase(found);
         }
@@ -111,6 +118,10 @@ struct TodoClient {
     if (event == "todo.live") live = true;
   }
 
+  static std::uint64_t born_of(const boost::json::value& row) {
+    const auto* const born = row.as_object().if_contains("born");
+    return born != nullptr ? born->to_number<std::uint64_t>() : 0;
+  }
   bool may_see(const boost::json::value& row) const {
     const auto& o = row.as_object();
     const auto of = [&](const char* name) {

@@ -35,6 +35,7 @@ class TodoRandom : public TodoTest {
     e.owner = {random.one_in(3) ? "E-" + person() : "", ""};
     e.department = "D" + std::to_string(random.below(4));
     e.deleted = random.one_in(10);
+    e.created = !e.deleted && random.one_in(5);
     return e;
   }
   void sit_down(Random& random, Seat& seat) {

@@ -88,6 +88,53 @@ TEST_F(TodoTest, a_page_of_a_resync_states_whole_bills_too) {
   EXPECT_EQ(text(said, "field"), "events[0].state.DataStatus");
 }
 
+TEST_F(TodoTest, a_bill_is_deleted_and_made_again_under_its_id) {
+  begin();
+  const ConnectionId c = follow(viewer);
+  publish({bill("1", 1), bill("1", 2)});
+  auto said =
+      http("POST", "/v1/status", publisher,
+           R"({"events":[{"type":"SaleOrder","id":"1","version":2,"deleted":true,"actor":"wang","action":"删除"}]})");
+  EXPECT_EQ(text(said, "results.0.offset"), "3");
+  EXPECT_EQ(client(c).rows, Rows{});
+  said = http("GET", "/v1/status/SaleOrder/1", token_of(li));
+  EXPECT_EQ(status, 200);
+  EXPECT_EQ(
+      text(said, "deleted") + " " + text(said, "version") + " " + text(said, "by.user") + " " + text(said, "action"),
+      "true 2 wang 删除");
+  EXPECT_NE(text(said, "at"), "");
+  EXPECT_EQ(text(said, "creator.user"), "") << "what it was is in its history";
+  http("GET", "/v1/status/SaleOrder/1", token_of(wu));
+  EXPECT_EQ(status, 404);
+  said = publish({bill("1", 1)});
+  EXPECT_EQ(
+      text(said, "results.0.stale") + " " + text(said, "results.0.deleted") + " " + text(said, "results.0.version"),
+      "true true 2");
+  StatusEvent anew = bill("1", 1);
+  anew.created = true;
+  said = publish({anew});
+  EXPECT_EQ(text(said, "results.0.offset"), "4");
+  EXPECT_EQ(client(c).rows, (Rows{{"SaleOrder:1/unreviewed", 1}}));
+  said = http("GET", "/v1/status/SaleOrder/1", token_of(viewer));
+  EXPECT_EQ(text(said, "version") + " " + text(said, "born"), "1 4");
+}
+
+TEST_F(TodoTest, a_client_that_was_away_while_a_bill_was_made_again_shows_the_new_one) {
+  begin();
+  publish({bill("1", 7)});
+  const ConnectionId c = follow(viewer);
+  const TodoClient left = client(c);
+  lose(c);
+  StatusEvent gone = bill("1", 7), anew = bill("1", 1);
+  gone.deleted = anew.created = true;
+  publish({gone, anew});
+  const ConnectionId again = open(viewer);
+  clients[again].rows = left.rows;
+  subscribe(again, with_cursor(left.cursor));
+  EXPECT_EQ(client(again).mode, "diff");
+  EXPECT_EQ(client(again).rows, (Rows{{"SaleOrder:1/unreviewed", 1}})) << "though its version is lower";
+}
+
 TEST_F(TodoTest, who_may_not_publish_is_told_that_first) {
   begin();
   StatusEvent less = bill("1", 1);

@@ -11,8 +11,23 @@ void write_person(JsonWriter& w, std::string_view key, std::string_view user, st
   w.key(key).begin_object().some("user", user).some("name", name).end_object();
 }
 
+void write_life(JsonWriter& w, const Bill& bill) {
+  if (bill.life() != 0) w.key("born").number(bill.life());
+}
+
+// That the bill is no more, and who says so: not what it was, which whoever deletes it need not repeat.
+void write_deletion(JsonWriter& w, const Bill& bill) {
+  w.field("type", bill.type()).field("id", bill.id()).key("version").number(bill.version());
+  write_life(w, bill);
+  w.key("deleted").boolean(true);
+  write_person(w, "by", bill.text(Bill::actor), bill.text(Bill::actor_name));
+  w.some("action", bill.text(Bill::action)).some("reason", bill.text(Bill::reason));
+  w.key("at").time(bill.stamp().at);
+}
+
 void write_bill(JsonWriter& w, const Bill& bill) {
   w.field("type", bill.type()).field("id", bill.id()).key("version").number(bill.version());
+  write_life(w, bill);
   w.some("no", bill.text(Bill::no));
   if (!bill.text(Bill::fields).empty()) {
     w.key("state").begin_object();
@@ -72,6 +87,9 @@ struct StatusWriter {
         case PublishResult::Kind::logged: w.key("offset"); break;
         case PublishResult::Kind::stale: w.key("stale").boolean(true).key("version"); break;
         case PublishResult::Kind::differs: w.key("differs").boolean(true).key("version"); break;
+        case PublishResult::Kind::deleted:
+          w.key("stale").boolean(true).key("deleted").boolean(true).key("version");
+          break;
       }
       w.number(result.number).end_object();
     }
@@ -86,7 +104,11 @@ struct StatusWriter {
   }
   void operator()(const StatusFound& found) const {
     w.begin_object().key("epoch").id(found.epoch).key("offset").number(found.bill->offset());
-    write_bill(w, *found.bill);
+    if (found.bill->stamp().deleted) {
+      write_deletion(w, *found.bill);
+    } else {
+      write_bill(w, *found.bill);
+    }
     w.end_object();
   }
   void operator()(const History& history) const {
@@ -160,6 +182,7 @@ void append_removal(std::string& out, std::string_view group, const Removal& rem
     return;
   }
   w.key("version").number(by.version());
+  write_life(w, by);
   write_person(w, "by", by.text(Bill::actor), by.text(Bill::actor_name));
   w.some("action", by.text(Bill::action)).key("at").time(by.stamp().at);
   if (by.stamp().deleted) w.key("deleted").boolean(true);

@@ -163,6 +163,7 @@ void write(JsonWriter& w, const StatusEvent& e) {
   if (e.department.empty() && says_none(e, "department")) w.key("department").null();
   w.some("department", e.department).some("action", e.action).some("reason", e.reason);
   if (e.at) w.key("at").time(*e.at);
+  if (e.created) w.key("created").boolean(true);
   if (e.deleted) w.key("deleted").boolean(true);
   w.some("title", e.title).some("partner", e.partner).some("amount", e.amount).some("cause", e.cause);
 }
@@ -223,6 +224,7 @@ Result<LogEvent> parse_log_event(const json::value& value, const std::string& wh
     in.text("action", e.action);
     in.text("reason", e.reason);
     in.time("at", e.at);
+    in.flag("created", e.created);
     in.flag("deleted", e.deleted);
     in.text("title", e.title);
     in.text("partner", e.partner);

@@ -219,11 +219,13 @@ TEST(StatusMessages, a_batch_that_says_something_else_has_another_fingerprint) {
 TEST(StatusAnswers, tell_of_each_event_what_became_of_it) {
   const Catalog catalog;
   using Kind = PublishResult::Kind;
-  const Published published{EpochId(*Id128::parse(kId)), {{Kind::logged, 7}, {Kind::stale, 3}, {Kind::differs, 4}}};
+  const Published published{EpochId(*Id128::parse(kId)),
+                            {{Kind::logged, 7}, {Kind::stale, 3}, {Kind::differs, 4}, {Kind::deleted, 5}}};
   std::string out;
   append_status_outcome(out, published, {catalog, {}, {}});
   EXPECT_EQ(out, R"({"epoch":")" + kId +
-                     R"(","results":[{"offset":7},{"stale":true,"version":3},{"differs":true,"version":4}]})");
+                     R"(","results":[{"offset":7},{"stale":true,"version":3},{"differs":true,"version":4},)"
+                     R"({"stale":true,"deleted":true,"version":5}]})");
 }
 
 TEST(StatusAnswers, show_all_that_was_said_of_a_bill) {

@@ -32,6 +32,7 @@ class Board {
  public:
   std::optional<Error> trouble;           // answered instead
   bool answers_lost = false;              // logged, but nobody learns of it
+  std::set<std::string> gone;             // ids of bills that were deleted
   std::set<std::string> poison;           // ids of bills that are refused, named by their place
   std::set<std::string> nameless_poison;  // the same, but nothing is named
   std::vector<std::string> shown;         // "bill@version", and "bill" without one
@@ -57,6 +58,7 @@ class Board {
   static std::string bill(const Row& row) { return json::value_to<std::string>(json::parse(row.event).at("id")); }
   Verdict log(const Row& row) {
     const std::string id = bill(row);
+    if (gone.contains(id)) return {Verdict::Kind::deleted, 3};
     const json::value event = json::parse(row.event);
     const json::value* const version = event.get_object().if_contains("version");
     auto& [known, text] = versions_[id];
@@ -240,6 +242,21 @@ TEST_P(Outbox, what_two_publishers_say_differently_is_acknowledged_and_told) {
   EXPECT_EQ(times_told("one differs"), 1u);
   EXPECT_THAT(texts.back(), HasSubstr("SaleOrder:1"));
   EXPECT_EQ(one.counts().stale, 1u);
+}
+
+TEST_P(Outbox, what_comes_behind_a_deletion_is_put_aside_and_a_deletion_again_is_done) {
+  board.gone = {"1"};
+  erp.write_bill("1", 1);
+  erp.write(R"({"type":"SaleOrder","id":"1","version":3,"deleted":true})");
+  erp.write_bill("2", 1);
+  Relay one = leader("one");
+  EXPECT_EQ(board.shown, std::vector<std::string>{"2@1"});
+  EXPECT_EQ(erp.rows(), 1) << "the one that nobody acknowledged";
+  EXPECT_EQ(one.counts().refused, 1u);
+  EXPECT_EQ(times_told("one refused"), 1u);
+  const std::string why = erp.ask("SELECT refused FROM holdfast_outbox");
+  EXPECT_THAT(why, HasSubstr("the bill was deleted, with version 3"));
+  EXPECT_THAT(why, HasSubstr("\"created\":true"));
 }
 
 // ---------------------------------------------------------------------------------------------- repeats and fences

@@ -54,42 +54,64 @@ bool StatusModel::is_gone(const Known& known, Wall now) const {
   return known.event.deleted || (field(known.event, "S") == 8 && now - known.logged >= keep_closed);
 }
 
-std::optional<PublishResult::Kind> StatusModel::verdict(const StatusEvent& event, Wall now) const {
+bool StatusModel::is_deleted(const StatusEvent& event) const {
   const auto at = bills_.find(key(event));
-  if (at == bills_.end()) return PublishResult::Kind::logged;
-  if (is_gone(at->second, now)) return std::nullopt;
-  if (!event.version || *event.version > at->second.version) return PublishResult::Kind::logged;
-  if (*event.version < at->second.version) return PublishResult::Kind::stale;
-  StatusEvent same = at->second.event;
-  same.version = event.version;
-  return same == event ? PublishResult::Kind::stale : PublishResult::Kind::differs;
+  return at != bills_.end() && at->second.event.deleted;
+}
+
+std::optional<PublishResult::Kind> StatusModel::verdict(const StatusEvent& event, Wall now) const {
+  using Kind = PublishResult::Kind;
+  const auto at = bills_.find(key(event));
+  if (at == bills_.end()) return Kind::logged;
+  const Known& known = at->second;
+  StatusEvent as_known = known.event;
+  as_known.version = event.version;
+  as_known.created = event.created;
+  const bool same = as_known == event && event.version == known.version;
+  if (event.created) {
+    if (!same || known.event.deleted || known.first == false) return Kind::logged;
+    if (is_gone(known, now) || !known.first) return std::nullopt;
+    return Kind::stale;
+  }
+  if (is_gone(known, now)) return std::nullopt;
+  if (!event.version || *event.version > known.version) return Kind::logged;
+  if (*event.version < known.version || same) return Kind::stale;
+  return event.deleted ? Kind::logged : Kind::differs;
 }
 
 std::optional<Version> StatusModel::counted_up(const StatusEvent& event, Wall now) const {
   const auto at = bills_.find(key(event));
-  if (at == bills_.end()) return 1;
+  if (at == bills_.end() || event.created) return 1;
   if (is_gone(at->second, now)) return std::nullopt;
   return at->second.version + 1;
 }
 
 void StatusModel::publish(const StatusEvent& event, Version version, Wall now) {
-  bills_[key(event)] = {event, version, now, false};
+  const auto at = bills_.find(key(event));
+  std::optional<bool> first = at == bills_.end() || event.created;
+  if (first == false && is_gone(at->second, now)) first.reset();
+  bills_[key(event)] = {event, version, now, false, false, first};
 }
 
 void StatusModel::stage(const StatusEvent& event, bool published) {
   const auto resync = staged_.find(event.type);
   if (resync == staged_.end()) return;
   const auto at = resync->second.find(key(event));
-  if (at == resync->second.end()) {
-    resync->second[key(event)] = {event, event.version.value_or(1), {}, published};
-  } else if (event.version ? *event.version > at->second.version : published || !at->second.published) {
-    at->second = {event, event.version.value_or(at->second.version + 1), {}, published};
+  const bool begins = event.created && published;
+  if (at == resync->second.end() || begins) {
+    resync->second[key(event)] = {event, event.version.value_or(1), {}, published, begins};
+    return;
   }
+  const Known& known = at->second;
+  if (known.event.deleted || (known.anew && !published)) return;
+  const bool wins = event.version ? *event.version > known.version || (*event.version == known.version && event.deleted)
+                                  : published || !known.published;
+  if (wins) at->second = {event, event.version.value_or(known.version + 1), {}, published, known.anew};
 }
 
 void StatusModel::commit(const std::string& type, Wall now) {
   std::erase_if(bills_, [&](const auto& each) { return each.second.event.type == type; });
-  for (const auto& [bill, known] : staged_.at(type)) bills_[bill] = {known.event, known.version, now, false};
+  for (const auto& [bill, known] : staged_.at(type)) bills_[bill] = {known.event, known.version, now};
   staged_.erase(type);
 }
 

@@ -26,11 +26,15 @@ class StatusModel {
     StatusEvent event;
     Version version = 0;
     Wall logged{};
-    bool published = false;  // of a staged one: not by a page
+    bool published = false;            // of a staged one: not by a page
+    bool anew = false;                 // of a staged one: made anew meanwhile
+    std::optional<bool> first = true;  // it began its bill; nothing: perhaps
   };
 
-  // What must be answered; nothing if the bill is gone: then a board may know its version still, or not.
+  // What must be answered; nothing if the bill is gone: then a board may know its version still, or not. Of a deleted
+  // one, what does not begin it anew is refused by it as long as it knows.
   std::optional<PublishResult::Kind> verdict(const StatusEvent& event, Wall now) const;
+  bool is_deleted(const StatusEvent& event) const;
   // The version that an event without one gets, if that is certain.
   std::optional<Version> counted_up(const StatusEvent& event, Wall now) const;
   void publish(const StatusEvent& event, Version version, Wall now);

@@ -32,6 +32,7 @@ struct Client {
   Claims claims;
   AudiencePtr audience;
   Rows rows;
+  std::map<std::string, Offset> lives;  // of its rows
   std::optional<Cursor> cursor;
   std::vector<std::pair<Catalog::Index, std::uint32_t>> pages;  // still to read
   Offset after = 0;                                             // within the first of them
@@ -145,13 +146,19 @@ class History {
     ASSERT_TRUE(visible(*client.audience, bill.facts())) << "a leak";
     each_group(bill, groups, [&](const std::string& group) {
       Version& shown = client.rows[row(bill, group)];
-      EXPECT_GE(bill.version(), shown) << "a version went back on a screen";
+      Offset& life = client.lives[row(bill, group)];
+      EXPECT_GE(std::pair(bill.life(), bill.version()), std::pair(life, shown)) << "a version went back on a screen";
       shown = bill.version();
+      life = bill.life();
     });
   }
   void hide(Client& client, const Bill& by, std::uint32_t groups, bool exact) {
     each_group(by, groups, [&](const std::string& group) {
       EXPECT_TRUE(client.rows.erase(row(by, group)) == 1 || !exact) << "told of a row that it never had";
+      const auto life = client.lives.find(row(by, group));
+      if (life == client.lives.end()) return;
+      EXPECT_GE(by.life(), life->second) << "a removal of a newer bill's row";
+      client.lives.erase(life);
     });
   }
   void live(Client& client, const StatusChanged& changed) {
@@ -164,6 +171,7 @@ class History {
   void begin(Client& client) {
     const auto todo = std::get<Todo>(apply(GetTodo{client.audience}));
     client.rows.clear();
+    client.lives.clear();
     client.cursor = todo.cursor;
     client.pages.clear();
     for (const GroupTally& each : todo.groups) client.pages.emplace_back(each.type, each.group);
@@ -278,6 +286,8 @@ class History {
       case 2: e.version = version > 2 ? version - 1 - random_.below(2) : 0; break;
       default: e.version = version + 1 + random_.below(2);
     }
+    e.created = !e.deleted && random_.one_in(5);
+    if (e.created && random_.one_in(3)) e.version = random_.below(3);
     return e;
   }
   void publish() {
@@ -310,6 +320,9 @@ class History {
       model_.stage(event, true);
       const auto verdict = model_.verdict(event, clock_);
       if (verdict) ASSERT_EQ(result.kind, *verdict);
+      if (!event.created && model_.is_deleted(event)) {
+        ASSERT_TRUE(result.kind == PublishResult::Kind::deleted || result.kind == PublishResult::Kind::logged);
+      }
       if (result.kind != PublishResult::Kind::logged) continue;
       ASSERT_GT(result.number, before);
       ASSERT_TRUE(last_logged == 0 || result.number == last_logged + 1) << "offsets are not dense";

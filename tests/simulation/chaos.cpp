@@ -20,6 +20,7 @@ WorldOptions random_options(std::uint64_t seed, bool redis) {
   options.bills = 4 + random.below(16);
   const bool small_log = random.one_in(3);
   options.deletes = !small_log && random.one_in(3);
+  if (options.deletes && random.one_in(2)) options.publishers = 1;
   if (small_log) options.board.log_entries_max = 10 + random.below(40);
   options.board.rows_looked_at_max = 2 + static_cast<std::uint32_t>(random.below(20));
   options.todo.rows_per_page = 1 + static_cast<std::uint32_t>(random.below(5));
@@ -119,7 +120,7 @@ void Chaos::act() {
 void Chaos::transact() {
   const std::size_t all = std::min<std::size_t>(world_.options.bills, 1'000);
   const std::size_t count = random_.one_in(12) ? all : 1 + random_.below(4);
-  const Erp::Transaction open = world_.erp.begin(random_, world_.options.bills, count, world_.options.deletes);
+  const Erp::Transaction open = world_.erp.begin(random_, world_.options.bills, count, world_.options.fates());
   const Micros takes(random_.below(random_.one_in(8) ? 6'000'000 : 50'000));
   world_.time.after(takes, [this, open] {
     if (random_.one_in(6)) return world_.erp.roll_back(open);

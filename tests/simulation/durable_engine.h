@@ -56,6 +56,7 @@ class DurableEngine final : public LockEngine {
   LockTreeOptions beside_board() const {
     LockTreeOptions options;
     options.board_version = [this](std::string_view bill) { return board_.version_of(bill); };
+    options.board_life = [this](std::string_view bill) { return board_.life_of(bill); };
     return options;
   }
   struct Told {

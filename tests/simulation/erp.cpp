@@ -20,7 +20,7 @@ std::string Erp::id_of(char type, std::size_t number) {
   return (type == 'A' ? "Q0" : "Q1") + digits.substr(1) + "Q";
 }
 
-Erp::Transaction Erp::begin(Random& random, std::size_t bills, std::size_t count, bool may_delete) {
+Erp::Transaction Erp::begin(Random& random, std::size_t bills, std::size_t count, Fates fates) {
   Transaction made;
   for (std::size_t tries = 0; tries < 2 * count && made.changes.size() < count; ++tries) {
     const char type = random.one_in(3) ? 'B' : 'A';
@@ -29,7 +29,13 @@ Erp::Transaction Erp::begin(Random& random, std::size_t bills, std::size_t count
     e.id = id_of(type, random.below(bills));
     if (!locked_.insert(key_of_event(e)).second) continue;
     const StatusEvent* const known = now(key_of_event(e));
-    e.version = (known != nullptr ? *known->version : 0) + 1 + random.below(2);
+    const bool gone = known != nullptr && known->deleted;
+    if (gone && fates != Fates::made_again) {
+      locked_.erase(key_of_event(e));
+      continue;
+    }
+    e.created = gone || (fates == Fates::made_again && (known == nullptr || random.one_in(30)));
+    e.version = (known != nullptr && !e.created ? *known->version : 0) + 1 + random.below(2);
     static constexpr std::int64_t states[] = {1, 1, 2, 2, 2, 8};
     e.state = {{"S", states[random.below(6)]}, {"P", random.one_in(4) ? 2 : 0}};
     const auto person = [&](const char* prefix) { return Person{prefix + std::to_string(random.below(4)), ""}; };
@@ -38,7 +44,8 @@ Erp::Transaction Erp::begin(Random& random, std::size_t bills, std::size_t count
     if (random.one_in(2)) e.owner = person("e");
     if (!random.one_in(4)) e.department = random.one_in(2) ? "D1" : "D2";
     e.actor = {"erp", ""};
-    e.deleted = may_delete && random.one_in(10);
+    e.deleted = fates != Fates::changed && !e.created && random.one_in(10);
+    if (e.deleted && known != nullptr && random.one_in(2)) e.version = known->version;  // its row is gone as it was
     if (random.one_in(12)) e.action = "驳回";
     made.changes.push_back(std::move(e));
   }

@@ -42,8 +42,10 @@ class Erp {
   struct Transaction {
     std::vector<StatusEvent> changes;
   };
-  // Changes `count` bills of those that no transaction holds; each change has the bill's next version.
-  Transaction begin(Random& random, std::size_t bills, std::size_t count, bool may_delete);
+  // Changes `count` bills of those that no transaction holds; each change has the bill's next version. Bills may be
+  // deleted; and made again under their ids, which whoever publishes must do in the ERP's order: no version tells it.
+  enum class Fates : std::uint8_t { changed, deleted, made_again };
+  Transaction begin(Random& random, std::size_t bills, std::size_t count, Fates fates);
   // The same of one bill, as it is told.
   Transaction begin_with(StatusEvent change);
   void commit(const Transaction& transaction);

@@ -76,14 +76,16 @@ void Judge::rows_are_true(std::string_view message, const boost::json::object& s
         return any_claims([&](const Claims& who) { return erp_.sees(who, *state); });
       });
       if (!seen) return fault("a leak of a row", message);
-      if (version < highest_[key]) return fault("a version goes back on the screen", message);
-      highest_[key] = version;
+      const Newest told{born_of(row), version};
+      if (told < highest_[key]) return fault("a version goes back on the screen", message);
+      highest_[key] = told;
       const auto has = screen.rows().find(name);
       const std::string editing = row.contains("editing") ? boost::json::serialize(row.at("editing")) : "";
       const bool edited = std::exchange(edited_[name], editing) != editing;
+      const bool born_again = std::exchange(born_[name], told.first) != told.first;
       if (unanswered_ != 0) continue;
-      const bool known =
-          live && !edited && !erp_.was_edited(key) && has != screen.rows().end() && version <= has->second;
+      const bool known = live && !edited && !born_again && !erp_.was_edited(key) && has != screen.rows().end() &&
+                         version <= has->second;
       if (known && screen.live()) return fault("told twice", message);
       if (known && mode == "diff" && !paged_) return fault("a diff tells what the cursor had", message);
       if (!selection_.has_rows(group_of(name))) return fault("a row that was not subscribed", message);
@@ -97,8 +99,9 @@ void Judge::rows_are_true(std::string_view message, const boost::json::object& s
       const auto version = row.at("version").to_number<Version>();
       if (erp_.states(key, version).empty()) return fault("a removal by what was never committed", message);
       // The bill may have moved on in other groups since it left this one.
-      highest_[key] = std::max(highest_[key], version);
-      if (!any_claims([&](const Claims& who) { return erp_.ever_saw(who, key, version); })) {
+      highest_[key] = std::max(highest_[key], Newest{born_of(row), version});
+      const Version until = born_of(row) != 0 ? UINT64_MAX : version;  // of its former lives he may have seen any
+      if (!any_claims([&](const Claims& who) { return erp_.ever_saw(who, key, until); })) {
         return fault("a removal of what he never saw", message);
       }
       const auto states = erp_.states(key, version);

@@ -49,9 +49,11 @@ class Judge {
   std::function<void(const std::string&)> fault_;
   std::vector<Claims> claims_;  // in force, and those that are asked for
   Selection selection_;
-  std::map<std::string, Version> highest_;     // of each bill ever told
-  std::map<std::string, std::string> edited_;  // rows: by whom, as it was last told
-  std::size_t unanswered_ = 0;                 // subscriptions
+  using Newest = std::pair<std::uint64_t, Version>;  // by which of its lives, then by version
+  std::map<std::string, Newest> highest_;            // of each bill ever told
+  std::map<std::string, std::uint64_t> born_;        // rows: of which life they were last told
+  std::map<std::string, std::string> edited_;        // rows: by whom, as it was last told
+  std::size_t unanswered_ = 0;                       // subscriptions
   bool paged_ = false;  // in a snapshot, also over a break: what follows its pages may repeat them
 };
 

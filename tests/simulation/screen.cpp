@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <boost/json.hpp>
+#include <tuple>
 
 namespace hf::sim {
 namespace {
@@ -20,6 +21,11 @@ void add(Digest& digest, const std::string& text) {
 }
 
 }  // namespace
+
+std::uint64_t born_of(const boost::json::object& row) {
+  const auto* const born = row.if_contains("born");
+  return born != nullptr ? born->to_number<std::uint64_t>() : 0;
+}
 
 Digest digest_of(const Rows& rows) {
   Digest digest;
@@ -67,27 +73,34 @@ void ReferenceScreen::hear(std::string_view message) {
   if (o.contains("reason")) {
     editing_.clear();
     rows_.clear();
+    born_.clear();
     counts_.clear();
     cursor_.clear();
     live_ = false;
   }
   if (const auto* list = o.if_contains("upsert")) {
     for (const auto& row : list->as_array()) {
-      Version& version = rows_[row_of(row)];
-      if (row.at("version").to_number<Version>() < version) continue;
-      version = row.at("version").to_number<Version>();
-      editing_.erase(row_of(row));
+      const std::string name = row_of(row);
+      const auto known = std::pair(born_[name], rows_[name]);
+      const auto told = std::pair(born_of(row.as_object()), row.at("version").to_number<Version>());
+      if (told < known) continue;
+      std::tie(born_[name], rows_[name]) = told;
+      editing_.erase(name);
       const auto* const by = row.as_object().if_contains("editing");
       if (by == nullptr) continue;
       const auto* const user = by->as_object().if_contains("user");
-      editing_[row_of(row)] = std::string(user != nullptr ? std::string_view(user->as_string()) : "") + "@" +
-                              std::string(by->at("since").as_string());
+      editing_[name] = std::string(user != nullptr ? std::string_view(user->as_string()) : "") + "@" +
+                       std::string(by->at("since").as_string());
     }
   }
   if (const auto* list = o.if_contains("remove")) {
     for (const auto& row : list->as_array()) {
       const auto at = rows_.find(row_of(row));
-      if (at == rows_.end() || row.at("version").to_number<Version>() < at->second) continue;
+      if (at == rows_.end() || std::pair(born_of(row.as_object()), row.at("version").to_number<Version>()) <
+                                   std::pair(born_[at->first], at->second)) {
+        continue;
+      }
+      born_.erase(at->first);
       editing_.erase(at->first);
       rows_.erase(at);
     }

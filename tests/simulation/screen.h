@@ -6,6 +6,7 @@
 //
 // Not thread-safe.
 
+#include <boost/json/fwd.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -62,12 +63,16 @@ class ReferenceScreen final : public TodoScreen {
 
  private:
   Rows rows_;
+  std::map<std::string, std::uint64_t> born_;  // of rows whose bill was made again
   Counts counts_;
   Editors editing_;
   std::string cursor_;
   std::size_t unanswered_ = 0;
   bool live_ = false, doubts_ = false;
 };
+
+// Of a row or a removal: which of the bills that had its id it is of. A greater one is newer, whatever its version.
+std::uint64_t born_of(const boost::json::object& row);
 
 // What a digest must say of these rows.
 struct Digest {

@@ -25,6 +25,12 @@ std::string list_of(const auto& texts) {
   return boost::json::serialize(list);
 }
 
+// As it is published: what it has not is said.
+StatusEvent whole(StatusEvent change) {
+  change.none = {"creator", "owner", "department"};
+  return change;
+}
+
 }  // namespace
 
 World::World(WorldOptions made)
@@ -388,12 +394,6 @@ void World::request(std::string method, std::string path, const std::string& wit
              });
 }
 
-// As it is published: what it has not is said.
-static StatusEvent whole(StatusEvent change) {
-  change.none = {"creator", "owner", "department"};
-  return change;
-}
-
 World::Batch World::commit(const Erp::Transaction& transaction, std::optional<std::size_t> publisher) {
   erp.commit(transaction);
   Batch batch{"b" + std::to_string(++next_batch_), {}};
@@ -660,7 +660,7 @@ void World::settle() {
   heal();
   if (!time.until([this] { return all_published(); }, Millis(60'000))) fault("a publisher is not served");
   if (!time.until([this] { return all_live(); }, Millis(120'000))) fault("somebody does not follow again");
-  for (int i = 0; i < 3; ++i) commit(erp.begin(random, options.bills, 4, options.deletes));
+  for (int i = 0; i < 3; ++i) commit(erp.begin(random, options.bills, 4, options.fates()));
   for (const auto& seat : seats) fidget(*seat);
   if (!time.until([this] { return all_published(); }, Millis(10'000))) fault("the last batch is not taken");
   const Micros published_at = time.now();

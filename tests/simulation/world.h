@@ -32,8 +32,11 @@ struct WorldOptions {
   StatusLimits board;
   TodoLimits todo;
   Micros latency_max{8'000};
-  std::size_t window = 2048;  // bytes that the network takes for a client that does not read
-  std::size_t publishers = 3;
+  std::size_t window = 2048;   // bytes that the network takes for a client that does not read
+  std::size_t publishers = 3;  // with one, bills are made again under the ids of those that were deleted
+  Erp::Fates fates() const {
+    return !deletes ? Erp::Fates::changed : publishers == 1 ? Erp::Fates::made_again : Erp::Fates::deleted;
+  }
   bool tells_all = false;  // every message of a client is in the story
 };
 

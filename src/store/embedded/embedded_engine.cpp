@@ -35,6 +35,7 @@ struct EmbeddedEngine::Partition {
   Partition& operator=(const Partition&) = delete;
   LockTreeOptions beside_board(LockTreeOptions options) const {
     options.board_version = [this](std::string_view bill) { return board.version_of(bill); };
+    options.board_life = [this](std::string_view bill) { return board.life_of(bill); };
     return options;
   }
   std::string name;
