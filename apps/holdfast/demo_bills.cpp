@@ -32,6 +32,8 @@ constexpr Type types[] = {
 
 enum Stage : std::size_t { draft, submitted, approved, rejected, closed, gone };
 
+constexpr std::uint64_t demo_ids = 900'000'000;  // far from those that anybody makes up by hand
+
 // In English and in Chinese.
 struct Word {
   const char* english;
@@ -102,7 +104,7 @@ holdfast::StatusEvent DemoBills::make(std::size_t place) {
   number.insert(0, number.size() < 5 ? 5 - number.size() : 0, '0');
   holdfast::StatusEvent bill;
   bill.type = type.name;
-  bill.id = "demo-" + number;
+  bill.id = std::to_string(demo_ids + made_);
   bill.no = type.prefix + ("-" + number);
   bill.version = version_;
   bill.created = true;

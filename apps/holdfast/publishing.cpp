@@ -97,9 +97,10 @@ Result<void> fill(Client& client, const Arguments& a, holdfast::StatusEvent& eve
   if (!known && known.error().code != Code::not_found) return tl::unexpected(at_server(a, known.error()));
   if (!known) {
     if (cleared.empty() && event.creator.user.empty() && event.owner.user.empty() && event.department.empty())
-      complain(complaint(tr("The server shows you no {}, so it is published without creator, owner and department. Name "
-                            "those that it has.",
-                            plain(a.target))));
+      complain(
+          complaint(tr("The server shows you no {}, so it is published without creator, owner and department. Name "
+                       "those that it has.",
+                       plain(a.target))));
     return {};
   }
   const holdfast::StatusEvent& former = known->state;

@@ -145,7 +145,7 @@ constexpr std::string_view lock_name = R"("lock":")";
 // What one pair locks, as the inside of a JSON list.
 class TargetWriter {
  public:
-  explicit TargetWriter(const Options& options) : bill_(R"("SaleOrder:)" + random_text(9)) {
+  explicit TargetWriter(const Options& options) : bill_(R"("SaleOrder:)" + random_digits(8)) {
     if (options.mode == "batch") bills_ = options.keys;
     if (options.mode == "lines") lines_ = options.details;
   }
@@ -156,11 +156,8 @@ class TargetWriter {
     for (int i = 0; i < targets(); ++i) {
       if (i > 0) text_ += ',';
       text_ += bill_;
-      append_number(text_, number_);
-      if (bills_ > 1) {
-        text_ += '-';
-        append_number(text_, static_cast<std::uint64_t>(i));
-      }
+      append_number(
+          text_, lines_ > 0 ? number_ : number_ * static_cast<std::uint64_t>(bills_) + static_cast<std::uint64_t>(i));
       if (lines_ > 0) {
         text_ += "/SaleOrderDetail/";
         append_number(text_, static_cast<std::uint64_t>(i) + 1);
@@ -279,7 +276,7 @@ class Pairs {
 // Ends the program unless a lock of a bill keeps every other session from each of its lines.
 void check_bill_covers_lines(const Options& options) {
   const auto links = open_links(options, 2);
-  const std::string bill = "SaleOrder:" + random_text(12);
+  const std::string bill = "SaleOrder:" + random_digits(12);
   RequestWriter holder(false);
   RequestWriter other(false);
   const auto ask = [](Link& link, const std::string& text) {
@@ -332,7 +329,7 @@ class Contend {
 
  private:
   void run_round() {
-    const std::string bill = "\"SaleOrder:" + random_text(9) + "\"";
+    const std::string bill = "\"SaleOrder:" + random_digits(9) + "\"";
     waits_.clear();
     last_release_ = 0;
     left_ = links_.size();

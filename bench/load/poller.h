@@ -28,6 +28,14 @@ inline std::string random_text(std::size_t size) {
   return text;
 }
 
+// A whole number of so many digits: part of a bill's id.
+inline std::string random_digits(std::size_t size) {
+  static std::mt19937_64 numbers(std::random_device{}());
+  std::string text(1, static_cast<char>('1' + numbers() % 9));
+  while (text.size() < size) text += static_cast<char>('0' + numbers() % 10);
+  return text;
+}
+
 inline void append_number(std::string& to, std::uint64_t number) {
   char digits[20];
   to.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);

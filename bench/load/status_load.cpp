@@ -49,13 +49,13 @@ struct Options {
 class EventWriter {
  public:
   std::string shared(std::uint64_t round) {
-    return event("ExpenseClaim", "e" + std::to_string(round % bills_in_turn), "S" + std::to_string(round), "erp");
+    return event("ExpenseClaim", "1" + std::to_string(round % bills_in_turn), "S" + std::to_string(round), "erp");
   }
-  std::string own(std::uint64_t round, std::string_view person) {
-    return event("SaleOrder", "o" + std::string(person), "O" + std::to_string(round), person);
+  std::string own(std::uint64_t round, std::size_t place, std::string_view person) {
+    return event("SaleOrder", std::to_string(place), "O" + std::to_string(round), person);
   }
   std::string numbered(std::uint64_t bill, std::uint64_t round) {
-    return event("ExpenseClaim", "b" + std::to_string(bill), "S" + std::to_string(round), "erp");
+    return event("ExpenseClaim", "2" + std::to_string(bill), "S" + std::to_string(round), "erp");
   }
 
  private:
@@ -68,7 +68,7 @@ class EventWriter {
         R"("},"owner":null,"department":null,"actor":{"user":"U00001234","name":"Zhang Xiaoming"},"action":"提交","at":"2026-11-22T09:30:00.000Z"})");
     return text;
   }
-  std::string salt_ = random_text(5);
+  std::string salt_ = random_digits(6);
   std::map<std::string, std::uint64_t> versions_;
 };
 
@@ -326,7 +326,7 @@ class Load {
     left_[round] = {trees_.size() + static_cast<std::size_t>(options_.own), now_ns()};
     std::string events = events_.shared(round);
     for (int i = 0; i < options_.own; ++i) {
-      events.append(",").append(events_.own(round, trees_.person(next_own_)));
+      events.append(",").append(events_.own(round, next_own_, trees_.person(next_own_)));
       next_own_ = (next_own_ + 1) % trees_.size();
     }
     publisher_.queue(publishing(++next_id_, events));

@@ -18,6 +18,9 @@ const post = (port, path, token, body) => new Promise((resolve, reject) => {
   request.on('error', reject);
   request.end(text);
 });
+// The ERP's bills have whole numbers for ids.
+const ids = new Map();
+const idOf = (name) => { if (!ids.has(name)) ids.set(name, String(ids.size + 1)); return ids.get(name); };
 const dev = async (port, user, roles) => (await post(port, '/v1/dev/token', null, { user, name: user, roles })).token;
 
 module.exports = (need) => {
@@ -46,7 +49,7 @@ module.exports = (need) => {
           const m = JSON.parse(binary ? zlib.inflateRawSync(data.subarray(1)) : data);
           if (m.event === 'ping') w.send(JSON.stringify({ op: 'pong', n: m.n }));
           if (m.error) reject(new Error(m.error.code));
-          for (const row of m.upsert || []) if (row.id.startsWith(ch)) on(Number(row.no));
+          for (const row of m.upsert || []) if (row.title === ch) on(Number(row.no));
           if (m.cursor) cursor = m.cursor;
           if (m.event === 'todo.live') resolve();
         });
@@ -56,7 +59,7 @@ module.exports = (need) => {
     },
     async publish(c, ch, messages) {
       for (let i = 0; i < messages.length; i += 100) {
-        await post(A, '/v1/status', c.erp, { events: messages.slice(i, i + 100).map((m) => ({ type: 'ExpenseClaim', id: `${ch}-${m.billId}`, no: String(m.version), version: 1,
+        await post(A, '/v1/status', c.erp, { events: messages.slice(i, i + 100).map((m) => ({ type: 'ExpenseClaim', id: idOf(`${ch}-${m.billId}`), title: ch, no: String(m.version), version: 1,
           state: { DataStatus: 2, ApprovalStatus: 0 }, handler: { user: m.handlerUserId, name: m.handlerUserName }, creator: 'erp', owner: null, department: null })) });
       }
     },

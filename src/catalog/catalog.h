@@ -122,6 +122,13 @@ struct Group {
 
 // ---- types
 
+// How an id is spelt, so that one bill has one name (session/bill_id.h).
+enum class IdRule : std::uint8_t {
+  text,     // Unicode's NFC, nothing invisible, no blank at its ends
+  upper,    // a text without small letters
+  integer,  // decimal, without zeros in front
+};
+
 struct LockPolicy {
   Millis max_hold{480 * 60'000};
   Millis idle_takeover{10 * 60'000};
@@ -134,6 +141,7 @@ struct Part {
   Index table = 0;
   std::string key, parent;
   std::string quantity, amount;  // empty where there is none
+  IdRule id = IdRule::text;      // of its lines
 };
 
 struct Successor {
@@ -153,6 +161,7 @@ struct Type {
   int code = 0;
   Index table = 0;
   std::string key, no;
+  IdRule id = IdRule::text;
   std::string prefix;  // of new numbers; empty: the number is typed by hand
   std::optional<Only> only;
   std::string owner, department, creator, deleted, partner, quantity, amount;  // columns; empty where there is none
@@ -291,6 +300,7 @@ struct Content {
   EditAfterSubmit edit_after_submit = EditAfterSubmit::flexible;
   bool four_eyes = false;
   int board_keep_days = 7;
+  IdRule id = IdRule::text, line_id = IdRule::text;  // of types and parts that say nothing else
   LockPolicy lock;
   Numbering numbering;
   std::vector<Table> tables;

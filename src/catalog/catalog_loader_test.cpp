@@ -159,6 +159,22 @@ std::string problem_at(std::string_view piece, std::string_view reason) {
 
 TEST(CatalogLoader, the_small_catalog_of_these_tests_has_no_problem) { EXPECT_EQ(problems(std::string(good)), ""); }
 
+TEST(CatalogLoader, ids_are_what_the_type_says_or_else_the_file_or_else_texts) {
+  using catalog::IdRule;
+  const auto rules = [](const std::string& text) {
+    const auto loaded = load_catalog(text, "small.toml");
+    if (!loaded) return std::vector<IdRule>{};
+    const catalog::Type* const order = loaded->find_type("Order");
+    return std::vector<IdRule>{order->id, order->parts.at(0).id, loaded->find_type("Out")->id};
+  };
+  EXPECT_EQ(rules(std::string(good)), (std::vector<IdRule>{IdRule::text, IdRule::text, IdRule::text}));
+  std::string text = with("format = 1", "format = 1\nid = \"integer\"\nline_id = \"upper\"");
+  EXPECT_EQ(rules(text), (std::vector<IdRule>{IdRule::integer, IdRule::upper, IdRule::integer}));
+  text.replace(text.find("name = \"Order\""), 14, "name = \"Order\"\nid = \"text\"");
+  EXPECT_EQ(rules(text), (std::vector<IdRule>{IdRule::text, IdRule::upper, IdRule::integer}));
+  EXPECT_NE(problems(with("format = 1", "format = 1\nid = \"number\"")).find("must be \"integer\""), std::string::npos);
+}
+
 TEST(CatalogLoader, what_the_file_says_is_what_the_catalog_holds) {
   const auto loaded = load_catalog(good, "small.toml");
   ASSERT_TRUE(loaded);

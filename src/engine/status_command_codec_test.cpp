@@ -84,7 +84,7 @@ TEST(StatusCommandCodec, whether_an_event_begins_or_ends_its_bill_arrives_and_li
   const std::string neither = bytes(false, false);
   std::size_t place = 0;
   while (neither[place] == bytes(false, true)[place]) ++place;
-  for (const char flags : {0, 1, 2, 3}) {
+  for (const char flags : {'\0', '\1', '\2', '\3'}) {
     std::string written = neither;
     written[place] = flags;
     EXPECT_EQ(written, bytes((flags & 2) != 0, (flags & 1) != 0)) << "0 and 1 as they always were";

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "model/lock.h"
+#include "model/plain_text.h"
 #include "model/target.h"
 
 namespace hf {
@@ -42,6 +43,25 @@ TEST(Names, lead_back_to_their_values) {
   EXPECT_EQ(kind_from_name("hold"), Kind::hold);
   EXPECT_EQ(name_of(EndReason::engine_lost), "engine_lost");
   EXPECT_FALSE(kind_from_name("exclusive"));
+}
+
+// A name that reads otherwise than it is compared deceives whoever is asked for his bill.
+TEST(PlainText, a_name_is_one_line_that_reads_as_it_is_written) {
+  for (const char* good : {"", "li", "李雷", "Anne-Marie O'Neill", "\u0645\u062D\u0645\u062F", "\U0001F600"}) {
+    EXPECT_TRUE(is_plain_line(good)) << good;
+  }
+  for (const char* bad : {"a\nb", "a\tb", "\x7f", "\u0085", "\u2028", "\u200E", "\u200F", "\u061C", "\u202A", "\u202E",
+                          "\u2066", "\u2069", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE4\xBD", "\x80"}) {
+    EXPECT_FALSE(is_plain_line(bad)) << bad;
+  }
+}
+
+TEST(PlainText, what_people_write_to_others_may_have_lines) {
+  EXPECT_TRUE(is_plain_prose("one\r\n\ttwo"));
+  EXPECT_FALSE(is_plain_prose("a\x07"));
+  EXPECT_FALSE(
+      is_plain_prose("\u202E"
+                     "a"));
 }
 
 }  // namespace hf

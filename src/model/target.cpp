@@ -3,43 +3,16 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "model/plain_text.h"
 
 namespace hf {
 namespace {
 
-// Well-formed UTF-8 as RFC 3629 §4 has it, without C0, DEL and C1 controls, ':' and '/'.
+// Well-formed UTF-8 without C0, DEL and C1 controls, ':' and '/'.
 bool is_plain_utf8(std::string_view s) noexcept {
-  for (std::size_t i = 0; i < s.size();) {
-    const auto c = static_cast<unsigned char>(s[i]);
-    if (c < 0x80) {
-      if (c < 0x20 || c == 0x7F || c == ':' || c == '/') return false;
-      ++i;
-      continue;
-    }
-    std::size_t extra = 0;
-    std::uint32_t code = 0;
-    if (c >= 0xC2 && c <= 0xDF) {
-      extra = 1;
-      code = c & 0x1FU;
-    } else if (c >= 0xE0 && c <= 0xEF) {
-      extra = 2;
-      code = c & 0x0FU;
-    } else if (c >= 0xF0 && c <= 0xF4) {
-      extra = 3;
-      code = c & 0x07U;
-    } else {
-      return false;
-    }
-    if (i + extra >= s.size()) return false;
-    for (std::size_t k = 1; k <= extra; ++k) {
-      const auto d = static_cast<unsigned char>(s[i + k]);
-      if ((d & 0xC0U) != 0x80U) return false;
-      code = (code << 6) | (d & 0x3FU);
-    }
-    const bool overlong = (extra == 2 && code < 0x800) || (extra == 3 && code < 0x10000);
-    const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-    if (overlong || surrogate || code > 0x10FFFF || (code >= 0x80 && code <= 0x9F)) return false;
-    i += extra + 1;
+  while (!s.empty()) {
+    const char32_t c = take_character(s);
+    if (c == no_character || c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == ':' || c == '/') return false;
   }
   return true;
 }

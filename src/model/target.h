@@ -8,7 +8,8 @@
 //   SaleOrder:1001/SaleOrderDetail/7   a line
 //
 // Case-sensitive UTF-8; a segment has 1 to 200 bytes and no ':', '/' or control character; ids are opaque.
-// A Target is a value that is valid by construction. Whether its type and part exist is the catalog's to say.
+// A Target is a value that is valid by construction. Whether its type and part exist, and how an id is spelt, is the
+// catalog's to say, of what comes in (session/bill_id.h); what a store has kept is a Target whatever it says.
 
 #include <compare>
 #include <cstdint>

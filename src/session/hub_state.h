@@ -231,7 +231,9 @@ struct Hub::State {
   // The same; the request id leaves the call, which needs it no more.
   Caller take_caller(Call& call) const;
   // Nothing, or why these targets are refused to someone who needs `right` on them.
-  std::optional<Error> refuses(const Call& call, const std::vector<Target>& targets, Right right) const;
+  enum class Ids : std::uint8_t { as_spelt, as_kept };  // as_kept: of what a store may have from before
+  std::optional<Error> refuses(const Call& call, const std::vector<Target>& targets, Right right,
+                               Ids ids = Ids::as_spelt) const;
   // As refuses(), of a filter; empty: none.
   std::optional<Error> refuses_type(std::string_view type) const;
   std::optional<Error> refuses_new_work() const;

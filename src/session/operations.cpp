@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
 
+#include "model/plain_text.h"
+#include "session/bill_id.h"
 #include "session/hub_state.h"
 #include "wire/catalog_json.h"
 #include "wire/json_writer.h"
@@ -37,6 +39,16 @@ bool is_blank(std::string_view text) {
     text.remove_prefix(wide ? blank->size() : 1);
   }
   return true;
+}
+
+// A label is a line; what one writes to others may have several.
+std::optional<Error> refuses_text(std::string_view label, std::string_view prose, const char* field) {
+  if (!is_plain_line(label)) {
+    return Error{Code::invalid, "A label is one line, without control characters and marks of direction.", "label"};
+  }
+  if (is_plain_prose(prose)) return std::nullopt;
+  return Error{Code::invalid,
+               "`" + std::string(field) + "` has a control character or a mark of direction: leave it out.", field};
 }
 
 }  // namespace
@@ -80,12 +92,13 @@ Caller Hub::State::take_caller(Call& call) const {
   return caller;
 }
 
-std::optional<Error> Hub::State::refuses(const Call& call, const std::vector<Target>& targets, Right right) const {
+std::optional<Error> Hub::State::refuses(const Call& call, const std::vector<Target>& targets, Right right,
+                                         Ids ids) const {
   for (const Target& target : targets) {
     if (!call.who->rights->allows(right, target.type())) return forbidden(right, target.type());
   }
-  if (!options.strict_types) return std::nullopt;
   for (const Target& target : targets) {
+    if (!options.strict_types) break;
     if (!catalog.accepts_type(target.type())) {
       return Error{Code::invalid, "The catalog has no type " + std::string(target.type()) + ".", "targets"};
     }
@@ -93,6 +106,10 @@ std::optional<Error> Hub::State::refuses(const Call& call, const std::vector<Tar
       return Error{Code::invalid, std::string(target.type()) + " has no part " + std::string(target.part()) + ".",
                    "targets"};
     }
+  }
+  if (ids == Ids::as_kept) return std::nullopt;
+  for (const Target& target : targets) {
+    if (auto error = session::refuses_target(catalog, target, "targets")) return error;
   }
   return std::nullopt;
 }
@@ -295,6 +312,12 @@ void Hub::State::operate(Call& call, AcquireFields& f) {
   }
   if (const auto error = refuses(call, f.targets, f.kind == Kind::hold ? Right::lock_hold : Right::lock_edit))
     return refuse(call, *error);
+  for (const auto& [bill, version] : f.if_versions) {
+    const auto target = Target::parse(bill);
+    if (!target) continue;  // names no bill that there is
+    if (const auto error = session::refuses_target(catalog, *target, "if_versions")) return refuse(call, *error);
+  }
+  if (const auto error = refuses_text(f.label, f.reason, "reason")) return refuse(call, *error);
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
   const SessionId counted = f.session;
@@ -371,6 +394,7 @@ void Hub::State::operate(Call& call, ForceFields& f) {
   if (!rights.allows_somewhere(Right::lock_force)) return refuse(call, forbidden(Right::lock_force, {}));
   if (is_blank(f.reason))
     return refuse(call, Error{Code::invalid, "The holder is told the reason: give one.", "reason"});
+  if (const auto error = refuses_text({}, f.reason, "reason")) return refuse(call, *error);
   const LockId lock = f.lock;
   Force force = to_command(std::move(f));
   force.caller = caller_of(call);
@@ -384,7 +408,8 @@ void Hub::State::operate(Call& call, LockRequestFields& f) {
   if (const auto error = refuses_new_work()) return refuse(call, *error);
   const RightSet& rights = *call.who->rights;
   if (!rights.allows_somewhere(Right::lock_edit)) return refuse(call, forbidden(Right::lock_edit, {}));
-  if (const auto error = refuses(call, f.targets, Right::lock_edit)) return refuse(call, *error);
+  if (const auto error = refuses(call, f.targets, Right::lock_edit, Ids::as_kept)) return refuse(call, *error);
+  if (const auto error = refuses_text(f.label, f.message, "message")) return refuse(call, *error);
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
   const SessionId counted = f.session;
@@ -418,7 +443,7 @@ void Hub::State::operate(Call& call, CheckFields& f) {
 }
 
 void Hub::State::operate(Call& call, VerifyFields& f) {
-  if (const auto error = refuses(call, f.targets, Right::lock_view)) return refuse(call, *error);
+  if (const auto error = refuses(call, f.targets, Right::lock_view, Ids::as_kept)) return refuse(call, *error);
   Verify verify = to_command(std::move(f));
   verify.caller = caller_of(call);
   submit(call, Op::lock_verify, call.session, std::move(verify));
@@ -444,6 +469,7 @@ void Hub::State::operate(Call& call, AgreeFields& f) {
 }
 
 void Hub::State::operate(Call& call, RefuseFields& f) {
+  if (const auto error = refuses_text({}, f.reason, "reason")) return refuse(call, *error);
   Refuse no = to_command(std::move(f));
   no.caller = caller_of(call);
   submit(call, Op::request_refuse, call.session, std::move(no));

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "catalog/event_check.h"
+#include "session/bill_id.h"
 #include "session/hub_state.h"
 #include "wire/json_writer.h"
 #include "wire/websocket.h"
@@ -16,6 +17,9 @@ constexpr Millis retry_soon{100};
 std::string_view type_of(const LogEvent& event) {
   return std::visit([](const auto& e) { return std::string_view(e.type); }, event);
 }
+std::string_view id_of(const LogEvent& event) {
+  return std::visit([](const auto& e) { return std::string_view(e.id); }, event);
+}
 
 }  // namespace
 
@@ -30,9 +34,11 @@ std::optional<Error> Hub::State::refuses_publishing(const Call& call, const std:
     if (!rights.allows(Right::status_publish, type_of(event))) return forbidden(Right::status_publish, type_of(event));
   }
   for (std::size_t i = 0; i < events.size(); ++i) {
+    const std::string where = "events[" + std::to_string(i) + "]";
+    if (auto error = session::refuses_bill(catalog, type_of(events[i]), id_of(events[i]), where + ".id")) return error;
     const auto* const state = std::get_if<StatusEvent>(&events[i]);
     if (state == nullptr) continue;
-    if (auto error = refuses_event(catalog, *state, "events[" + std::to_string(i) + "]")) return error;
+    if (auto error = refuses_event(catalog, *state, where)) return error;
   }
   return std::nullopt;
 }
@@ -73,12 +79,14 @@ void Hub::State::operate(Call& call, StatusResyncFields& f) {
 // No right is asked for: what somebody may see is in his audience, and the board tells him nothing else.
 
 void Hub::State::operate(Call& call, StatusGetFields& f) {
+  if (const auto error = session::refuses_bill(catalog, f.type, f.bill, "bill")) return refuse(call, *error);
   GetStatus get = to_command(std::move(f));
   get.audience = call.who->audience;
   submit_status(call, Errand{.op = Op::status_get}, std::move(get));
 }
 
 void Hub::State::operate(Call& call, StatusHistoryFields& f) {
+  if (const auto error = session::refuses_bill(catalog, f.type, f.bill, "bill")) return refuse(call, *error);
   GetHistory get = to_command(std::move(f));
   get.audience = call.who->audience;
   submit_status(call, Errand{.op = Op::status_history}, std::move(get));

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "base/limits.h"
+#include "model/plain_text.h"
 #include "model/target.h"
 #include "wire/json_text.h"
 #include "wire/json_writer.h"
@@ -196,10 +197,6 @@ bool take_date(const json::object& claims, std::string_view name, std::optional<
   return true;
 }
 
-bool has_control(std::string_view text) noexcept {
-  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
-}
-
 bool is_for(const json::object& claims, std::string_view audience) noexcept {
   if (audience.empty()) return true;
   const json::value* aud = find(claims, "aud");
@@ -228,10 +225,12 @@ tl::expected<Identity, SignInError> identity_of(const json::object& claims, cons
   }
   if (!is_for(claims, audience))
     return failed(SignInFailure::audience, "The token is meant for another service: ask for one for this.");
-  if (!take_text(claims, "sub", user_bytes_max, identity.user) || identity.user.empty() || has_control(identity.user)) {
+  if (!take_text(claims, "sub", user_bytes_max, identity.user) || identity.user.empty() ||
+      !is_plain_line(identity.user)) {
     return bad_claim("sub");
   }
-  if (!take_text(claims, "name", kClaimBytesMax, identity.name) || has_control(identity.name)) return bad_claim("name");
+  if (!take_text(claims, "name", kClaimBytesMax, identity.name) || !is_plain_line(identity.name))
+    return bad_claim("name");
   // A namespace may become a file's name.
   if (!take_text(claims, "ns", namespace_bytes_max, identity.ns) || !is_target_segment(identity.ns) ||
       identity.ns[0] == '.') {

@@ -121,6 +121,14 @@ TEST(Jwt, a_stranger_s_token_with_little_in_it_is_enough) {
   EXPECT_FALSE(li->super);
 }
 
+TEST(Jwt, a_user_and_his_name_read_as_they_are_written) {
+  for (const char* bad : {"li\\nlei", "li\\u007f", "li\\u202eiel", "\\u200fli", "\\u2066li", "li\\u0085"}) {
+    EXPECT_TRUE(refuses(hs256(std::string(R"({"sub":")") + bad + R"(","exp":1709209000})"))) << bad;
+    EXPECT_TRUE(refuses(hs256(std::string(R"({"sub":"li","name":")") + bad + R"(","exp":1709209000})"))) << bad;
+  }
+  EXPECT_FALSE(refuses(hs256(R"({"sub":"李","name":"\u0645\u062d\u0645\u062f","exp":1709209000})")));
+}
+
 TEST(Jwt, the_algorithm_is_the_key_s_and_never_the_header_s) {
   EXPECT_TRUE(refuses(base64url(R"({"alg":"none"})") + "." + base64url(kClaims) + "."));
   EXPECT_TRUE(refuses(base64url(R"({"alg":"None"})") + "." + base64url(kClaims) + "."));

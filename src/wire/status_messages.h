@@ -5,9 +5,9 @@
 //
 // An event is an object. One with `run` is a step of an action (RunEvent), any other says what a bill is now
 // (StatusEvent). A person is {user, name}, or a text: the user. The values of `state` are texts and whole numbers; true
-// and false count as 1 and 0. A null creator, owner, department or column is not the same as an absent one: it says that
-// the bill has none (StatusEvent::none). Sizes and the types of bills are the board's to judge, and whether an event
-// states the whole bill is the catalog's.
+// and false count as 1 and 0. A null creator, owner, department or column is not the same as an absent one: it says
+// that the bill has none (StatusEvent::none). Sizes and the types of bills are the board's to judge, and whether an
+// event states the whole bill is the catalog's.
 //
 // Pure functions, thread-safe.
 

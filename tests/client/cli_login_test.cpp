@@ -58,7 +58,8 @@ TEST_F(CliLogin, at_a_development_server_on_this_machine_nobody_signs_in) {
   EXPECT_EQ(user({}, {here[0], "HOLDFAST_USER=Wang"}), "Wang");
   const Ended held = run({"--as", "Li", "lock", "SaleOrder:1001", "--", "true"}, here);
   EXPECT_EQ(held.exit_code, 0) << held.errors;
-  const Ended told = run({"publish", "SaleOrder:1001", "--version", "1"}, here);
+  const Ended told =
+      run({"publish", "SaleOrder:1001", "--version", "1", "--state", "DataStatus=2,ApprovalStatus=0"}, here);
   EXPECT_EQ(told.exit_code, 0) << told.errors << "the README's second story";
   EXPECT_EQ(run({"--as", "Li", "force", "SaleOrder:1001", "--reason", "x"}, here).exit_code, 1) << "no administrator";
 }

@@ -140,10 +140,12 @@ TEST_F(CliTerminal, a_to_do_tree_scrolls_by_keys_and_ends_by_q) {
   for (int i = 10; i < 40; ++i) {
     holdfast::StatusEvent bill;
     bill.type = i < 25 ? "SaleOrder" : "PurOrder";
-    bill.id = "B" + std::to_string(i);
+    bill.id = std::to_string(i);
+    bill.no = "B" + bill.id;
     bill.version = 1;
     bill.partner = i % 2 == 0 ? "华强😀电子" : "Huaqiang";
-    bill.state = {{"DataStatus", std::int64_t{1}}};
+    bill.state = {{"DataStatus", std::int64_t{1}}, {"ApprovalStatus", std::int64_t{0}}};
+    bill.none = {"creator", "owner", "department"};
     ASSERT_TRUE(erp.publish({.events = {bill}}));
   }
   auto terminal = shell("$HF todo; echo AFTER $?", environment("li"), 12);

@@ -34,6 +34,8 @@ void Builder::read_settings(Section& root) {
   } else if (!edit.text.empty() && edit.text != "flexible") {
     root.problem("edit_after_submit", "must be \"flexible\" or \"strict\"");
   }
+  made_.id = read_id_rule(root, "id", IdRule::text);
+  made_.line_id = read_id_rule(root, "line_id", IdRule::text);
   made_.lock = read_lock(root.table("lock"), "lock", {});
   if (const Tree* tree = root.table("numbering")) {
     Section numbering(*tree, "numbering", problems_);
@@ -44,6 +46,16 @@ void Builder::read_settings(Section& root) {
     Section defaults(*tree, "conversion_defaults", problems_);
     for (Word& name : defaults.texts("never_copy")) never_copy_.push_back(std::move(name.text));
   }
+}
+
+IdRule Builder::read_id_rule(Section& section, std::string_view key, IdRule otherwise) {
+  const Word word = section.text_if(key);
+  if (word.text.empty()) return otherwise;
+  if (word.text == "text") return IdRule::text;
+  if (word.text == "upper") return IdRule::upper;
+  if (word.text == "integer") return IdRule::integer;
+  section.problem(key, "must be \"integer\", \"upper\" or \"text\"");
+  return otherwise;
 }
 
 LockPolicy Builder::read_lock(const Tree* table, std::string what, LockPolicy defaults) {

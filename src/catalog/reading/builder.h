@@ -25,6 +25,7 @@ class Builder {
  private:
   // builder.cpp
   void read_settings(Section& root);
+  IdRule read_id_rule(Section& section, std::string_view key, IdRule otherwise);
   LockPolicy read_lock(const Tree* table, std::string what, LockPolicy defaults);
   Condition read_condition(const Word& text);
 

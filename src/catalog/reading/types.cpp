@@ -114,6 +114,7 @@ void Builder::read_type(const Tree& tree, Type& type) {
   const Table& table = table_of(type);
   type.key = column(table, section.text("key"), Need::id);
   type.no = column(table, section.text("no"));
+  type.id = read_id_rule(section, "id", made_.id);
   type.prefix = section.text_if("prefix").text;
   if (const Tree* only = section.table("only")) {
     Section of(*only, "type " + type.name + ": only", problems_);
@@ -199,6 +200,7 @@ Part Builder::read_part(const Tree& tree, const Type& type) {
     section.problem("table", "must begin with tb_");
   }
   part.table = at.value_or(unknown_table_);
+  part.id = read_id_rule(section, "id", made_.line_id);
   const Word key = section.text("key"), parent = section.text("parent"), quantity = section.text_if("quantity"),
              amount = section.text_if("amount");
   if (!at) return part;
