@@ -79,11 +79,6 @@ std::optional<FileId> file_at(const std::string& path) {
   return FileId{found.st_dev, found.st_ino};
 }
 
-bool lies_in(std::string_view target, std::string_view ancestor) {
-  if (!target.starts_with(ancestor)) return false;
-  return target.size() == ancestor.size() || target[ancestor.size()] == ':' || target[ancestor.size()] == '/';
-}
-
 // Whether anybody asks for it once it is folded: the audit trail, and a start that wants to know how grants ended.
 bool outlives_folding(Entity entity) {
   return entity == Entity::session || entity == Entity::grant || entity == Entity::wait || entity == Entity::ended ||
@@ -97,17 +92,6 @@ bool has_states_of_bills(std::string_view changes) {
     if (change->header.entity >= Entity::status_meta) return true;
   }
   return false;
-}
-
-bool matches(const AuditEntry& entry, const AuditFilter& filter) {
-  if (!filter.user.empty() && entry.user != filter.user) return false;
-  if (!filter.action.empty() && entry.action != filter.action) return false;
-  if (filter.lock && entry.lock != *filter.lock) return false;
-  if (filter.from && entry.at < *filter.from) return false;
-  if (filter.to && entry.at >= *filter.to) return false;
-  if (filter.target.empty()) return true;
-  return std::any_of(entry.targets.begin(), entry.targets.end(),
-                     [&](const std::string& t) { return lies_in(t, filter.target); });
 }
 
 }  // namespace
@@ -900,6 +884,8 @@ Result<AuditPage> Journal::audit(NamespaceIndex ns, const AuditFilter& filter, A
                                  std::size_t bytes_max) {
   // Rows are in commit order, entries by their own clock: a day covers every reasonable step between the two.
   constexpr std::chrono::hours slack{24};
+  if (before.generation != 0)
+    return fail(Code::invalid, "That is a cursor of another trail: begin without one.", "next");
   AuditPage page;
   page.next = before;
   std::uint64_t scanned = 0;
@@ -945,7 +931,7 @@ Result<AuditPage> Journal::audit(NamespaceIndex ns, const AuditFilter& filter, A
       rows_before_.reset();
       return damaged("row " + std::to_string(seq) + " of the audit trail is not what was written");
     }
-    page.next = {seq, 0};
+    page.next = {.seq = seq};
     for (auto it = found.rbegin(); it != found.rend() && page.entries.size() < limit; ++it) {
       full = !room.takes(bytes_of(it->second));
       page.next.index = full ? it->first + 1 : it->first;

@@ -33,6 +33,7 @@
 
 #include "base/result.h"
 #include "engine/page.h"
+#include "store/audit.h"
 #include "store/embedded/directory_lock.h"
 #include "store/embedded/fold_round.h"
 #include "store/embedded/journal_format.h"
@@ -73,28 +74,6 @@ struct JournalBatch {
   Wall at{};
   std::span<const std::string> new_namespaces;  // get the next indices, in order
   std::span<const JournalSection> sections;
-};
-
-struct AuditFilter {
-  std::string target;  // it, or what lies below it
-  std::string user;    // who did it
-  std::string action;
-  std::optional<LockId> lock;
-  std::optional<Wall> from;
-  std::optional<Wall> to;
-};
-
-// A place in the audit trail, between entries. As it is made: after the newest.
-struct AuditCursor {
-  std::uint64_t seq = std::uint64_t{1} << 62;
-  std::uint32_t index = 0;
-  bool operator==(const AuditCursor&) const = default;
-};
-
-struct AuditPage {
-  std::vector<AuditEntry> entries;  // newest first
-  AuditCursor next;                 // older entries lie before it
-  bool end = false;                 // there are none
 };
 
 struct FileId {
