@@ -26,6 +26,8 @@ constexpr std::int64_t report_stale_ms = 3000;
 constexpr std::size_t piece_bytes = 1 << 20;
 constexpr std::size_t pieces_a_time = 16;
 constexpr Millis block{1000};
+// What the opening of a log waits for; what is more (Redis forgot a long trail) is appended while the nodes serve.
+constexpr std::size_t audit_batches_before_opening = 16;
 
 Refusal refusal(Code code, std::string detail) {
   Refusal made;
@@ -118,7 +120,7 @@ struct Engine::Greeting {
 };
 
 Engine::Engine(EngineOptions options, Link& writer, Link& reader)
-    : options_(std::move(options)), writer_(writer), reader_(reader) {
+    : options_(std::move(options)), writer_(writer), reader_(reader), trail_(trail_options(), writer) {
   const auto guarded = [alive = std::weak_ptr(alive_)](auto work) {
     return [alive, work](const auto& argument) {
       if (!alive.expired()) work(argument);
@@ -153,6 +155,17 @@ Engine::~Engine() = default;
 // ------------------------------------------------------------------------------------------------- the port
 
 std::string Engine::key(std::string_view of) const { return "hf:{" + options_.name + "}:" + std::string(of); }
+
+AuditTrailOptions Engine::trail_options() const {
+  return {.meta = key("meta"),
+          .trail = key("audit"),
+          .timeout = options_.timeout,
+          .bytes_max = options_.audit_bytes_max,
+          .age_max = options_.audit_age_max,
+          .gap_after = options_.audit_gap_after,
+          .random = options_.random,
+          .store = options_.audit};
+}
 
 std::string Engine::new_base_key() const {
   return key("base:" + digits(place_.number) + ":" + options_.random().text());
@@ -291,6 +304,7 @@ void Engine::tick() {
   const bool due = !refused_.empty() || now - entry_at_ >= patient || now - own_entry_at_ >= presence_every;
   if (!flying_ && !options_.clock_of_caller && due) append_entry(Entry{});
   consider_image();
+  trail_.tick({.generation = generation_}, rank(), now);
 }
 
 void Engine::leave(std::function<void()> done) {
@@ -454,16 +468,22 @@ void Engine::open(const Greeting& greeting, bool with_image) {
          });
   };
   if (!with_image) return finish("", 0);
-  const std::string state = image();
-  const std::string base = new_base_key();
-  upload(state, base, [this, finish, base, size = state.size(), epoch = epoch_](bool done) {
-    if (epoch != epoch_) return;
-    if (!done) {
-      opening_ = false;
-      return;
-    }
-    finish(base, size);
-  });
+  // What the image contains leaves no log entries behind: the trail is told first. If it cannot be, the log is opened
+  // all the same, for people wait; then this node goes on with it as soon as it is live.
+  trail_.settle({greeting.generation, false}, place_, audit_batches_before_opening,
+                [this, finish, epoch = epoch_](bool) {
+                  if (epoch != epoch_) return;
+                  const std::string state = image();
+                  const std::string base = new_base_key();
+                  upload(state, base, [this, finish, base, size = state.size(), epoch](bool done) {
+                    if (epoch != epoch_) return;
+                    if (!done) {
+                      opening_ = false;
+                      return;
+                    }
+                    finish(base, size);
+                  });
+                });
 }
 
 void Engine::upload(const std::string& image, std::string base, std::function<void(bool)> done) {
@@ -497,6 +517,7 @@ std::string Engine::image() const {
 
 bool Engine::begin_with(const BaseImage& image) {
   stand({image.generation, image.number}, image.last);
+  trail_.begin(place_);
   members_.insert(image.members.begin(), image.members.end());
   for (const BaseImage::Tree& tree : image.trees) {
     Partition& partition = *partitions_[index_of(tree.ns)];
@@ -523,6 +544,7 @@ void Engine::stand(const Place& place, std::string last) {
 void Engine::reset() {
   ++counters_.resets;
   stand({}, "0-0");
+  trail_.begin(place_);
   log_bytes_ = 0;
   members_.clear();
   for (const auto& partition : partitions_) {
@@ -792,7 +814,9 @@ Engine::Met Engine::take_entry(const Reply& reply) {
   ++counters_.entries;
   counters_.bytes += fields[9].text.size();
   log_bytes_ += fields[9].text.size() + 64;
-  apply(*entry, commands, *origin, batch, entry->clock_us != 0 ? wall_us(entry->clock_us) : clock_of(id, fields));
+  const Wall clock = entry->clock_us != 0 ? wall_us(entry->clock_us) : clock_of(id, fields);
+  apply(*entry, commands, *origin, batch, clock);
+  trail_.end_entry(place, clock);
   return Met::known;
 }
 
@@ -858,7 +882,7 @@ void Engine::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wa
   events_.clear();
   journal_.clear();
   Outcome outcome = partitions_[ns]->tree->apply(command, clock, events_, journal_);
-  if (!journal_.empty() && options_.on_changes) options_.on_changes(ns, journal_, clock);
+  if (!journal_.empty()) trail_.add(partitions_[ns]->name, journal_);
   if (options_.on_decided)
     options_.on_decided({place_.generation, place_.number, ns, clock, &command, &outcome, &events_});
   if (sink_ == nullptr) return;
@@ -904,10 +928,19 @@ void Engine::consider_image() {
                });
 }
 
+// The log may be cut as far as the trail has what its entries changed (rebase.lua looks again).
 void Engine::write_image() {
   if (imaging_) return;
   imaging_ = true;
-  const std::string state = image();
+  trail_.settle({.generation = generation_}, place_, SIZE_MAX,
+                [this, state = image(), place = place_, last = last_, epoch = epoch_](bool audited) {
+                  if (audited && epoch == epoch_) return upload_image(state, place, last);
+                  imaging_ = false;
+                  log_bytes_ = 0;  // the next try comes with as much log again
+                });
+}
+
+void Engine::upload_image(const std::string& state, const Place& place, const std::string& last) {
   const std::string base = new_base_key();
   ++counters_.images;
   const auto finish = [this](std::size_t size) {
@@ -915,15 +948,14 @@ void Engine::write_image() {
     log_bytes_ = 0;  // after a failure too: the next try comes with as much log again
     if (size != 0) base_bytes_ = size;
   };
-  upload(state, base,
-         [this, base, number = place_.number, last = last_, size = state.size(), epoch = epoch_, finish](bool done) {
-           if (!done || epoch != epoch_) return finish(0);
-           call(script_rebase, {key("meta"), key("log")},
-                {digits(generation_), base, digits(number), last, digits(size)},
-                [finish, size](const Result<Reply>& reply) {
-                  finish(reply && reply->kind == Reply::Kind::integer && reply->integer == 1 ? size : 0);
-                });
+  upload(state, base, [this, base, place, last, size = state.size(), epoch = epoch_, finish](bool done) {
+    if (!done || epoch != epoch_) return finish(0);
+    call(script_rebase, {key("meta"), key("log")},
+         {digits(generation_), base, digits(place.number), last, digits(size), digits(place.generation)},
+         [finish, size](const Result<Reply>& reply) {
+           finish(reply && reply->kind == Reply::Kind::integer && reply->integer == 1 ? size : 0);
          });
+  });
 }
 
 }  // namespace hf::redis

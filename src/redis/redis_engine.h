@@ -14,6 +14,7 @@
 //   hf:{NAME}:reports  hash: while the log is closed, how far each node has come
 //   hf:{NAME}:members  hash: who has to be heard before a closed log is opened
 //   hf:{NAME}:base:…   hash: the newest image of the state in pieces; the log begins where it ends
+//   hf:{NAME}:audit    stream: the audit trail (redis/audit_trail.h)
 //
 // A gap in the numbers, another generation, or a place that the log does not know, means that this node's state is not
 // this log's: it is thrown away and made anew from the base (on_reset of the sink). Where Redis is another process than
@@ -33,6 +34,7 @@
 
 #include "engine/lock_tree.h"
 #include "engine/status_board.h"
+#include "redis/audit_trail.h"
 #include "redis/base_image.h"
 #include "redis/log_entry.h"
 #include "redis/port.h"
@@ -70,8 +72,10 @@ struct EngineOptions {
   std::function<Id128()> random;
   // Judges each Redis that is met; a sentence refuses it.
   std::function<std::string(const ServerInfo&)> on_server = [](const ServerInfo&) { return std::string(); };
-  // What an entry changed, as the journal of an embedded engine would have it; for the audit trail.
-  std::function<void(NamespaceIndex ns, std::string_view changes, Wall at)> on_changes;
+  std::uint64_t audit_bytes_max = 1ULL << 30;  // of the audit trail, before it is compressed
+  Millis audit_age_max{30LL * 24 * 3600 * 1000};
+  Micros audit_gap_after{60'000'000};              // how long a node that knows what the trail lacks is waited for
+  AuditStore* audit = nullptr;                     // this node's copy of it; outlives the engine
   std::function<void(const Decided&)> on_decided;  // whoever asked, on every node
   std::function<void()> turn = [] {};              // something was handed out: the loop's turn has to end
 };
@@ -120,6 +124,7 @@ class Engine final : public LockEngine {
   // Takes a state for this node's own: an empty log begins with it; one that is not empty is followed instead, which
   // counters().resets tells. False if it is malformed. REQUIRES: nothing else was called.
   bool begin_with(const BaseImage& image);
+  const AuditTrail& trail() const noexcept { return trail_; }
 
  private:
   enum class Phase : std::uint8_t { away, greeting, closed, loading, following, live };
@@ -143,11 +148,7 @@ class Engine final : public LockEngine {
   using Member = BaseImage::Member;
   struct Greeting;
 
-  // How far the log or a node has come.
-  struct Place {
-    std::uint64_t generation = 0, number = 0;
-    auto operator<=>(const Place&) const = default;
-  };
+  using Place = LogPlace;
   // What this version cannot read; nothing is tried again until something else is there.
   struct Aside {
     std::uint64_t generation = 0;
@@ -200,6 +201,7 @@ class Engine final : public LockEngine {
   void hand_out();
   void consider_image();
   void write_image();
+  void upload_image(const std::string& state, const Place& place, const std::string& last);
 
   void append();
   void append_entry(const Entry& entry);
@@ -207,6 +209,7 @@ class Engine final : public LockEngine {
   void give_up(const char* why);
   void refuse(const std::vector<Item>& items, Code code, const std::string& why);
   std::string new_base_key() const;
+  AuditTrailOptions trail_options() const;
   void begin_anew(Partition& partition) const;
   void begin_epoch(NamespaceIndex ns, const Id128& origin, const char* why, Wall clock);
   NamespaceIndex index_of(std::string_view name);
@@ -265,6 +268,7 @@ class Engine final : public LockEngine {
   std::vector<Event> events_;
   std::string journal_;
   Counters counters_;
+  AuditTrail trail_;
 };
 
 }  // namespace hf::redis

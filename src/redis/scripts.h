@@ -18,6 +18,7 @@ enum ScriptName : std::size_t {
   script_hello,
   script_open,
   script_rebase,
+  script_audit,
   script_key_acquire,
   script_key_extend,
   script_key_release,

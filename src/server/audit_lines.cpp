@@ -1,5 +1,6 @@
 #include "server/audit_lines.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "engine/page.h"
@@ -48,16 +49,27 @@ Result<Wanted> read_filters(const std::vector<std::pair<std::string, std::string
   return wanted;
 }
 
+// GENERATION.SEQ.INDEX where a log has generations, else SEQ.INDEX.
+std::string text_of(const AuditCursor& cursor) {
+  std::string text = cursor.generation == 0 ? "" : std::to_string(cursor.generation) + ".";
+  return text + std::to_string(cursor.seq) + "." + std::to_string(cursor.index);
+}
+
 Result<AuditCursor> read_cursor(std::string_view text) {
   AuditCursor cursor;
   if (text.empty()) return cursor;
-  const char* end = text.data() + text.size();
-  const auto [dot, error] = std::from_chars(text.data(), end, cursor.seq);
-  if (error == std::errc() && dot != end && *dot == '.') {
-    const auto [last, second] = std::from_chars(dot + 1, end, cursor.index);
-    if (second == std::errc() && last == end) return cursor;
-  }
-  return fail(Code::invalid, "That is no cursor of an earlier page.", "next");
+  const auto refused = [] { return fail(Code::invalid, "That is no cursor of an earlier page.", "next"); };
+  const bool has_generation = std::ranges::count(text, '.') == 2;
+  const auto take = [&text](auto& number, bool last) {
+    const char* const end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc() || (last ? at != end : at == end || *at != '.')) return false;
+    text.remove_prefix(static_cast<std::size_t>(at - text.data()) + (last ? 0 : 1));
+    return true;
+  };
+  if (has_generation && (!take(cursor.generation, false) || cursor.generation == 0)) return refused();
+  if (!take(cursor.seq, false) || !take(cursor.index, true)) return refused();
+  return cursor;
 }
 
 }  // namespace
@@ -85,7 +97,7 @@ Result<std::vector<std::string>> audit_lines(const AuditSource& source,
     *cursor = got->next;
     if (lines.size() >= wanted->limit || bytes >= page_bytes_max) break;
   }
-  next = std::to_string(cursor->seq) + "." + std::to_string(cursor->index);
+  next = text_of(*cursor);
   return lines;
 }
 

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/change.h"
 #include "net/os_secrets.h"
 #include "net/redis_link.h"
 #include "observe/log.h"
 #include "redis/redis_engine.h"
+#include "server/audit_store.h"
 #include "server/engine_host.h"
 #include "server/startup.h"
 #include "wire/jwt.h"
@@ -13,7 +13,6 @@
 namespace hf {
 namespace {
 
-constexpr std::size_t notes_kept = 256 << 10;
 constexpr std::size_t reasons_told = 16;
 
 // The trail lies beside the data of a node that may share its directory with others on this machine.
@@ -55,11 +54,8 @@ class RedisHost final : public EngineHost {
     redis::EngineOptions options = redis_engine_options(config, catalog);
     options.self = secrets_.next_id();
     options.random = [this] { return secrets_.next_id(); };
-    options.on_changes = [this](NamespaceIndex ns, std::string_view changes, Wall at) { note(ns, changes, at); };
-    options.turn = [this] {
-      if (noted_ >= notes_kept) write_trail();
-      loop_.at_turn_end();
-    };
+    options.audit = audit_.get();
+    options.turn = [this] { loop_.at_turn_end(); };
     options.on_server = [strict = config.redis_strict](const redis::ServerInfo& info) { return judge(info, strict); };
     LinkOptions link;
     link.key = redis::Engine::key_of(options.name);
@@ -78,8 +74,6 @@ class RedisHost final : public EngineHost {
   }
   void tick() override {
     engine_->tick();
-    write_trail();
-    trail_->tend(Journal::Pace::idle, Loop::now().wall);
     std::string why;
     const bool ready = engine_->ready(why);
     if (ready && !ready_) log(LogLevel::info, "redis_ready", {{"generation", engine_->counters().generation}});
@@ -88,23 +82,22 @@ class RedisHost final : public EngineHost {
     if (!ready && reasons_.size() < reasons_told && reasons_.insert(why).second)
       log(LogLevel::warning, "redis_away", {{"why", why}});
     ready_ = ready;
+    if (const std::uint64_t gaps = engine_->trail().counters().gaps; gaps != audit_gaps_) {
+      audit_gaps_ = gaps;
+      log(LogLevel::warning, "audit_gap",
+          {{"why", "No node knows some changes: the audit trail goes on behind them."}});
+    }
   }
   bool busy() const override { return engine_->busy(); }
   std::vector<std::string> namespace_names() const override { return engine_->namespace_names(); }
   BoardStats board_stats(NamespaceIndex ns) const override { return engine_->board_stats(ns); }
   Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
                           std::size_t bytes_max) override {
-    write_trail();
-    const auto in_trail = place_of(ns);
-    if (!in_trail) {
-      AuditPage nothing;
-      nothing.end = true;
-      return nothing;
-    }
-    return trail_->audit(*in_trail, filter, before, limit, bytes_max);
+    if (std::string why; !engine_->trail().whole(why)) return fail(Code::unavailable, why);
+    return audit_->page(engine_->namespace_names().at(ns), engine_->trail().rows(), filter, before, limit, bytes_max);
   }
   void leave(std::function<void()> done) override { engine_->leave(std::move(done)); }
-  void stop() override { write_trail(); }
+  void stop() override {}
 
  private:
   // What an operator must know about this Redis; with `strict`, why it is refused. Sentences; empty: nothing.
@@ -124,70 +117,21 @@ class RedisHost final : public EngineHost {
   Result<void> open_trail(const Config& config) {
     const std::string directory = trail_directory(config);
     if (auto made = make_directory(directory); !made) return tl::unexpected(made.error());
-    JournalOptions options;
-    options.durability = Durability::relaxed;
-    options.audit_age_max = std::chrono::duration_cast<std::chrono::hours>(config.audit_age);
-    options.audit_bytes_max = config.audit_bytes;
-    options.disk_reserve_bytes = config.disk_reserve_bytes;
-    auto trail = Journal::open(directory, options);
-    if (!trail) return tl::unexpected(trail.error());
-    trail_ = std::move(*trail);
-    if (auto read = trail_->load([](NamespaceIndex, std::string_view) { return true; }); !read) return read;
-    for (const auto& known : trail_->namespaces()) trail_names_.push_back(known.name);
+    auto mirror = AuditMirror::open(directory);
+    if (!mirror) return tl::unexpected(mirror.error());
+    audit_ = std::make_unique<NodeAuditStore>(std::move(*mirror), loop_, [this](const std::string& why) {
+      if (sink_ != nullptr) sink_->on_failed(why);
+    });
     return {};
-  }
-
-  // Where the trail has the namespace: the two count in different orders.
-  std::optional<NamespaceIndex> place_of(NamespaceIndex ns) {
-    if (ns < places_.size() && places_[ns]) return places_[ns];
-    const auto names = engine_->namespace_names();
-    const auto it = std::ranges::find(trail_names_, names.at(ns));
-    if (it == trail_names_.end()) return std::nullopt;
-    places_.resize(std::max<std::size_t>(places_.size(), std::size_t{ns} + 1));
-    return places_[ns] = static_cast<NamespaceIndex>(it - trail_names_.begin());
-  }
-
-  void note(NamespaceIndex ns, std::string_view changes, Wall at) {
-    auto place = place_of(ns);
-    if (!place) {
-      place = static_cast<NamespaceIndex>(trail_names_.size());
-      new_names_.push_back(engine_->namespace_names().at(ns));
-      trail_names_.push_back(new_names_.back());
-    }
-    if (notes_.size() <= *place) notes_.resize(std::size_t{*place} + 1);
-    at_ = at;
-    while (const auto change = take_change(changes)) {
-      const Entity entity = change->header.entity;
-      if (entity == Entity::session || entity == Entity::grant || entity == Entity::wait)
-        append_note(notes_[*place], *change);
-    }
-    noted_ += changes.size();
-  }
-
-  void write_trail() {
-    std::vector<JournalSection> sections;
-    for (std::size_t i = 0; i < notes_.size(); ++i) {
-      if (!notes_[i].empty()) sections.push_back({static_cast<NamespaceIndex>(i), notes_[i], 0});
-    }
-    if (sections.empty() && new_names_.empty()) return;
-    const auto written = trail_->commit({at_, new_names_, sections});
-    for (std::string& notes : notes_) notes.clear();
-    noted_ = 0;
-    new_names_.clear();
-    if (!written && sink_ != nullptr) sink_->on_failed("The audit trail cannot be written: " + written.error().detail);
   }
 
   Loop& loop_;
   OsSecrets secrets_;
   LockEngineSink* sink_ = nullptr;
   std::unique_ptr<RedisLink> writer_, reader_;
-  std::unique_ptr<Journal> trail_;
-  std::vector<std::string> trail_names_, new_names_;  // by their place in the trail
-  std::vector<std::string> notes_;
-  std::size_t noted_ = 0;  // bytes: written each tick, or when they are many
-  std::vector<std::optional<NamespaceIndex>> places_;
-  Wall at_{};
+  std::unique_ptr<NodeAuditStore> audit_;
   bool ready_ = false;
+  std::uint64_t audit_gaps_ = 0;   // told
   std::set<std::string> reasons_;  // that were told since it was ready
   std::unique_ptr<redis::Engine> engine_;
 };
@@ -204,6 +148,8 @@ redis::EngineOptions redis_engine_options(const Config& config, const Catalog& c
   options.timeout = config.redis_timeout;
   options.quarantine = config.redis_quarantine;
   options.wait_replicas = config.redis_wait_replicas;
+  options.audit_bytes_max = config.audit_bytes;
+  options.audit_age_max = config.audit_age;
   options.monotonic = [] { return Loop::now().monotonic; };
   return options;
 }

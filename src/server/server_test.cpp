@@ -292,6 +292,24 @@ TEST(AuditLines, a_filter_of_ours_reads_on_until_the_page_is_full) {
   for (const std::string& line : *lines) EXPECT_NE(line.find("wang"), std::string::npos);
 }
 
+// All nodes of an installation read it alike: it names a place of their log.
+TEST(AuditLines, a_cursor_of_a_log_with_generations_comes_back_as_it_was) {
+  const AuditCursor place{.seq = 40, .index = 5, .generation = 3};
+  const AuditSource source = [&](const AuditFilter&, AuditCursor before, std::size_t,
+                                 std::size_t) -> Result<AuditPage> {
+    AuditPage page;
+    page.next = before == AuditCursor{} ? place : AuditCursor{};
+    page.end = before == place;
+    page.entries.emplace_back();
+    return page;
+  };
+  std::string next;
+  ASSERT_TRUE(audit_lines(source, {{"limit", "1"}}, 500, next));
+  EXPECT_EQ(next, "3.40.5");
+  ASSERT_TRUE(audit_lines(source, {{"limit", "1"}}, 500, next));
+  EXPECT_EQ(next, "");
+}
+
 TEST(AuditLines, a_filter_that_cannot_be_read_names_its_field) {
   std::string next;
   for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
@@ -300,7 +318,7 @@ TEST(AuditLines, a_filter_that_cannot_be_read_names_its_field) {
     ASSERT_FALSE(lines) << name;
     EXPECT_EQ(lines.error().field, name);
   }
-  for (const char* cursor : {"x", "1", "1.", ".1", "1.2.3", "-1.0"}) {
+  for (const char* cursor : {"x", "1", "1.", ".1", "0.2.3", "1.2.", "1..3", "1.2.3.4", "1.2.x", "-1.0"}) {
     next = cursor;
     EXPECT_FALSE(audit_lines(trail(1), {}, 500, next)) << cursor;
   }

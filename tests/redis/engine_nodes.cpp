@@ -53,6 +53,17 @@ EngineNode::EngineNode(TestLoop& loop, NodeOptions options) : loop_(loop), optio
   if (options_.clock_of_caller) engine.heartbeats_wait = Micros(0);
   engine.tree = options_.tree;
   engine.board = options_.board;
+  if (!options_.audit_directory.empty()) {
+    auto mirror = AuditMirror::open(options_.audit_directory);
+    EXPECT_TRUE(mirror) << mirror.error().detail;
+    if (mirror)
+      audit_ = std::make_unique<NodeAuditStore>(std::move(*mirror), loop_.loop(),
+                                                [](const std::string& why) { ADD_FAILURE() << why; });
+    engine.audit = audit_.get();
+  }
+  engine.audit_bytes_max = options_.audit_bytes_max;
+  engine.audit_age_max = options_.audit_age_max;
+  engine.audit_gap_after = options_.audit_gap_after;
   if (options_.history != nullptr) {
     const std::size_t node = options_.history->add_node();
     engine.on_decided = [history = options_.history, node](const redis::Decided& d) { history->decided(node, d); };
@@ -110,6 +121,31 @@ StatusOutcome EngineNode::ask(StatusCommand command) {
   const Ticket ticket = post(std::move(command));
   if (!loop_.until([&] { return told_.status.contains(ticket); })) return Refusal{.code = Code::unknown_outcome};
   return told_.status.at(ticket);
+}
+
+Result<AuditPage> EngineNode::trail_page(const AuditCursor& before, std::size_t limit) {
+  std::string why;
+  if (!audit_ || !engine_->trail().whole(why)) return fail(Code::unavailable, why);
+  return audit_->page("main", engine_->trail().rows(), {}, before, limit, page_bytes_max);
+}
+
+std::vector<std::string> EngineNode::trail(std::size_t page) {
+  std::string why;
+  EXPECT_TRUE(loop_.until([&] { return engine_->trail().whole(why); })) << why;
+  std::vector<std::string> found;
+  AuditPage read;
+  do {
+    auto next = trail_page(read.next, page);
+    if (!next) {
+      ADD_FAILURE() << next.error().detail;
+      break;
+    }
+    read = *std::move(next);
+    for (const AuditEntry& entry : read.entries)
+      found.push_back(entry.action + " " + (entry.lock.is_nil() ? entry.session.text() : entry.lock.text()));
+  } while (!read.end);
+  std::ranges::reverse(found);
+  return found;
 }
 
 Nodes::Nodes(const redis::Url& url) {

@@ -13,6 +13,7 @@
 #include "net/redis_link.h"
 #include "redis/redis_engine.h"
 #include "redis/url.h"
+#include "server/audit_store.h"
 #include "tests/redis/shared_history.h"
 
 namespace hf::test {
@@ -73,6 +74,10 @@ struct NodeOptions {
   std::uint64_t rules = 0;
   LockTreeOptions tree;
   StatusBoardOptions board;
+  std::string audit_directory;  // of the node's copy of the audit trail; empty: it has none
+  std::uint64_t audit_bytes_max = 1 << 30;
+  Millis audit_age_max{24LL * 3600 * 1000};
+  Micros audit_gap_after{60'000'000};
   SharedHistory* history = nullptr;  // which takes down what the node decides, and outlives it
 };
 
@@ -93,12 +98,18 @@ class EngineNode {
   Ticket post(Command command, NamespaceIndex ns = 0, Wall clock = {});
   StatusOutcome ask(StatusCommand command);
   Ticket post(StatusCommand command);
+  // The audit trail as it answers: from old to new, "action lock" or "action session", read in pages of `page`. Waits
+  // until it can.
+  std::vector<std::string> trail(std::size_t page = 1000);
+  // One page of it, newest first.
+  Result<AuditPage> trail_page(const AuditCursor& before, std::size_t limit);
 
  private:
   TestLoop& loop_;
   NodeOptions options_;
   Told told_;
   std::unique_ptr<RedisLink> writer_, reader_;
+  std::unique_ptr<NodeAuditStore> audit_;
   std::unique_ptr<redis::Engine> engine_;
   std::shared_ptr<bool> ticking_ = std::make_shared<bool>(true);
   Ticket next_ticket_ = 1;

@@ -121,11 +121,11 @@ TEST_F(EngineOnRedis, a_hundred_thousand_locks_that_come_and_go_leave_no_keys_an
     if (i % 500 != 0) continue;
     a->ask(GetStats{});
     a->told().all.clear();
-    ASSERT_LE(keys(), 6);  // log, meta, nodes, members, the image, and the next one while it is written
+    ASSERT_LE(keys(), 7);  // log, meta, nodes, members, audit, the image, and the next one while it is written
   }
   EXPECT_EQ(std::get<Stats>(a->ask(GetStats{})).released, pairs);
   EXPECT_GT(a->engine().counters().images, 1U);
-  EXPECT_TRUE(loop.until([&] { return keys() == 5; }));
+  EXPECT_TRUE(loop.until([&] { return keys() == 6; }));
   EXPECT_LT(server.command({"XLEN", redis::Engine::key_of(base.name)}).integer, 2000);
 }
 

@@ -31,7 +31,7 @@ class RedisSubject final : public Subject {
     hand_ = RedisLink::open(loop_.loop(), url, link);
   }
   ~RedisSubject() override {
-    for (const char* of : {"log", "meta", "nodes", "reports", "members"})
+    for (const char* of : {"log", "meta", "nodes", "reports", "members", "audit"})
       hand_->send({"UNLINK", "hf:{" + name_ + "}:" + of}, Millis(1000), [](const Result<redis::Reply>&) {});
   }
 

@@ -111,6 +111,43 @@ TEST_F(TwoNodes, a_killed_node_leaves_its_people_their_locks_on_the_other) {
   EXPECT_EQ(wang.acquire(a->port(), "SaleOrder:1001").status, 423);
 }
 
+// Each acknowledged change once, in the same words, at either node, whatever was started again.
+TEST_F(TwoNodes, both_tell_one_audit_trail_that_outlives_them) {
+  Person li(a->port(), "li");
+  li.open_session(a->port());
+  const auto pair = [&](const std::string& bill) {
+    const Answer granted = li.acquire(b->port(), bill);
+    ASSERT_EQ(granted.status, 201) << granted.body;
+    const std::string path = "/v1/locks/" + text_at(granted.json(), "lock") + "?session=" + li.session();
+    ASSERT_EQ(li.call(a->port(), "DELETE", path).status, 200);
+  };
+  const auto trail = [&](const ServerProcess& node) {
+    Person boss(node.port(), "boss", "admin");
+    Answer told;
+    EXPECT_TRUE(eventually([&] {
+      told = boss.call(node.port(), "GET", "/v1/audit?target=SaleOrder");
+      return told.status == 200;
+    })) << told.body;
+    return told.body;
+  };
+  const auto count = [](const std::string& in, const std::string& what) {
+    std::size_t found = 0;
+    for (auto at = in.find(what); at != std::string::npos; at = in.find(what, at + 1)) ++found;
+    return found;
+  };
+  pair("SaleOrder:1");
+  b->kill();
+  start(b, data_b);
+  pair("SaleOrder:2");
+  a->stop();
+  start(a, data_a);
+  pair("SaleOrder:3");
+  const std::string told = trail(*a);
+  EXPECT_EQ(count(told, "\"acquire\""), 3U) << told;
+  EXPECT_EQ(count(told, "\"release\""), 3U) << told;
+  EXPECT_TRUE(eventually([&] { return trail(*b) == told; })) << trail(*b);
+}
+
 TEST_F(TwoNodes, a_window_taken_up_on_another_node_is_closed_where_it_was) {
   Person li(a->port(), "li");
   li.open_session(a->port());

@@ -36,6 +36,19 @@ Reply error(std::string why) {
 
 std::uint64_t number(const std::string& digits) { return digits.empty() ? 0 : std::stoull(digits); }
 
+// An id of a stream, or what stands before the first.
+std::pair<std::uint64_t, std::uint64_t> numbers(const std::string& id) {
+  const std::size_t dash = id.find('-');
+  if (dash == std::string::npos) return {};
+  return {number(id.substr(0, dash)), number(id.substr(dash + 1))};
+}
+
+Reply entry_reply(const SimulatedRedis::Entry& entry) {
+  std::vector<Reply> fields;
+  for (const std::string& field : entry.fields) fields.push_back(text(field));
+  return array({text(entry.id()), array(std::move(fields))});
+}
+
 }  // namespace
 
 std::uint64_t SimulatedRedis::now_ms() const {
@@ -70,6 +83,7 @@ std::optional<Reply> SimulatedRedis::run(const redis::Arguments& arguments) {
     return integer(1);
   }
   if (name == "EXPIRE") return integer(1);
+  if (name == "XRANGE") return range(arguments);
   if (name != "EVALSHA" && name != "EVAL") return error("ERR unknown command " + name);
   for (std::size_t i = 0; i < redis::script_count; ++i) {
     const redis::Script& script = redis::script_of(i);
@@ -84,6 +98,7 @@ std::optional<Reply> SimulatedRedis::run(const redis::Arguments& arguments) {
       case redis::script_hello: return hello(keys, rest);
       case redis::script_open: return open(keys, rest);
       case redis::script_rebase: return rebase(keys, rest);
+      case redis::script_audit: return audit(keys, rest);
       default: break;
     }
   }
@@ -91,16 +106,12 @@ std::optional<Reply> SimulatedRedis::run(const redis::Arguments& arguments) {
 }
 
 std::optional<Reply> SimulatedRedis::read(const redis::Arguments& arguments) const {
-  const std::string& from = arguments.back();
-  const std::size_t dash = from.find('-');
-  const auto after = std::pair(number(from.substr(0, dash)), number(from.substr(dash + 1)));
+  const auto after = numbers(arguments.back());
   std::vector<Reply> entries;
   const auto place_of = [](const Entry& entry) { return std::pair(entry.ms, entry.place); };
   for (auto at = std::ranges::upper_bound(memory.log, after, {}, place_of); at != memory.log.end(); ++at) {
     if (entries.size() == 512) break;
-    std::vector<Reply> fields;
-    for (const std::string& field : at->fields) fields.push_back(text(field));
-    entries.push_back(array({text(at->id()), array(std::move(fields))}));
+    entries.push_back(entry_reply(*at));
   }
   if (entries.empty()) return std::nullopt;
   return array({array({text("log"), array(std::move(entries))})});
@@ -197,7 +208,8 @@ Reply SimulatedRedis::open(const Keys& keys, const Keys& arguments) {
 Reply SimulatedRedis::rebase(const Keys& keys, const Keys& arguments) {
   auto& meta = memory.hashes[keys[0]];
   if (meta["generation"] != arguments[0] || meta["open"] != "1" ||
-      number(arguments[2]) <= number(meta["base_number"])) {
+      number(arguments[2]) <= number(meta["base_number"]) ||
+      numbers(meta["audited"]) < std::pair(number(arguments[5]), number(arguments[2]))) {
     memory.hashes.erase(arguments[1]);
     return integer(0);
   }
@@ -207,10 +219,53 @@ Reply SimulatedRedis::rebase(const Keys& keys, const Keys& arguments) {
   meta["base_number"] = arguments[2];
   meta["base_last"] = arguments[3];
   meta["base_bytes"] = arguments[4];
-  const std::size_t dash = arguments[3].find('-');
-  const auto least = std::pair(number(arguments[3].substr(0, dash)), number(arguments[3].substr(dash + 1)));
+  const auto least = numbers(arguments[3]);
   std::erase_if(memory.log, [&](const Entry& entry) { return std::pair(entry.ms, entry.place) < least; });
   return integer(1);
+}
+
+Reply SimulatedRedis::audit(const Keys& keys, const Keys& arguments) {
+  auto& meta = memory.hashes[keys[0]];
+  if (meta["generation"] != arguments[0] || meta["open"] != arguments[1])
+    return error("CLOSED the log is not as it was");
+  if (meta["audited"] != arguments[2]) return array({integer(0), text(meta["audited"])});
+  if (meta["audited"].empty()) {
+    memory.trail.clear();
+    meta.erase("audit_trimmed");
+    meta.erase("audit_bytes");
+  }
+  const auto place = numbers(arguments[4]);
+  memory.trail.push_back(
+      {place.first,
+       place.second,
+       {"f", arguments[3], "i", arguments[5], "t", arguments[6], "r", arguments[7], "d", arguments[8]}});
+  meta["audited"] = arguments[4];
+  std::uint64_t kept = number(meta["audit_bytes"]) + number(arguments[7]);
+  for (int i = 0; i < 16 && memory.trail.size() > 1; ++i) {
+    const Entry& first = memory.trail.front();
+    const bool old = now_ms() > number(first.fields[5]) && now_ms() - number(first.fields[5]) > number(arguments[10]);
+    if (kept <= number(arguments[9]) && !old) break;
+    kept -= number(first.fields[7]);
+    meta["audit_trimmed"] = first.id();
+    memory.trail.erase(memory.trail.begin());
+  }
+  meta["audit_bytes"] = std::to_string(kept);
+  return array({integer(1), text(arguments[4])});
+}
+
+// XRANGE key FROM TO [COUNT n] of the trail: FROM is "-", an id, or "(" and an id; TO is "+" or an id.
+Reply SimulatedRedis::range(const redis::Arguments& arguments) const {
+  const bool behind = arguments[2].starts_with('(');
+  const auto from = numbers(behind ? arguments[2].substr(1) : arguments[2]);
+  const std::uint64_t count = arguments.size() > 5 ? number(arguments[5]) : memory.trail.size();
+  std::vector<Reply> entries;
+  for (const Entry& entry : memory.trail) {
+    const auto place = std::pair(entry.ms, entry.place);
+    const bool before_end = arguments[3] == "+" || place <= numbers(arguments[3]);
+    if (place < from || (behind && place == from) || !before_end || entries.size() >= count) continue;
+    entries.push_back(entry_reply(entry));
+  }
+  return array(std::move(entries));
 }
 
 // ---------------------------------------------------------------------------------------------- the link

@@ -1,8 +1,8 @@
 #pragma once
 
-// SimulatedRedis is what the real redis::Engine needs of a Redis, without a socket: hashes, one stream, and the four
-// scripts of the log, done here as src/redis/lua has them (tests/redis runs those against real servers). Its memory can
-// be taken and put back, so a test can flush it, or restart it from an old dump.
+// SimulatedRedis is what the real redis::Engine needs of a Redis, without a socket: hashes, two streams, and the
+// scripts of the log and of its audit trail, done here as src/redis/lua has them (tests/redis runs those against real
+// servers). Its memory can be taken and put back, so a test can flush it, or restart it from an old dump.
 //
 // SimulatedLink is one node's connection to it over a network that delays, cuts and swallows.
 //
@@ -33,6 +33,7 @@ class SimulatedRedis {
   struct Memory {
     std::map<std::string, std::map<std::string, std::string>> hashes;
     std::vector<Entry> log;
+    std::vector<Entry> trail;  // of audit; ids are generation and number of the log
     std::uint64_t last_ms = 0, last_place = 0;
   };
 
@@ -55,6 +56,8 @@ class SimulatedRedis {
   redis::Reply hello(const Keys& keys, const Keys& arguments);
   redis::Reply open(const Keys& keys, const Keys& arguments);
   redis::Reply rebase(const Keys& keys, const Keys& arguments);
+  redis::Reply audit(const Keys& keys, const Keys& arguments);
+  redis::Reply range(const redis::Arguments& arguments) const;
   std::optional<redis::Reply> read(const redis::Arguments& arguments) const;
   void add(std::vector<std::string> fields);
   std::uint64_t now_ms() const;

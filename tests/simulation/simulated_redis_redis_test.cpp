@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "redis/audit_batch.h"
 #include "redis/scripts.h"
 #include "simulation/simulated_redis.h"
 #include "tests/redis/redis_process.h"
@@ -69,7 +70,10 @@ class BothRedises : public ::testing::Test {
     Reply answer = ask(call("EVALSHA", known.digest, rest), call("EVALSHA", known.digest, rest_real), hello);
     if (answer.is_error("NOSCRIPT"))
       answer = ask(call("EVAL", known.text, rest), call("EVAL", known.text, rest_real), hello);
-    ++(answer.is_error() || (name == redis::script_rebase && answer.integer == 0) ? refused : done)[name];
+    ++(answer.is_error() || (name == redis::script_rebase && answer.integer == 0) ||
+               (name == redis::script_audit && answer.items.at(0).integer == 0)
+           ? refused
+           : done)[name];
     return answer;
   }
   // The log as both have it, entry by entry.
@@ -146,9 +150,42 @@ class BothRedises : public ::testing::Test {
     const Entry at = some_entry();
     const std::string base = upload(), of = some_generation();
     const auto arguments = [&](const std::string& last) {
-      return Arguments{"2", key("meta"), key("log"), of, base, std::to_string(at.number), last, "5"};
+      return Arguments{"2", key("meta"), key("log"), of, base, std::to_string(at.number), last, "5", at.generation};
     };
     script(redis::script_rebase, arguments(at.simulated), arguments(at.real));
+  }
+  // A batch up to some entry, or a few places on; sometimes by somebody who is behind.
+  void audit() {
+    const Entry at = some_entry();
+    const std::uint64_t ahead = random.below(3);
+    const std::string to = random.one_in(3) || at.number == 0
+                               ? std::to_string(std::max<std::uint64_t>(generation, 1)) + "-" + std::to_string(++places)
+                               : at.generation + "-" + std::to_string(at.number + ahead);
+    const Reply known = simulate({"HMGET", key("meta"), "audited"});
+    const std::string expected = random.one_in(4) ? "1-1" : known.items.at(0).text;
+    if (!redis::read_audit_id(to) || *redis::read_audit_id(to) <= redis::read_audit_id(expected).value()) return;
+    const std::string old = random.one_in(3) ? "1000" : "9999999999999";  // its changes' time
+    const Arguments arguments{"2",
+                              key("meta"),
+                              key("audit"),
+                              some_generation(),
+                              random.one_in(5) ? "0" : "1",
+                              expected,
+                              expected,
+                              to,
+                              "id",
+                              old,
+                              "100",
+                              "changes",
+                              "450",
+                              "3600000"};
+    script(redis::script_audit, arguments, arguments);
+    const Arguments all{"XRANGE", key("audit"), "-", "+"},
+        some{"XRANGE", key("audit"), "(" + expected, "+", "COUNT", "2"};
+    ask(all, all);
+    if (!expected.empty()) ask(some, some);
+    const Arguments fields{"HMGET", key("meta"), "audited", "audit_trimmed", "audit_bytes"};
+    ask(fields, fields);
   }
   void change_hash() {
     const std::string member = some_node();
@@ -171,15 +208,15 @@ class BothRedises : public ::testing::Test {
   SimulatedRedis simulated{scheduler, wall_us(1'760'000'000'000'000)};
   Random random{20261122};
   std::vector<Entry> entries;
-  std::uint64_t generation = 0, batches = 1, bases = 0;
+  std::uint64_t generation = 0, batches = 1, bases = 0, places = 0;
   std::map<redis::ScriptName, int> done, refused;
   int step = 0;
 };
 
 TEST_F(BothRedises, answer_the_scripts_alike_whatever_they_are_asked) {
-  for (step = 0; step < 1'500 && !HasFailure(); ++step) {
+  for (step = 0; step < 2'500 && !HasFailure(); ++step) {
     scheduler.run(Millis(1 + random.below(5)));
-    switch (random.below(12)) {
+    switch (random.below(15)) {
       case 0:
       case 1:
       case 2: hello(); break;
@@ -197,11 +234,14 @@ TEST_F(BothRedises, answer_the_scripts_alike_whatever_they_are_asked) {
           real.command(other);
         }
         break;
+      case 8:
+      case 9:
+      case 10: audit(); break;
       default: append(); break;
     }
     read();
   }
-  for (const auto name : {redis::script_append, redis::script_open, redis::script_rebase}) {
+  for (const auto name : {redis::script_append, redis::script_open, redis::script_rebase, redis::script_audit}) {
     EXPECT_GE(done[name], 20) << "script " << name << " was hardly ever carried out";
     EXPECT_GE(refused[name], 20) << "script " << name << " was hardly ever refused";
   }
