@@ -67,3 +67,21 @@ target_link_libraries(hf_pch PUBLIC hf_options)
 target_precompile_headers(hf_pch PRIVATE
   <algorithm> <array> <chrono> <cstdint> <functional> <map> <memory> <optional> <set> <span> <string>
   <string_view> <unordered_map> <utility> <variant> <vector> <tl/expected.hpp>)
+
+# The same for tests, with what every test includes. Tests are compiled for quick compiling: they wait for what they test.
+add_library(hf_test_options INTERFACE)
+target_link_libraries(hf_test_options INTERFACE hf_options GTest::gtest GTest::gmock)
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(hf_test_options INTERFACE -O0)
+endif()
+add_library(hf_test_pch STATIC ${CMAKE_BINARY_DIR}/empty.cpp)
+target_link_libraries(hf_test_pch PUBLIC hf_test_options)
+target_precompile_headers(hf_test_pch PRIVATE
+  <algorithm> <array> <chrono> <cstdint> <functional> <map> <memory> <optional> <set> <span> <string>
+  <string_view> <unordered_map> <utility> <variant> <vector> <tl/expected.hpp> <gmock/gmock.h> <gtest/gtest.h>)
+
+# hf_test_executable(NAME): compiles that test as tests are.
+function(hf_test_executable NAME)
+  target_link_libraries(${NAME} PRIVATE hf_test_options)
+  target_precompile_headers(${NAME} REUSE_FROM hf_test_pch)
+endfunction()
