@@ -115,7 +115,7 @@ TEST_F(WatchedBill, who_is_given_other_roles_is_told_that_the_bill_is_gone_and_w
     EXPECT_EQ(told(c), (Said{at(version), "gone"}));
     renew({"viewer"});
     EXPECT_EQ(told(c), (Said{at(version), "gone", at(version + 1)}));
-    renew({"manager"});  // who sees it too
+    renew({"editor"});  // who sees it too
     EXPECT_EQ(told(c).size(), 3u);
     publish({bill("1", version + 2)});
     EXPECT_EQ(told(c).back(), at(version + 2));
