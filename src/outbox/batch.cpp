@@ -103,9 +103,8 @@ std::optional<std::size_t> place_named(std::string_view field, std::size_t rows)
 }
 
 bool is_deletion(const Row& row) {
-  json::error_code failed;
-  const json::value event = json::parse(row.event, failed);
-  const json::object* const object = failed ? nullptr : event.if_object();
+  const auto event = parse_json(row.event);
+  const json::object* const object = event ? event->if_object() : nullptr;
   const json::value* const deleted = object == nullptr ? nullptr : object->if_contains("deleted");
   return deleted != nullptr && deleted->is_bool() && deleted->get_bool();
 }
