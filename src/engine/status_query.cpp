@@ -85,12 +85,12 @@ StatusOutcome StatusBoard::State::run(const GetHistory& c) {
   const Offset before = c.before != 0 ? c.before : last + 1;
   const std::size_t most = std::clamp<std::size_t>(c.limit, 1, limits().history_max);
   const std::size_t count = rec.past ? rec.past->size() : 0;
-  const std::size_t oldest = oldest_told(*c.audience, rec);
-  const Offset begin = oldest == 0 ? 0 : state_of(rec, oldest)->offset();
+  const std::size_t first_told = oldest_told(*c.audience, rec);
+  const Offset begin = first_told == 0 ? 0 : state_of(rec, first_told)->offset();
   // States and runs not taken yet: those below `states`, and those before `run`. Of both the newest goes first, so
   // that a page has all of either down to its end.
   std::size_t states = count + 1;
-  while (states > oldest && state_of(rec, states - 1)->offset() >= before) --states;
+  while (states > first_told && state_of(rec, states - 1)->offset() >= before) --states;
   auto run = std::ranges::lower_bound(runs, before, {}, [](const RunPtr& one) { return one->offset; });
   const auto oldest_run = std::ranges::lower_bound(runs, begin, {}, [](const RunPtr& one) { return one->offset; });
   const auto is_other = [&](const Run& one) { return one.event.type != c.type || one.event.id != c.id; };
@@ -98,7 +98,7 @@ StatusOutcome StatusBoard::State::run(const GetHistory& c) {
   for (Offset taken = 0;;) {
     while (run > oldest_run && is_other(**std::prev(run))) --run;
     const Run* const step = run > oldest_run ? std::prev(run)->get() : nullptr;
-    const Bill* const state = states > oldest ? state_of(rec, states - 1).get() : nullptr;
+    const Bill* const state = states > first_told ? state_of(rec, states - 1).get() : nullptr;
     if (step == nullptr && state == nullptr) return history;
     const bool is_state = step == nullptr || (state != nullptr && state->offset() > step->offset);
     const bool full = (is_state ? history.states.size() : history.runs.size()) == most;

@@ -178,7 +178,9 @@ void append_removal(std::string& out, std::string_view group, const Removal& rem
   JsonWriter w(out);
   w.begin_object().field("type", by.type()).field("id", by.id()).field("group", group);
   if (!may_know(audience, removal)) {
-    w.key("version").number(removal.seen->version()).end_object();
+    w.key("version").number(removal.seen->version());
+    write_life(w, *removal.seen);
+    w.end_object();
     return;
   }
   w.key("version").number(by.version());

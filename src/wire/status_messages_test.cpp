@@ -259,6 +259,13 @@ TEST(StatusAnswers, show_all_that_was_said_of_a_bill) {
   std::string hidden;
   append_removal(hidden, "g", Removal{bill, 1, bill}, Audience());
   EXPECT_EQ(hidden, R"({"type":"SaleOrder","id":"1001","group":"g","version":9007199254740991})");
+  // Without the life of the state that was seen last, the removal would look older than the row that it takes away.
+  stamp.anew = true;
+  stamp.born = 5;
+  const BillPtr again = Bill::make(catalog, stamp, texts);
+  hidden.clear();
+  append_removal(hidden, "g", Removal{again, 1, again}, Audience());
+  EXPECT_EQ(hidden, R"({"type":"SaleOrder","id":"1001","group":"g","version":9007199254740991,"born":5})");
 }
 
 TEST(StatusAnswers, sum_rows_as_the_protocol_says) {
