@@ -31,7 +31,7 @@ NOT_FOR_PEOPLE = {
     "apps/holdfast/completion.cpp": "a script of a shell",
 }
 PHRASES = [
-    "text/plain; ", "SQLite format 3", "HTTP/1.1 101 Switching", "event: watch", ": still here",  # protocols
+    "text/plain; ", "SQLite format 3", "HTTP/1.1 101 Switching", "event: watch", "event: bill.changed", ": still here",  # protocols
     "This is Holdfast: a lock and status server",  # the page of the port, before the workbench
     "holdfast outbox", "holdfast demo",  # names of programs
     "Content-Type: ", "Connection: ", " HTTP/1.1\\r\\n", "SameSite=Strict",
