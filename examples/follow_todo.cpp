@@ -20,9 +20,10 @@ int main(int argc, char** argv) {
     static constexpr char signs[] = {'+', '~', '-'};
     if (!changes.snapshot.empty()) std::printf("all rows anew: %s\n", changes.snapshot.c_str());
     for (const holdfast::TodoChange& change : changes.rows) {
-      const auto& [group, bill, unordered, editing] = change.row;
-      std::printf("%c %s %s %s%s%s\n", signs[static_cast<int>(change.what)], bill.type.c_str(), bill.id.c_str(),
-                  group.c_str(), editing ? ", edited by " : "", editing ? editing->by.user.c_str() : "");
+      const holdfast::TodoRow& row = change.row;
+      std::printf("%c %s %s %s%s%s\n", signs[static_cast<int>(change.what)], row.bill.type.c_str(), row.bill.id.c_str(),
+                  row.group.c_str(), row.editing ? ", edited by " : "",
+                  row.editing ? row.editing->by.user.c_str() : "");
       if (++seen == wanted) done.release();
     }
     std::fflush(stdout);
