@@ -182,8 +182,6 @@ TEST_F(Board, the_same_version_with_other_content_differs_and_the_operator_is_to
   other = bill("1", 5, 1);
   other.at = *other.at + Micros(1);
   EXPECT_EQ(publish(other).kind, Kind::differs);
-  other = bill("1", 5, 1);
-  EXPECT_EQ(publish(other).kind, Kind::differs);
 }
 
 // ------------------------------------------------------------------------------------------ deleted and made again

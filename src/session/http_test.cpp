@@ -162,7 +162,7 @@ TEST_F(HubHttp, unknown_paths_are_404_and_unknown_methods_405_with_what_is_allow
   EXPECT_EQ(text(answer, "detail"), "Methods of this path: POST, GET");
   HttpRequest chinese = request("PUT", "/v1/locks", token("li"), "");
   chinese.accept_language = "zh-CN";
-  EXPECT_EQ(text(http(chinese), "detail"), "该路径支持的方法：POST, GET");
+  EXPECT_EQ(text(http(chinese), "detail"), "该路径支持的方法：POST、GET");
   http("GET", "/v1/locks/check", token("li"));
   EXPECT_EQ(status, 405);
 }

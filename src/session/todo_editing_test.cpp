@@ -100,11 +100,12 @@ TEST_F(TodoEditingRows, are_proved_by_each_digest_as_soon_as_they_are_told) {
   EXPECT_EQ(client(a).digests_of_edited, before + 1);
   EXPECT_EQ(text(said(a, "todo.digest").back(), "edited.rows"), "1");
   EXPECT_EQ(text(said(b, "todo.digest").back(), "edited.rows"), "1") << "of a person's own row";
-  const ConnectionId other = follow(wu), second = follow(viewer, R"(,"rows":"opened","open":["unsubmitted"])");
+  const ConnectionId other = follow(wu), second = open(viewer);
+  clients[second].all_rows = false;
+  subscribe(second, R"(,"rows":"opened","open":["unsubmitted"])");
   for (const ConnectionId c : {other, second}) {
     EXPECT_EQ(text(said(c, "todo.digest").back(), "edited.rows"), "0") << "a row that is not his, or not asked for";
   }
-  clients[second].all_rows = false;
   // Every lock is told with a later tick than it comes: a digest in between would be false, or waits.
   for (int i = 0; i < 40; ++i) {
     release();

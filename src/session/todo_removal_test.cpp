@@ -60,6 +60,7 @@ TEST_F(TodoRemoval, of_a_bill_out_of_ones_sight_tells_neither_its_new_version_no
   }
   publish({bill("1", 5)});
   const ConnectionId own_live = follow(li), department_live = follow(chief);
+  pass(Millis(200));  // what follows is told at once
   publish({given_away(6)});
   for (const ConnectionId c : {own_live, department_live}) {
     EXPECT_EQ(removals(c), std::vector<std::string>{row_alone(5)}) << "live";
@@ -95,6 +96,7 @@ TEST_F(TodoRemoval, of_a_deleted_bill_says_who_deleted_it_to_who_saw_it) {
   for (const std::string id : {"1", "2"}) {
     publish({bill(id, 1)});
     const ConnectionId own = follow(li), other = follow(wu);
+    pass(Millis(200));
     StatusEvent deleted = bill(id, 2);
     deleted.deleted = true;
     deleted.action = "删除";

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "engine/page.h"
+
 namespace hf::test {
 namespace {
 
@@ -1194,6 +1196,7 @@ Outcome ReferenceModel::run(const GetLock& c) {
 
 Outcome ReferenceModel::run(const ListLocks& c) {
   LockList list;
+  Page page;
   for (const Held& h : held_) {
     const Grant& g = h.grant;
     const bool of_type = c.type.empty() ||
@@ -1205,11 +1208,12 @@ Outcome ReferenceModel::run(const ListLocks& c) {
         (c.older.count() > 0 && clock_ - g.acquired_at < c.older) || (c.kind && g.kind != *c.kind)) {
       continue;
     }
-    if (list.locks.size() == std::clamp(c.limit, 1U, options_.limits.list_page_max)) {
+    Grant value = view(h);
+    if (list.locks.size() == std::clamp(c.limit, 1U, options_.limits.list_page_max) || !page.takes(bytes_of(value))) {
       list.next = list.locks.back().token;
       break;
     }
-    list.locks.push_back(view(h));
+    list.locks.push_back(std::move(value));
   }
   return list;
 }
@@ -1288,9 +1292,16 @@ Outcome ReferenceModel::run(const ListSessions& c) {
 
 Outcome ReferenceModel::run(const ListAsks& c) {
   AskList list;
-  for (std::size_t i = 0; i < waiting_.size(); ++i) {
-    if (waiting_[i].asking && (c.caller.admin || concerns(i, c.caller.user)) && list.asks.size() < c.limit)
-      list.asks.push_back(ask_view(i));
+  Page page;
+  // Its cursor is a place in the queue: good for a walk during which nothing changes.
+  for (std::size_t i = c.after; i < waiting_.size(); ++i) {
+    if (!waiting_[i].asking || !(c.caller.admin || concerns(i, c.caller.user))) continue;
+    AskInfo value = ask_view(i);
+    if (list.asks.size() == c.limit || !page.takes(bytes_of(value))) {
+      list.next = i;
+      break;
+    }
+    list.asks.push_back(std::move(value));
   }
   return list;
 }

@@ -19,7 +19,7 @@ class BadInput : public testing::Test {
   void TearDown() override {
     Person other(server_.port(), "other");
     other.open_session(server_.port());
-    EXPECT_EQ(other.acquire(server_.port(), "SaleOrder:well").status, 201) << server_.log();
+    EXPECT_EQ(other.acquire(server_.port(), "SaleOrder:4711").status, 201) << server_.log();
     EXPECT_EQ(server_.stop()->exit_code, 0);
   }
   // The refusal's "STATUS code".

@@ -275,8 +275,8 @@ TEST_F(Scenario, scenario_13_of_one_bill_changed_by_two_servers_all_end_at_the_h
 TEST_F(Scenario, scenario_14_of_two_transactions_that_commit_in_the_other_order_both_are_shown) {
   World& w = begin();
   sit("u0");
-  const auto first = w.erp.begin(w.random, 20, 3, false);
-  const auto second = w.erp.begin(w.random, 20, 3, false);
+  const auto first = w.erp.begin(w.random, 20, 3, Erp::Fates::changed);
+  const auto second = w.erp.begin(w.random, 20, 3, Erp::Fates::changed);
   w.commit(second);
   ASSERT_TRUE(converged());
   w.commit(first);
@@ -287,7 +287,7 @@ TEST_F(Scenario, scenario_14_of_two_transactions_that_commit_in_the_other_order_
 TEST_F(Scenario, scenario_15_a_transaction_of_ten_minutes_is_shown_when_it_commits_and_keeps_nobody_waiting) {
   World& w = begin();
   sit("u0");
-  const auto open = w.erp.begin(w.random, 20, 3, false);
+  const auto open = w.erp.begin(w.random, 20, 3, Erp::Fates::changed);
   for (std::size_t i = 30; i < 40; ++i) {
     w.change(a(i), 2);
     ASSERT_TRUE(converged()) << i;
@@ -303,7 +303,7 @@ TEST_F(Scenario, scenario_16_of_a_thousand_bills_rolled_back_nobody_sees_one) {
   w.change(a(9'000), 2);
   ASSERT_TRUE(converged());
   const std::size_t frames = seat.judge->frames;
-  const auto open = w.erp.begin(w.random, 5'000, 1'000, false);
+  const auto open = w.erp.begin(w.random, 5'000, 1'000, Erp::Fates::changed);
   EXPECT_EQ(open.changes.size(), 1'000u);
   w.time.run(Millis(1'000));
   w.erp.roll_back(open);
