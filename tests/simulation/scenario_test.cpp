@@ -258,6 +258,7 @@ TEST_F(Scenario, scenario_13_of_one_bill_changed_by_two_servers_all_end_at_the_h
   low.id = a(1);
   low.version = 1;
   low.state = {{"S", 1}, {"P", 0}};
+  low.none = {"creator", "owner", "department"};
   StatusEvent high = low;
   high.version = 2;
   high.state = {{"S", 2}, {"P", 0}};
