@@ -61,9 +61,13 @@ class Erp {
   std::vector<const StatusEvent*> states(const std::string& key, Version version) const;
   const std::vector<StatusEvent>* past(const std::string& key) const;
   const StatusEvent* now(const std::string& key) const;
-  // Somebody has taken the bill's lock, or has tried to.
-  void edit(const std::string& key) { edited_.insert(key); }
+  // This user has taken the bill's lock, or has tried to.
+  void edit(const std::string& key, const std::string& user) { edited_[key].insert(user); }
   bool was_edited(const std::string& key) const { return edited_.contains(key); }
+  bool was_edited_by(const std::string& key, const std::string& user) const {
+    const auto editors = edited_.find(key);
+    return editors != edited_.end() && editors->second.contains(user);
+  }
   bool sees(const Claims& who, const StatusEvent& event) const { return rule_.sees(who, event); }
   // Whether he could see some state of it up to this version.
   bool ever_saw(const Claims& who, const std::string& key, Version until = UINT64_MAX) const;
@@ -72,7 +76,7 @@ class Erp {
   test::StatusModel rule_;
   std::map<std::string, std::vector<StatusEvent>> bills_;  // oldest first
   std::set<std::string> locked_;
-  std::set<std::string> edited_;
+  std::map<std::string, std::set<std::string>> edited_;  // by whom
 };
 
 }  // namespace hf::sim

@@ -46,8 +46,10 @@ void Judge::names_nothing_hidden(std::string_view message, const boost::json::ob
              std::ranges::any_of(*past, [&](const StatusEvent& e) { return e.creator.user == who.user; });
     };
     if (event == "notice" && any_claims(is_mine)) continue;  // a rejection is told to its creator
-    if (event == "run.step" &&
-        any_claims([&](const Claims& who) { return text_of(said.at("actor").as_object(), "user") == who.user; })) {
+    // A step is told to its actor, and to who edits the bill, whatever he sees by now.
+    if (event == "run.step" && any_claims([&](const Claims& who) {
+          return text_of(said.at("actor").as_object(), "user") == who.user || erp_.was_edited_by(key, who.user);
+        })) {
       continue;
     }
     return fault("a leak", message);

@@ -140,7 +140,7 @@ TEST_F(JudgeTest, finds_what_is_told_twice) {
 TEST_F(JudgeTest, takes_a_row_told_again_for_news_only_if_others_edit_it_now) {
   const auto edited = [](const std::string& by) {
     std::string made = row("Q00001Q", 2, "draft");
-    return made.insert(made.size() - 1, R"(,"editing":{"user":")" + by + "\"}");
+    return made.insert(made.size() - 1, R"(,"editing":{"user":")" + by + R"(","since":"2025-11-22T09:30:00.000Z"})");
   };
   hear(live(row("Q00001Q", 2, "draft"), R"("draft":1)"));
   hear(live(edited("u1"), R"("draft":1)"));

@@ -186,7 +186,7 @@ std::string World::seat_token(const Seat& seat) const { return token(seat.claims
 
 void World::edit(Seat& seat, const std::string& row) {
   const std::string bill = row.substr(0, row.rfind('/'));
-  erp.edit(bill);
+  erp.edit(bill, seat.claims.user);
   say(seat, R"({"id":"lock","op":"lock.acquire","targets":[")" + bill + R"("]})");
 }
 
