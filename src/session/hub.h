@@ -85,7 +85,7 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::optional<Code> refusal = {};  // that it is, to be counted; nothing: none
-  bool confirm = false;  // its end is told: http_delivered() or http_gone() follows
+  bool confirm = false;              // its end is told: http_delivered() or http_gone() follows
 };
 
 struct WebSocketOpened {
