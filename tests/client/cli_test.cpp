@@ -239,15 +239,16 @@ TEST_F(Cli, a_json_watch_begins_with_the_state) {
   EXPECT_EQ(first["targets"].at(0).at("conflicts").at(0).at("user").as_string(), "li");
 }
 
-TEST_F(Cli, names_that_drive_a_terminal_are_shown_without_what_does) {
-  auto li = Client::open(
-      {.url = url(), .token = holdfast::dev_token(url(), {"li", "L\u202Ei\u2066", {"editor"}, {}}).value_or("")});
-  ASSERT_TRUE(li);
-  auto lock = li->acquire({.targets = {"SaleOrder:1001"}, .label = "a\u200Fb"});
-  ASSERT_TRUE(lock) << lock.error().text();
-  const Ended listed = run("wang", {"locks"});
-  EXPECT_NE(listed.output.find("Li  "), std::string::npos) << listed.output;
-  EXPECT_NE(listed.output.find("ab  "), std::string::npos) << listed.output;
+TEST_F(Cli, names_and_labels_that_drive_a_terminal_are_refused) {
+  auto odd = Client::open(
+      {.url = url(), .token = holdfast::dev_token(url(), {"li", "L\u202Ei\u2066", {"editor"}, {}}).value_or("none")});
+  ASSERT_TRUE(odd);
+  EXPECT_FALSE(odd->acquire({.targets = {"SaleOrder:1001"}}));
+  auto li = person("li");
+  auto labelled = li.acquire({.targets = {"SaleOrder:1001"}, .label = "a\u200Fb"});
+  ASSERT_FALSE(labelled);
+  EXPECT_EQ(labelled.error().code, holdfast::Code::invalid);
+  EXPECT_EQ(labelled.error().field, "label");
 }
 
 TEST_F(Cli, lists_checks_and_verifies) {
