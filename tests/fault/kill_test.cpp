@@ -51,7 +51,7 @@ TEST(Kill, at_any_moment_loses_no_answered_lock_and_brings_no_token_back) {
     for (int i = 0; i < 40; ++i) {
       append_frame(frames, Opcode::text,
                    R"({"id":)" + std::to_string(i) + R"(,"op":"lock.acquire","session":")" + li->session() +
-                       R"(","targets":["SaleOrder:)" + std::to_string(round) + "-" + std::to_string(i) + "\"]}",
+                       R"(","targets":["SaleOrder:)" + std::to_string(100 * (round + 1) + i) + "\"]}",
                    static_cast<std::uint32_t>(i + 1));
     }
     socket.send(frames);
