@@ -24,7 +24,7 @@ std::string bill_of(const std::string& type, const std::string& no, const std::s
 }
 
 std::string by_and_action(const holdfast::Person& person, const std::string& action, const CatalogNames& names) {
-  const std::string by = who(person);
+  std::string by = who(person);
   if (action.empty()) return by;
   return by.empty() ? names.action(action) : tr("{} {}", by, names.action(action));
 }
