@@ -227,12 +227,20 @@ int verify(const Arguments& a) {
   const Verified* verified = outcome ? std::get_if<Verified>(&*outcome) : nullptr;
   if (verified == nullptr)
     return report(a, holdfast::failure(Code::unavailable, tr("The server's answer was not understood.")).value());
-  if (a.json)
-    say_json({{"valid", verified->valid}, {"valid_for_ms", verified->valid_for.count()}, {"why", verified->why}});
-  else if (verified->valid)
+  if (a.json) {
+    boost::json::object tokens;
+    for (const HeldTarget& held : verified->targets) tokens[held.target.text()] = held.token;
+    say_json({{"valid", verified->valid},
+              {"valid_for_ms", verified->valid_for.count()},
+              {"why", verified->why},
+              {"tokens", std::move(tokens)}});
+  } else if (verified->valid) {
     say(tr("Valid for {} at least.", duration(verified->valid_for)) + "\n");
-  else
+    for (const HeldTarget& held : verified->targets)
+      say(tr("Write {} with token {}.", plain(held.target.text()), std::to_string(held.token)) + "\n");
+  } else {
     say(tr("Not valid: {}.", why_not(verified->why)) + "\n");
+  }
   return verified->valid ? exit_done : exit_refused;
 }
 

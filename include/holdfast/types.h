@@ -138,7 +138,8 @@ struct Lost {
 struct Verification {
   bool valid = false;
   Millis valid_for{0};
-  std::string why;  // not valid: not_found, lock_gone, not_holder, not_covered, too_short
+  std::string why;                      // not valid: not_found, lock_gone, not_holder, not_covered, too_short
+  std::map<std::string, Token> tokens;  // valid: target -> what a write of it is fenced with
   bool operator==(const Verification&) const = default;
 };
 

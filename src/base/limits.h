@@ -20,6 +20,9 @@ inline constexpr std::size_t owner_bytes_max = 200;
 inline constexpr std::size_t user_bytes_max = 200;
 inline constexpr std::uint64_t token_max = (std::uint64_t{1} << 53) - 1;
 
+// For how long a holder may rely on a lease that he has renewed: what clocks that differ, and the way, leave of it.
+constexpr Millis trusted(Millis lease) { return lease - lease / 50 - Millis(500); }
+
 struct Limits {
   std::uint32_t targets_per_acquire_max = 1000;
   std::uint32_t targets_per_wait_max = 100;
@@ -45,5 +48,10 @@ struct Limits {
   Millis memory_age_max{600'000};  // request ids, ended grants, known versions
   Millis clock_step_max{1000};
 };
+
+// For how long the nodes that are known are waited for before a log that was closed is opened (Redis). An outage is
+// this and the time until a master is there: together less than the holder of the shortest lease relies on it.
+inline constexpr Millis quarantine_default = Limits{}.lease_min / 2;
+static_assert(quarantine_default < trusted(Limits{}.lease_min));
 
 }  // namespace hf

@@ -143,6 +143,12 @@ void Core::say_hello(Time now) {
   hello.secret = secret_;
   hello.client = from_public(options_.client);
   hello.lease = options_.lease;
+  if (session_.is_nil()) {
+    if (hello_request_.empty()) hello_request_ = id_prefix_ + "h" + std::to_string(hello_id_);
+    hello.request_id = hello_request_;
+  } else {
+    hello.attempt = ++hello_attempt_;
+  }
   append_message(out_.messages.emplace_back(), MessageId(hello_id_), Fields(std::move(hello)));
 }
 
@@ -249,6 +255,7 @@ void Core::end(Time now) {
 void Core::forget_session(Time, LostReason reason) {
   session_ = {};
   secret_ = {};
+  hello_request_.clear();
   seq_ = 0;
   lose_all(reason);
   strange_locks_.clear();
@@ -524,6 +531,7 @@ void Core::message(Time now, std::string_view text) {
 
 void Core::hello_refused(Time now, const Refusal& refusal, std::string_view message) {
   auto why = to_public(refusal, message);
+  if (!may_repeat(refusal.code)) hello_request_.clear();
   if (refusal.code == Code::session_gone && !session_.is_nil()) {
     forget_session(now, engine_lost_ ? LostReason::engine_lost : LostReason::expired);
     say_hello(now);
@@ -541,6 +549,7 @@ void Core::welcome(Time now, const Welcome& welcome) {
   if (phase_ != Phase::hello) return;
   if (!session_.is_nil() && session_ != welcome.session) forget_session(now, LostReason::expired);
   session_ = welcome.session;
+  hello_request_.clear();
   session_text_ = session_.text();
   secret_ = welcome.secret;
   rights_ = welcome.rights;

@@ -31,6 +31,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/random.h"
 #include "client/todo_core.h"
 #include "holdfast/client.h"
@@ -53,10 +54,8 @@ inline constexpr Millis forever{-1};                         // as a deadline: n
 inline constexpr Millis resubscribe_base{500};
 inline constexpr Millis resubscribe_max{60'000};
 
-// How long a renewal for `lease` may be relied upon.
-constexpr Millis trusted(Millis lease) { return lease - lease / 50 - Millis(500); }
-
-// The same for a time to live of a lock's own, which may be a year: no clock goes wrong by more than a minute.
+// How long a renewal for a time to live of a lock's own, which may be a year: no clock goes wrong by more than a
+// minute.
 constexpr Millis trusted_ttl(Millis ttl) { return ttl - std::min(ttl / 50, Millis(60'000)) - Millis(500); }
 
 struct Lease {
@@ -329,6 +328,8 @@ class Core {
   Time beat_due_ = Time::max();
   Time hello_sent_{};
   std::uint64_t hello_id_ = 0;
+  std::string hello_request_;            // the request id under which a session is asked for until one is told
+  std::uint64_t hello_attempt_ = 0;      // counts the tries to take the session up
   std::map<std::uint64_t, Time> pongs_;  // n → when it was sent; not yet acknowledged
   std::uint64_t seq_ = 0;
   bool engine_lost_ = false;  // said by the node that closed: what is missing when we are back was lost by its store

@@ -134,6 +134,27 @@ TEST(Core, an_acknowledgement_after_the_deadline_revives_nothing) {
   EXPECT_FALSE(s.held(lock));
 }
 
+TEST(Core, a_hello_without_an_answer_is_said_again_under_its_request_id_until_it_is_welcomed) {
+  Script s;
+  s.core.start(s.now);
+  s.turn();
+  s.open_link();
+  const std::string asked = std::get<HelloFields>(s.last<HelloFields>().fields).request_id;
+  EXPECT_FALSE(asked.empty());
+  s.breaks();
+  s.open_link();
+  EXPECT_EQ(std::get<HelloFields>(s.last<HelloFields>().fields).request_id, asked);
+  s.welcomes(s.greeting());
+  // A resume is counted, so that one which a node carries out late is known for what it is.
+  for (std::uint64_t attempt = 1; attempt <= 3; ++attempt) {
+    s.breaks();
+    s.open_link();
+    const auto& hello = std::get<HelloFields>(s.last<HelloFields>().fields);
+    EXPECT_TRUE(hello.request_id.empty());
+    EXPECT_EQ(hello.attempt, attempt);
+  }
+}
+
 TEST(Core, a_resume_shows_the_session_and_its_newest_secret_and_keeps_the_locks) {
   Script s;
   s.ready();

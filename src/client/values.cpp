@@ -177,7 +177,9 @@ holdfast::Lost to_public(const LockLost& lost) {
 }
 
 holdfast::Verification to_public(const Verified& verified) {
-  return {verified.valid, verified.valid_for, verified.why};
+  holdfast::Verification out{verified.valid, verified.valid_for, verified.why, {}};
+  for (const HeldTarget& held : verified.targets) out.tokens.emplace(held.target.text(), held.token);
+  return out;
 }
 
 holdfast::CheckedTarget to_public(const CheckItem& item) {

@@ -1,5 +1,7 @@
 #include "engine/change.h"
 
+#include <algorithm>
+
 #include "engine/change_codec.h"
 
 namespace hf {
@@ -56,6 +58,25 @@ std::vector<std::string> read_texts(ByteReader& r) {
   return texts;
 }
 
+std::string list_text(const std::vector<std::string>& targets) {
+  std::string text;
+  for (const std::string& target : targets) text += (text.empty() ? ": " : ", ") + target;
+  return text;
+}
+
+// The targets that a grant lost, from behind what is left of it (lock_tree_journal.cpp); none in what earlier versions
+// wrote.
+std::vector<std::string> read_dropped(ByteReader& r, std::size_t left) {
+  for (std::size_t i = 0; i < left && r.ok(); ++i) r.varint();
+  r.varint();
+  for (int times = 0; times < 3; ++times) r.i64();
+  for (int texts = 0; texts < 2; ++texts) r.text();
+  if (r.u8() != 0) {
+    for (int texts = 0; texts < 4; ++texts) r.text();
+  }
+  return r.at_end() ? std::vector<std::string>() : read_texts(r);
+}
+
 }  // namespace
 
 std::optional<ChangeView> take_change(std::string_view& bytes) noexcept {
@@ -67,7 +88,7 @@ std::optional<ChangeView> take_change(std::string_view& bytes) noexcept {
   view.header.entity = static_cast<Entity>(r.u8());
   view.header.flags = r.u8();
   view.header.key = r.id();
-  if (view.header.entity < Entity::meta || view.header.entity > Entity::status_staged) return std::nullopt;
+  if (view.header.entity < Entity::meta || view.header.entity > Entity::unheard) return std::nullopt;
   view.whole = bytes.substr(0, 4 + std::size_t{length});
   view.body = view.whole.substr(kHeaderBytes);
   bytes.remove_prefix(view.whole.size());
@@ -123,6 +144,16 @@ std::optional<AuditEntry> audit_of(const ChangeView& change) {
       entry.after = entity == Entity::grant ? std::string(name_of(*reason)) : "";
     } else {
       entry.after = what;
+    }
+    if (stamp.action == Action::release_part && entity == Entity::grant && !erased) {
+      if (std::vector<std::string> dropped = read_dropped(r, entry.targets.size()); !dropped.empty()) {
+        entry.after = what + list_text(entry.targets);
+        std::vector<std::string> all = dropped;
+        all.insert(all.end(), entry.targets.begin(), entry.targets.end());
+        std::ranges::sort(all);
+        entry.before = what + list_text(all);
+        entry.targets = std::move(dropped);
+      }
     }
   }
   if (!r.ok()) return std::nullopt;

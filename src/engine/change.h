@@ -40,6 +40,7 @@ enum class Entity : std::uint8_t {
   status_reader = 15,  // which notices to classes a person has read; key: of the user
   status_resync = 16,  // an open one; key: its id
   status_staged = 17,  // a state of it; key: the resync's number and the place
+  unheard = 18,        // the lock tree's: a wait, or the lock it became, that only one node can tell; key: the wait
 };
 
 // Whether folding keeps it in the state. How grants ended is asked for ten minutes only and told with every one of

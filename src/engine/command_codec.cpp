@@ -117,6 +117,18 @@ void each(A& a, Is<ListWaits> auto& v) {
 }
 template <class A>
 void each(A&, Is<GetStats> auto&) {}
+template <class A>
+void each(A& a, Is<TakeOver> auto& v) {
+  a(v.caller, v.session, v.secret);
+}
+template <class A>
+void each(A& a, Is<Heard> auto& v) {
+  a(v.caller, v.session, v.wait);
+}
+template <class A>
+void each(A& a, Is<NodesLiving> auto& v) {
+  a(v.nodes);
+}
 
 // What later builds have added to a command lies behind its first layout, and the index says so: what has none of it
 // is written as ever, and a node that does not know it refuses the command.
@@ -126,10 +138,20 @@ template <class A>
 void each_more(A& a, Is<Release> auto& v) {
   a(v.holds, v.exact);
 }
-bool needs_more(const Command& command) noexcept {
-  const auto* release = std::get_if<Release>(&command);
-  return release != nullptr && (release->holds || release->exact);
+template <class A>
+void each_more(A& a, Is<ResumeSession> auto& v) {
+  a(v.attempt);
 }
+template <class A>
+void each_more(A& a, Is<Acquire> auto& v) {
+  a(v.node);
+}
+template <class C>
+concept HasMore = std::is_same_v<C, Release> || std::is_same_v<C, ResumeSession> || std::is_same_v<C, Acquire>;
+bool says_more(const Release& c) { return c.holds || c.exact; }
+bool says_more(const ResumeSession& c) { return c.attempt != 0; }
+bool says_more(const Acquire& c) { return !c.node.is_nil(); }
+static_assert(std::variant_size_v<Command> < has_more);
 
 constexpr std::size_t many = 100'000;  // no list of a command is longer
 
@@ -143,6 +165,7 @@ class Writer {
 
  private:
   void put(const std::string& v) { w_.text(v); }
+  void put(const Id128& v) { w_.id(v); }
   void put(const Target& v) { w_.text(v.text()); }
   template <class Tag>
   void put(const Id<Tag>& v) {
@@ -191,6 +214,7 @@ class Reader {
 
  private:
   void get(std::string& v) { v = r_.text(); }
+  void get(Id128& v) { v = r_.id(); }
   void get(Target& v) {
     auto target = Target::parse(r_.text());
     ok_ = ok_ && target.has_value();
@@ -253,11 +277,19 @@ class Reader {
 };
 
 template <std::size_t... I>
-std::optional<Command> read_alternative(std::size_t index, Reader& reader, std::index_sequence<I...>) {
+std::optional<Command> read_alternative(std::uint8_t first, Reader& reader, std::index_sequence<I...>) {
   std::optional<Command> command;
+  const bool more = (first & has_more) != 0;
+  const std::size_t index = first & ~has_more;
   const auto read = [&]<std::size_t N>() {
-    std::variant_alternative_t<N, Command> value;
+    using C = std::variant_alternative_t<N, Command>;
+    C value;
     each(reader, value);
+    if constexpr (HasMore<C>) {
+      if (more) each_more(reader, value);
+    } else if (more) {
+      return;
+    }
     if (reader.ok()) command.emplace(std::in_place_index<N>, std::move(value));
   };
   ((index == I ? read.template operator()<I>() : void()), ...);
@@ -267,23 +299,25 @@ std::optional<Command> read_alternative(std::size_t index, Reader& reader, std::
 }  // namespace
 
 void write_command(std::string& out, const Command& command) {
-  const bool more = needs_more(command);
-  out.push_back(static_cast<char>(command.index() | (more ? has_more : 0U)));
-  Writer writer(out);
-  std::visit([&](const auto& c) { each(writer, c); }, command);
-  if (more) each_more(writer, std::get<Release>(command));
+  std::visit(
+      [&]<class C>(const C& c) {
+        bool more = false;
+        if constexpr (HasMore<C>) more = says_more(c);
+        out.push_back(static_cast<char>(command.index() | (more ? has_more : 0)));
+        Writer writer(out);
+        each(writer, c);
+        if constexpr (HasMore<C>) {
+          if (more) each_more(writer, c);
+        }
+      },
+      command);
 }
 
 std::optional<Command> take_command(std::string_view& bytes) {
   if (bytes.empty()) return std::nullopt;
-  const auto index = static_cast<std::uint8_t>(bytes.front());
+  const auto first = static_cast<std::uint8_t>(bytes.front());
   Reader reader(bytes.substr(1));
-  auto command = read_alternative(index & ~has_more, reader, std::make_index_sequence<std::variant_size_v<Command>>());
-  if (command && (index & has_more) != 0) {
-    auto* const release = std::get_if<Release>(&*command);
-    if (release != nullptr) each_more(reader, *release);
-    if (release == nullptr || !reader.ok()) return std::nullopt;
-  }
+  auto command = read_alternative(first, reader, std::make_index_sequence<std::variant_size_v<Command>>());
   if (command) bytes.remove_prefix(bytes.size() - reader.left());
   return command;
 }

@@ -18,7 +18,7 @@ std::vector<Command> one_of_each() {
   const std::uint64_t huge = 0xFFFF'FFFF'FFFF'FFFF;
   return {
       OpenSession{somebody(), session, Secret{{5, 6}}, {"erp", "pc-7", "order"}, Millis(45'000), true},
-      ResumeSession{somebody(), session, Secret{{5, 6}}, Secret{{7, 8}}},
+      ResumeSession{somebody(), session, Secret{{5, 6}}, Secret{{7, 8}}, 12},
       EndSession{somebody(), session},
       Heartbeat{somebody(), session, Millis(1'500)},
       Acquire{somebody(),
@@ -32,7 +32,8 @@ std::vector<Command> one_of_each() {
               Millis(6),
               {{"SaleOrder:1001", huge}},
               "订单",
-              "why"},
+              "why",
+              Id128{12, 13}},
       Release{somebody(), session, "job", lock, 17, true, targets, 9, std::nullopt, false},
       Extend{somebody(), session, lock, Millis(8)},
       Transfer{somebody(), session, lock, SessionId{{9, 9}}},
@@ -53,6 +54,9 @@ std::vector<Command> one_of_each() {
       ListAsks{somebody(), 18, 20},
       ListWaits{somebody(), 19},
       GetStats{},
+      TakeOver{somebody(), session, Secret{{7, 8}}},
+      Heard{somebody(), session, lock},
+      NodesLiving{{Id128{14, 15}, Id128{16, 17}}},
   };
 }
 
@@ -127,6 +131,25 @@ TEST(CommandCodec, every_field_of_an_acquire_arrives) {
   EXPECT_EQ(acquire.wait, Millis(6));
   EXPECT_EQ(acquire.if_versions.at("SaleOrder:1001"), 0xFFFF'FFFF'FFFF'FFFF);
   EXPECT_EQ(acquire.label, "订单");
+  EXPECT_EQ(acquire.node, (Id128{12, 13}));
+}
+
+// An older node knows no bit beside the index: it must refuse such a command, and read all others as it did.
+TEST(CommandCodec, what_a_later_version_added_is_said_by_a_bit_and_left_out_where_it_says_nothing) {
+  ResumeSession plain{somebody(), SessionId{{1, 2}}, Secret{{5, 6}}, Secret{{7, 8}}};
+  ResumeSession counted = plain;
+  counted.attempt = 3;
+  const std::string before = bytes_of(plain);
+  const std::string after = bytes_of(counted);
+  EXPECT_EQ(before.front(), 1);
+  EXPECT_EQ(static_cast<unsigned char>(after.front()), 0x81);
+  EXPECT_EQ(after.substr(1, before.size() - 1), before.substr(1));
+  std::string_view rest = before;
+  EXPECT_EQ(std::get<ResumeSession>(*take_command(rest)).attempt, 0U);
+  std::string nonsense = bytes_of(EndSession{somebody(), SessionId{{1, 2}}});
+  nonsense.front() = static_cast<char>(nonsense.front() | 0x80);
+  rest = nonsense;
+  EXPECT_FALSE(take_command(rest));
 }
 
 TEST(CommandCodec, truncated_bytes_are_refused_and_left_alone) {

@@ -51,13 +51,23 @@ struct OpenSession {
   Millis lease{30'000};  // within Limits::lease_min..lease_max
   bool service = false;  // sessions_per_service_max applies
 };
-// Takes a session over: proves the secret, renews the lease, installs the next secret. The former one stays
-// valid until the new one is first used.
+// Takes a session up: proves a secret, renews the lease, installs the next secret. The one that was proved, and each
+// one that was told since, stay valid until one of those is used. Who carries the session is told by TakeOver alone.
 struct ResumeSession {
   Caller caller;
   SessionId session;
   Secret secret;  // digest of the secret presented
   Secret next_secret;
+  // The client's own count of its tries to take the session up; 0: it does not count. What comes behind a later one
+  // is refused: the client lives by that one.
+  std::uint64_t attempt = 0;
+};
+// The connection that asked for the newest resume stands and carries the session from now on: who is connected to it
+// elsewhere has been superseded. Refused, and nothing is said, if a later resume has been carried out.
+struct TakeOver {
+  Caller caller;
+  SessionId session;
+  Secret secret;  // digest of the secret that the resume installed
 };
 struct EndSession {
   Caller caller;
@@ -82,6 +92,9 @@ struct Acquire {
   std::map<std::string, std::uint64_t> if_versions;  // bill text -> the version that the client has read
   std::string label;
   std::string reason;
+  // Not nil: only this node can tell the asker what becomes of the wait, so the wait ends with the node, and so does
+  // the lock that it becomes, until Heard.
+  Id128 node{};
 };
 struct Release {
   Caller caller;
@@ -152,6 +165,17 @@ struct CancelWait {
   SessionId session;
   LockId wait;
 };  // also `withdraw`
+// The asker was told what became of a wait that was only one node's to tell: his lock, or that he waits on, under an
+// id that he knows. From now on it lives as any other.
+struct Heard {
+  Caller caller;
+  SessionId session;
+  LockId wait;
+};
+// Which nodes live. What was only another node's to tell ends: waits are cancelled, and of locks one count is released.
+struct NodesLiving {
+  std::vector<Id128> nodes;
+};
 
 // Time only: sweeps what is due. Sent by the owner of the engine at least every 100 ms.
 struct Tick {};
@@ -202,9 +226,10 @@ struct ListWaits {
 };  // own ones; all with admin
 struct GetStats {};
 
-using Command = std::variant<OpenSession, ResumeSession, EndSession, Heartbeat, Acquire, Release, Extend, Transfer,
-                             Force, ReleaseAll, Ask, Agree, Refuse, Defer, CancelWait, Tick, GetLock, ListLocks, Check,
-                             Verify, GetSession, ListSessions, ListAsks, ListWaits, GetStats>;
+using Command =
+    std::variant<OpenSession, ResumeSession, EndSession, Heartbeat, Acquire, Release, Extend, Transfer, Force,
+                 ReleaseAll, Ask, Agree, Refuse, Defer, CancelWait, Tick, GetLock, ListLocks, Check, Verify, GetSession,
+                 ListSessions, ListAsks, ListWaits, GetStats, TakeOver, Heard, NodesLiving>;
 
 // ---------------------------------------------------------------------------------------------- outcomes
 
@@ -314,6 +339,8 @@ struct Verified {
   bool valid = false;
   Millis valid_for{0};
   std::string why;
+  // Valid: what a write of each target named is fenced with. The highest token that the session has held on its path.
+  std::vector<HeldTarget> targets;
   bool operator==(const Verified&) const = default;
 };
 struct SessionList {

@@ -1,4 +1,4 @@
-// Commands, sessions, deadlines, and what it takes to grant and to end a lock.
+// Commands, deadlines, and what it takes to grant and to end a lock.
 #include "engine/lock_tree.h"
 
 #include <algorithm>
@@ -15,6 +15,7 @@ LockTree& LockTree::operator=(LockTree&&) noexcept = default;
 
 Token LockTree::last_token() const noexcept { return state_->last_token; }
 Instant LockTree::now() const noexcept { return state_->now(); }
+bool LockTree::has_unheard() const noexcept { return !state_->unheard.empty(); }
 void LockTree::set_watching(bool any) noexcept { state_->watching = any; }
 
 void LockTree::seal(std::string& journal) {
@@ -82,7 +83,14 @@ Outcome LockTree::State::in_session(const C& c, Outcome (State::*body)(const C&,
 
 Outcome LockTree::State::run(const OpenSession& c) {
   Outcome outcome = once(no_index, c, &State::open_session);
-  if (const auto* opened = std::get_if<SessionOpened>(&outcome)) tell_secret(c, opened->session);
+  const auto* opened = std::get_if<SessionOpened>(&outcome);
+  if (opened == nullptr) return outcome;
+  if (!session_by_id.contains(opened->session)) {  // a repeat, and what it opened has ended since
+    return Refusal{.code = Code::session_gone,
+                   .detail = "The session that this request opened has ended: open another under a new request id.",
+                   .field = "session"};
+  }
+  tell_secret(c, opened->session);
   return outcome;
 }
 Outcome LockTree::State::run(const Acquire& c) {
@@ -326,164 +334,6 @@ void LockTree::State::schedule_grant(GrantIx index, bool warning_too) {
   schedule(warn ? end - ahead : end, warn ? Due::grant_warning : Due::grant, index, grant.birth, grant.due_stamp);
 }
 
-// ---------------------------------------------------------------------------------------------- sessions
-
-SessionIx LockTree::State::find_session(const SessionId& id, const Caller& caller, Refusal& refusal,
-                                        bool admin_too) const {
-  const auto it = session_by_id.find(id);
-  if (it == session_by_id.end()) {
-    refusal.code = Code::session_gone;
-    refusal.field = "session";
-    return no_index;
-  }
-  if (sessions[it->second].who->user != caller.user && !(admin_too && caller.admin)) {
-    refusal.code = Code::forbidden;
-    refusal.detail = "The session is another user's.";
-    refusal.field = "session";
-    return no_index;
-  }
-  return it->second;
-}
-
-void LockTree::State::follow_name(SessionIx index, const Caller& caller) {
-  SessionRec& session = sessions[index];
-  if (caller.user_name.empty() || caller.user_name == session.who->user_name) return;
-  Principal named = *session.who;
-  named.user_name = caller.user_name;
-  session.who = std::make_shared<const Principal>(std::move(named));
-  for (GrantIx g = session.first_grant; g != no_index; g = grants[g].next) {
-    grants[g].who = session.who;
-    if (grants[g].kind != Kind::edit) put_grant(g, Action::none, false);  // an edit lock's name is in its session
-  }
-  put_session(index, Action::none, false);
-}
-
-Outcome LockTree::State::open_session(const OpenSession& c, SessionIx) {
-  if (c.lease < limits().lease_min || c.lease > limits().lease_max) {
-    return Refusal{.code = Code::invalid, .detail = "A lease lasts 10,000 to 1,800,000 ms.", .field = "lease_ms"};
-  }
-  if (c.session.is_nil() || session_by_id.contains(c.session))
-    return Refusal{.code = Code::invalid, .field = "session"};
-  const auto known = users.find(c.caller.user);
-  const std::size_t open = known == users.end() ? 0 : known->second.sessions.size();
-  if (open >= (c.service ? limits().sessions_per_service_max : limits().sessions_per_user_max)) {
-    return Refusal{
-        .code = Code::too_many, .detail = "This user has too many sessions: end one.", .retry_after = Millis(10'000)};
-  }
-  const SessionIx index = sessions.make();
-  SessionRec& session = sessions[index];
-  session.id = c.session;
-  session.who = std::make_shared<const Principal>(Principal{c.session, c.caller.user, c.caller.user_name, c.client});
-  session.secret = c.secret;
-  session.former = c.secret;
-  session.party = next_party++;
-  session.lease = c.lease;
-  session.lease_end = now() + c.lease;
-  session.last_activity = now();
-  session.opened_at = clock.wall();
-  session.birth = next_birth++;
-  session.service = c.service;
-  session.live = true;
-  session_by_id.emplace(session.id, index);
-  session_by_party.emplace(session.party, index);
-  users[c.caller.user].sessions.push_back(index);
-  schedule_session(index);
-  put_session(index, Action::session_open, true);
-  return SessionOpened{session.id, session.lease, clock.wall_of(session.lease_end), session.seq};
-}
-
-// A repeat that another node, or this one before a restart, was asked first brings another secret: its asker must be
-// able to resume with it. What he may have been told before stays valid, as with a resume.
-void LockTree::State::tell_secret(const OpenSession& c, SessionId opened) {
-  const auto found = session_by_id.find(opened);
-  if (found == session_by_id.end()) return;
-  SessionRec& session = sessions[found->second];
-  if (session.secret == c.secret || session.former == c.secret) return;
-  session.former = std::exchange(session.secret, c.secret);
-  put_session(found->second, Action::session_open, false);
-}
-
-Outcome LockTree::State::run(const ResumeSession& c) {
-  actor = c.caller.user;
-  Refusal refusal;
-  const SessionIx index = find_session(c.session, c.caller, refusal);
-  if (index == no_index) return refusal;
-  SessionRec& session = sessions[index];
-  const bool current = equal_constant_time(session.secret.value, c.secret.value);
-  const bool former = equal_constant_time(session.former.value, c.secret.value);
-  if (!current && !former)
-    return Refusal{
-        .code = Code::session_gone, .detail = "The session's secret is wrong or was replaced.", .field = "secret"};
-  session.former = c.secret;
-  session.secret = c.next_secret;
-  session.lease_end = now() + session.lease;
-  session.last_activity = now();
-  follow_name(index, c.caller);
-  put_session(index, Action::session_resume, false);
-  return SessionResumed{snapshot(index, true)};
-}
-
-Outcome LockTree::State::run(const EndSession& c) {
-  Refusal refusal;
-  const SessionIx session = find_session(c.session, c.caller, refusal, true);
-  if (session == no_index) return refusal;
-  actor = c.caller.user;
-  return end_session(c, session);
-}
-
-Outcome LockTree::State::end_session(const EndSession&, SessionIx session) {
-  std::uint32_t count = 0;
-  for (GrantIx g = sessions[session].first_grant; g != no_index; g = grants[g].next)
-    count += grants[g].kind == Kind::edit ? 1 : 0;
-  close_session(session, EndReason::session_ended);
-  return SessionClosed{count};
-}
-
-void LockTree::State::close_session(SessionIx index, EndReason reason) {
-  SessionRec& session = sessions[index];
-  while (!session.waits.empty()) {
-    const WaitIx wait = session.waits.front();
-    erase_wait(waits[wait]);
-    forget_wait(wait);
-  }
-  for (GrantIx g = session.first_grant; g != no_index;) {
-    const GrantIx next = grants[g].next;
-    if (grants[g].kind == Kind::edit) {
-      if (reason == EndReason::expired) ++stats.expired;
-      end_grant(g, reason, {}, {}, {}, false);
-    } else {
-      unlink_from_session(g);  // a temporary outlives its session until its ttl
-    }
-    g = next;
-  }
-  events->emplace_back(SessionEnded{session.id, reason});
-  erase_session(index, reason);
-  unschedule();
-  auto user = users.find(session.who->user);
-  drop(user->second.sessions, index);
-  if (user->second.sessions.empty() && user->second.asked.empty() && !user->second.memory) users.erase(user);
-  session_by_id.erase(session.id);
-  session_by_party.erase(session.party);
-  const auto stamp_now = static_cast<std::uint16_t>(session.due_stamp + 1);
-  session = SessionRec{};
-  session.due_stamp = stamp_now;
-  sessions.free(index);
-}
-
-Outcome LockTree::State::run(const Heartbeat& c) {
-  Refusal refusal;
-  const SessionIx index = find_session(c.session, c.caller, refusal);
-  if (index == no_index) return refusal;
-  SessionRec& session = sessions[index];
-  follow_name(index, c.caller);
-  session.lease_end = now() + session.lease;
-  const Instant active = now() - std::max(c.idle, Millis(0));
-  session.last_activity = std::max(session.last_activity, active);
-  Renewed renewed{clock.wall_of(session.lease_end), session.seq, {}};
-  for (GrantIx g = session.first_grant; g != no_index; g = grants[g].next) renewed.locks.push_back(grants[g].lock);
-  return renewed;
-}
-
 // ---------------------------------------------------------------------------------------------- granting
 
 namespace {
@@ -531,7 +381,7 @@ Outcome LockTree::State::acquire(const Acquire& c, SessionIx session) {
   }
   Want want = want_of(session, c.kind, c.mode, c.owner);
   for (const Target& target : targets) want.paths.push_back(path_of(target));
-  const Details details{c.lock, c.owner, c.label, c.reason, c.ttl, &c.if_versions};
+  const Details details{c.lock, c.owner, c.label, c.reason, c.ttl, &c.if_versions, c.node};
   if (!is_blocked(want)) return grant_now(want, targets, details);
   // Exactly what is held already is held again, whoever waits for it.
   const GrantIx same = find_same(want, targets);
@@ -604,6 +454,28 @@ Token LockTree::State::token_held(Party party, NodeIx node) const {
     }
   }
   return 0;
+}
+
+// A bill that is saved under the newer token would fence off its own lines, while and after it is held.
+void LockTree::State::raise_below(SessionIx session, NodeIx node, Token token) {
+  const Counts* own = nodes[node].holdings.find(sessions[session].party);
+  if (own == nullptr || (*own)[at(Claim::ix)] == 0) return;  // nothing of its own lies below
+  const auto lies_below = [&](NodeIx held) {
+    for (held = nodes[held].parent; held != no_index; held = nodes[held].parent) {
+      if (held == node) return true;
+    }
+    return false;
+  };
+  for (GrantIx g = sessions[session].first_grant; g != no_index; g = grants[g].next) {
+    if (grants[g].mode != Mode::exclusive) continue;
+    bool raised = false;
+    for (TargetRec& target : grants[g].targets) {
+      if (target.token >= token || !lies_below(target.node)) continue;
+      target.token = token;
+      raised = true;
+    }
+    if (raised) put_grant(g, Action::none, false);
+  }
 }
 
 Token LockTree::State::mint() {
@@ -739,6 +611,9 @@ Outcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, 
     }
     order_append(index);
     put_grant(index, upgrade ? Action::upgrade : Action::acquire, !upgrade);
+    if (want.mode == Mode::exclusive && want.kind != Kind::hold) {
+      for (const TargetRec& target : grants[index].targets) raise_below(want.session, target.node, target.token);
+    }
     if (watching) {
       for (const TargetRec& target : grants[index].targets) target_changed(target.node);
     }
@@ -863,6 +738,7 @@ void LockTree::State::end_grant(GrantIx index, EndReason reason, std::string_vie
   unlink_from_session(index);
   order_remove(index);
   grant_by_id.erase(grant.lock);
+  forget_unheard(grant.lock);
   unschedule();
   if (reason == EndReason::released) ++stats.released;
   grant.targets.clear();
@@ -896,7 +772,7 @@ void LockTree::State::drop_targets(GrantIx index, const std::vector<std::size_t>
     drop(nodes[target.node].direct, index);
     free_claims(target.node, grant.mode, grant.party, alias);
   }
-  put_grant(index, Action::release_part, false);
+  put_grant(index, Action::release_part, false, lost.targets);
   if (watching) {
     for (const Target& target : lost.targets) {
       const auto it = node_by_text.find(target.text());

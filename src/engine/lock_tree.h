@@ -34,6 +34,9 @@
 
 namespace hf {
 
+// Grows with each change of what a tree decides: nodes that live by one log must have the same (their joins say it).
+inline constexpr std::uint32_t rules_version = 2;
+
 // What a bill type may ask for besides the defaults; from the catalog.
 struct TypePolicy {
   Millis max_hold{8 * 3600 * 1000};
@@ -87,6 +90,8 @@ class LockTree {
   // Whether TargetChanged events are made; on at first. A node without watchers turns them off.
   void set_watching(bool any) noexcept;
 
+  // Whether anything is only one node's to tell: what NodesLiving may end.
+  bool has_unheard() const noexcept;
   // Every token given so far is <= this.
   Token last_token() const noexcept;
   // Engine time now.

@@ -71,6 +71,9 @@ void LockTree::State::put_all(std::string& out) {
   for (const auto& [bill, known] : versions) bills.push_back(bill);
   std::ranges::sort(bills);
   for (const std::string& bill : bills) put_version(bill, versions.find(bill)->second, false);
+  std::vector<std::pair<LockId, Id128>> owed(unheard.begin(), unheard.end());
+  std::ranges::sort(owed);
+  for (const auto& [wait, node] : owed) put_unheard(wait, node);
 }
 
 void LockTree::State::put_image() {

@@ -87,7 +87,7 @@ struct LockTree::State::Pending {
     std::size_t size = 0;
   };
   using Map = boost::unordered_flat_map<Id128, Piece, IdHash>;
-  Map sessions, grants, waits, ended, memory, versions;
+  Map sessions, grants, waits, ended, memory, versions, unheard;
   std::string bytes;  // the bodies, one behind the other: a million allocations would cost more than the work
   std::string_view operator()(const Piece& piece) const {
     return std::string_view(bytes).substr(piece.begin, piece.size);
@@ -120,6 +120,10 @@ void LockTree::State::put_session(SessionIx index, Action action, bool fresh) {
   frame->i64(to_us(session.opened_at));
   frame->i64(to_us(session.last_activity));
   frame->varint(session.seq);
+  if (session.attempt == 0 && session.between.empty()) return;
+  frame->varint(session.attempt);
+  frame->varint(session.between.size());
+  for (const Secret& told : session.between) frame->id(told.value);
 }
 
 void LockTree::State::erase_session(SessionIx index, EndReason reason) {
@@ -136,7 +140,7 @@ void LockTree::State::erase_session(SessionIx index, EndReason reason) {
   }
 }
 
-void LockTree::State::put_grant(GrantIx index, Action action, bool fresh) {
+void LockTree::State::put_grant(GrantIx index, Action action, bool fresh, std::span<const Target> dropped) {
   const GrantRec& grant = grants[index];
   ChangeFrame frame(*journal, Entity::grant, fresh ? change_fresh : 0, grant.lock.value);
   write_stamp(*frame, stamp(action));
@@ -162,6 +166,9 @@ void LockTree::State::put_grant(GrantIx index, Action action, bool fresh) {
     frame->text(grant.who->user_name);
     write_client(*frame, grant.who->client);
   }
+  if (dropped.empty()) return;
+  frame->varint(dropped.size());  // for the audit trail, which says what a part was
+  for (const Target& target : dropped) frame->text(target.text());
 }
 
 void LockTree::State::erase_grant(const GrantRec& grant, EndReason reason, std::string_view note) {
@@ -305,6 +312,10 @@ void LockTree::State::put_version(const std::string& bill, const KnownVersion& k
   if (known.life != 0) frame->varint(known.life);  // of most bills there is but one, and it is not written
 }
 
+void LockTree::State::put_unheard(const LockId& wait, const Id128& node) {
+  ChangeFrame(*journal, Entity::unheard, 0, wait.value)->id(node);
+}
+
 // ---------------------------------------------------------------------------------------------- the way back
 
 bool LockTree::recover(std::string_view changes) {
@@ -323,6 +334,7 @@ bool LockTree::recover(std::string_view changes) {
       case Entity::ended: map = &p.ended; break;
       case Entity::memory: map = &p.memory; break;
       case Entity::version: map = &p.versions; break;
+      case Entity::unheard: map = &p.unheard; break;
       case Entity::note: break;
       case Entity::image: p.image = change->body; break;
       default: break;  // the status board's
@@ -417,6 +429,9 @@ bool LockTree::recovered(Wall clock, Token token_floor) {
     if (!s.restore_wait(key, (*p)(p->waits.find(key)->second))) return false;
   }
   if (!s.restore_rings()) return false;
+  for (const auto& [key, piece] : p->unheard) {
+    if (!s.restore_unheard(key, (*p)(piece))) return false;
+  }
   s.moved.clear();
   s.woken.clear();
   s.last_token = std::max(s.last_token, token_floor);
@@ -447,6 +462,11 @@ bool LockTree::State::restore_session(const Id128& key, std::string_view body) {
   // first push shows a gap and the client asks for the whole state. Nothing is pushed without a change, which
   // records the start.
   session.seq = std::max(r.varint() + 1, starts << 32);
+  if (!r.at_end()) {
+    session.attempt = r.varint();
+    const std::uint64_t between = r.varint();
+    for (std::uint64_t i = 0; i < between && r.ok(); ++i) session.between.push_back(Secret{r.id()});
+  }
   if (!r.ok() || who.user.empty()) return false;
   session.who = std::make_shared<const Principal>(std::move(who));
   session.party = next_party++;
@@ -610,6 +630,12 @@ bool LockTree::State::restore_wait(const Id128& key, std::string_view body) {
       schedule(wait.ask->answer_by, Due::ask, index, wait.birth, wait.ask->due_stamp);
   }
   return true;
+}
+
+bool LockTree::State::restore_unheard(const Id128& key, std::string_view body) {
+  ByteReader r(body);
+  unheard.emplace(LockId{key}, r.id());
+  return r.at_end();
 }
 
 // The ended grants, remembered answers and known versions.

@@ -98,14 +98,19 @@ Outcome LockTree::State::run(const Verify& c) {
     return nullptr;
   };
   if (c.targets.empty() && c.token != grant.token) return Verified{.valid = false, .why = "not_holder"};
+  Verified verified{.valid = true};
   for (const Target& named : c.targets) {
     const TargetRec* held = covering(named);
     if (held == nullptr) return Verified{.valid = false, .why = "not_covered"};
     if (c.token != held->token && c.token != grant.token) return Verified{.valid = false, .why = "not_holder"};
+    verified.targets.push_back({named, held->token});
   }
   const Millis left = std::chrono::duration_cast<Millis>(end_of(grant) - now());
   if (left < c.min_valid) return Verified{.valid = false, .valid_for = left, .why = "too_short"};
-  return Verified{.valid = true, .valid_for = left};
+  std::ranges::sort(verified.targets, {}, &HeldTarget::target);
+  verified.targets.erase(std::ranges::unique(verified.targets).begin(), verified.targets.end());
+  verified.valid_for = left;
+  return verified;
 }
 
 SessionSnapshot LockTree::State::snapshot(SessionIx index, bool with_contents) const {

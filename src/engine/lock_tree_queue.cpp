@@ -59,6 +59,10 @@ Outcome LockTree::State::enqueue(const Want& want, SessionIx session, std::span<
   wait_by_id.emplace(wait.id, index);
   schedule(wait.until, Due::wait, index, wait.birth, wait.due_stamp);
   ++stats.waited;
+  if (!d.node.is_nil()) {
+    unheard.emplace(wait.id, d.node);
+    put_unheard(wait.id, d.node);
+  }
   if (!wait.ask) put_wait(index, Action::queue, true);  // ask() writes what it adds
   return Queued{wait.id, wait.position};
 }
@@ -203,6 +207,7 @@ void LockTree::State::end_wait(WaitIx index, Refusal why) {
   }
   events->emplace_back(WaitEnded{sessions[session].id, next_seq(session), id, std::move(why)});
   wait_was(session, id, LockId{});
+  forget_unheard(id);
   erase_wait(wait);
   forget_wait(index);
 }

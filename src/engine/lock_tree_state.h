@@ -177,7 +177,9 @@ struct Memory {
 struct SessionRec {
   SessionId id;
   PrincipalPtr who;
-  Secret secret, former;
+  Secret secret, former;        // the newest, and the one that was last proved
+  std::vector<Secret> between;  // told since that one was proved, the oldest first: either may be the one he has
+  std::uint64_t attempt = 0;    // the highest that a resume brought
   Party party = 0;
   Millis lease{0};
   Instant lease_end{};
@@ -314,6 +316,7 @@ struct LockTree::State {
   boost::unordered_flat_map<LockId, std::uint64_t, IdHash> ended_by_id;
   boost::unordered_flat_map<std::string, KnownVersion, TextHash, std::equal_to<>> versions;
   std::deque<std::pair<Instant, std::string>> version_age;
+  boost::unordered_flat_map<LockId, Id128, IdHash> unheard;  // waits, and what they became, that only one node can tell
   std::deque<std::pair<Instant, std::string>> user_memory_age;
 
   enum class Due : std::uint8_t { session, grant, wait, ask, session_warning, grant_warning };
@@ -338,11 +341,15 @@ struct LockTree::State {
   std::set<std::pair<std::int64_t, WaitIx>> woken;
   std::vector<WaitIx> moved;
 
-  // lock_tree.cpp: commands
+  // lock_tree_sessions.cpp
   Outcome run(const OpenSession& c);
   Outcome run(const ResumeSession& c);
+  Outcome run(const TakeOver& c);
   Outcome run(const EndSession& c);
   Outcome run(const Heartbeat& c);
+  Outcome run(const Heard& c);
+  Outcome run(const NodesLiving& c);
+  // lock_tree.cpp: commands
   Outcome run(const Acquire& c);
   Outcome run(const Release& c);
   Outcome run(const Extend& c);
@@ -369,7 +376,7 @@ struct LockTree::State {
   Instant now() const noexcept { return clock.now(); }
   const Limits& limits() const noexcept { return options.limits; }
 
-  // Sessions and deadlines (lock_tree.cpp).
+  // Sessions (lock_tree_sessions.cpp) and deadlines (lock_tree.cpp).
   SessionIx find_session(const SessionId& id, const Caller& caller, Refusal& refusal, bool admin_too = false) const;
   // The session has the name of the newest token that acts for it, and so has all that it holds.
   void follow_name(SessionIx session, const Caller& caller);
@@ -415,6 +422,7 @@ struct LockTree::State {
     std::string_view owner, label, reason;
     Millis ttl{0};
     const std::map<std::string, std::uint64_t>* if_versions = nullptr;
+    Id128 node{};  // of a wait that only this node can tell
   };
   Outcome grant_now(Want& want, std::span<const Target> targets, const Details& details);
   std::optional<std::uint64_t> known_version(std::string_view bill) const;
@@ -422,6 +430,8 @@ struct LockTree::State {
                                         std::map<std::string, std::optional<std::uint64_t>>& known) const;
   GrantIx find_same(const Want& want, std::span<const Target> targets) const;
   Token token_held(Party party, NodeIx node) const;
+  // The session holds `node` exclusively under `token` now: what it holds below is written with that one from now on.
+  void raise_below(SessionIx session, NodeIx node, Token token);
   Token mint();
   void order_append(GrantIx grant);
   void order_remove(GrantIx grant);
@@ -523,7 +533,8 @@ struct LockTree::State {
   Stamp stamp(Action action) const { return Stamp{action, clock.wall(), actor}; }
   void put_session(SessionIx session, Action action, bool fresh);
   void erase_session(SessionIx session, EndReason reason);
-  void put_grant(GrantIx grant, Action action, bool fresh);
+  // `dropped`: the targets that it lost with this change.
+  void put_grant(GrantIx grant, Action action, bool fresh, std::span<const Target> dropped = {});
   void erase_grant(const GrantRec& grant, EndReason reason, std::string_view note);
   void put_wait(WaitIx wait, Action action, bool fresh);
   void erase_wait(const WaitRec& wait);
@@ -531,6 +542,8 @@ struct LockTree::State {
   void put_memory(SessionIx session, std::string_view user, const Remembered& entry);
   void erase_user_memory(std::string_view user, const Memory& memory);
   void put_version(const std::string& bill, const KnownVersion& known, bool erase);
+  void put_unheard(const LockId& wait, const Id128& node);
+  void forget_unheard(const LockId& wait);  // if it is one
   void put_meta();
   // lock_tree_image.cpp
   void put_all(std::string& out);
@@ -543,6 +556,7 @@ struct LockTree::State {
   bool restore_grant(const Id128& key, std::string_view body);
   bool restore_wait(const Id128& key, std::string_view body);
   bool restore_rings();
+  bool restore_unheard(const Id128& key, std::string_view body);
 };
 
 }  // namespace hf

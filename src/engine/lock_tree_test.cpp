@@ -208,5 +208,28 @@ TEST_F(LockTreeTest, every_change_tells_the_audit_trail_who_did_what) {
   EXPECT_EQ(trail[2].reason, "stuck");
 }
 
+TEST_F(LockTreeTest, a_released_part_is_told_with_what_it_was_of) {
+  const SessionId li = open("li");
+  const Grant grant = std::get<Granted>(acquire("li", li, {"SaleOrder:1", "SaleOrder:2", "SaleOrder:3"})).grant;
+  Release release{.caller = caller("li"), .session = li, .lock = grant.lock};
+  release.targets = {*Target::parse("SaleOrder:2")};
+  const std::size_t before = journal.size();
+  apply(release);
+  std::string_view bytes = std::string_view(journal).substr(before);
+  std::optional<AuditEntry> part;
+  while (const auto change = take_change(bytes)) {
+    if (auto entry = audit_of(*change); entry && entry->action == "release_part") part = std::move(entry);
+  }
+  ASSERT_TRUE(part);
+  EXPECT_EQ(part->targets, std::vector<std::string>{"SaleOrder:2"});
+  const std::string held = "edit exclusive by li, token " + std::to_string(grant.token);
+  EXPECT_EQ(part->before, held + ": SaleOrder:1, SaleOrder:2, SaleOrder:3");
+  EXPECT_EQ(part->after, held + ": SaleOrder:1, SaleOrder:3");
+  LockTree again;
+  ASSERT_TRUE(again.recover(journal));
+  ASSERT_TRUE(again.recovered(clock, 0));
+  EXPECT_EQ(again.check(), "");
+}
+
 }  // namespace
 }  // namespace hf

@@ -1,18 +1,19 @@
 #include "redis/base_image.h"
 
 #include "engine/change_codec.h"
-#include "redis/log_entry.h"
 
 namespace hf::redis {
 
 bool is_base_image(std::string_view bytes) noexcept {
-  return !bytes.empty() && static_cast<std::uint8_t>(bytes[0]) == entry_format;
+  if (bytes.empty()) return false;
+  const auto format = static_cast<std::uint8_t>(bytes[0]);
+  return format >= base_image_format_oldest && format <= base_image_format;
 }
 
 std::string write_base_image(const BaseImage& image) {
   std::string bytes;
   ByteWriter w(bytes);
-  w.u8(entry_format);
+  w.u8(base_image_format);
   w.u64(image.generation);
   w.u64(image.number);
   w.text(image.last);

@@ -38,7 +38,10 @@ struct BaseImage {
   bool operator==(const BaseImage&) const = default;
 };
 
-// Whether `bytes` begin as this version writes them; others are of a newer one.
+inline constexpr std::uint8_t base_image_format = 3;
+inline constexpr std::uint8_t base_image_format_oldest = 2;  // which is read still
+
+// Whether `bytes` begin as this version or one before it writes them; others are of a newer one.
 bool is_base_image(std::string_view bytes) noexcept;
 std::string write_base_image(const BaseImage& image);
 // Nothing if the bytes are malformed.

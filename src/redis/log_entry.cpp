@@ -25,7 +25,12 @@ std::string write_entry(const Entry& entry) {
       w.text(entry.name);
       w.u64(entry.rules);
       break;
-    case EntryKind::open: w.varint(entry.generation); break;
+    case EntryKind::open:
+      w.varint(entry.generation);
+      if (entry.unheard.empty()) break;
+      w.varint(entry.unheard.size());
+      for (const Id128& node : entry.unheard) w.id(node);
+      break;
     case EntryKind::tick:
     case EntryKind::leave: break;
   }
@@ -56,7 +61,12 @@ std::optional<Entry> read_entry(std::string_view bytes) {
       entry.name = r.text();
       entry.rules = r.u64();
       break;
-    case EntryKind::open: entry.generation = r.varint(); break;
+    case EntryKind::open: {
+      entry.generation = r.varint();
+      const std::uint64_t count = r.at_end() ? 0 : r.varint();
+      for (std::uint64_t i = 0; i < count && r.ok(); ++i) entry.unheard.push_back(r.id());
+      break;
+    }
     case EntryKind::tick:
     case EntryKind::leave: break;
     default: return std::nullopt;

@@ -5,13 +5,16 @@
 //   u8 format, u8 kind, i64 clock in microseconds or 0 (only tests put one there), then
 //   commands: a section for each namespace: text name, varint number of commands, the commands (engine/command_codec),
 //     varint number of status commands, these (engine/status_command_codec)
-//   tick, leave: nothing    join: text name of the node, u64 rules    open: varint generation
+//   tick, leave: nothing    join: text name of the node, u64 rules
+//   open: varint generation; then, if there are any, varint number of the members that were not heard, their ids
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/id.h"
 
 namespace hf::redis {
 
@@ -34,6 +37,7 @@ struct Entry {
   std::string name;                    // join
   std::uint64_t rules = 0;             // join
   std::uint64_t generation = 0;        // open
+  std::vector<Id128> unheard;          // open: members that had not spoken in time
 };
 
 std::string write_entry(const Entry& entry);

@@ -22,12 +22,9 @@ constexpr Millis member_gone_after{20'000};
 constexpr Micros greet_again{200'000};
 constexpr Micros look_every{1'000'000};  // whether a node that comes misses what the log begins with
 constexpr Micros part_again{1'000'000};
-constexpr std::int64_t report_stale_ms = 3000;
 constexpr std::size_t piece_bytes = 1 << 20;
 constexpr std::size_t pieces_a_time = 16;
 constexpr Millis block{1000};
-// What the opening of a log waits for; what is more (Redis forgot a long trail) is appended while the nodes serve.
-constexpr std::size_t audit_batches_before_opening = 16;
 
 Refusal refusal(Code code, std::string detail) {
   Refusal made;
@@ -67,57 +64,6 @@ Wall clock_of(std::string_view id, const std::vector<Reply>& fields) {
 std::string digits(std::uint64_t n) { return std::to_string(n); }
 
 }  // namespace
-
-// What hello.lua answers.
-struct Engine::Greeting {
-  struct Report {
-    Place place;
-    std::int64_t at_ms = 0;
-  };
-  std::uint64_t generation = 0, base_number = 0, base_bytes = 0;
-  Place place;  // the generation is that of the log's last opening
-  bool open = false, found = false;
-  std::string base;
-  std::int64_t closed_for_ms = 0, now_ms = 0;
-  std::map<Id128, Report> reports;
-  std::vector<Id128> members;
-
-  static std::optional<Greeting> read(const Reply& reply) {
-    if (reply.kind != Reply::Kind::array || reply.items.size() != 12) return std::nullopt;
-    const auto& item = reply.items;
-    Greeting g;
-    g.generation = static_cast<std::uint64_t>(item[0].integer);
-    g.open = item[1].integer == 1;
-    g.place = {static_cast<std::uint64_t>(item[3].integer), static_cast<std::uint64_t>(item[2].integer)};
-    g.base = item[4].text;
-    g.base_number = static_cast<std::uint64_t>(item[5].integer);
-    g.base_bytes = static_cast<std::uint64_t>(item[6].integer);
-    g.closed_for_ms = item[7].integer;
-    g.found = item[8].integer == 1;
-    const auto& reports = item[9].items;
-    for (std::size_t i = 0; i + 1 < reports.size(); i += 2) {
-      const auto node = Id128::parse(reports[i].text);
-      if (!node) continue;
-      Report report;
-      std::string_view rest = reports[i + 1].text;
-      const auto word = [&] {
-        const std::size_t end = std::min(rest.find(' '), rest.size());
-        const std::string_view taken = rest.substr(0, end);
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-        return taken;
-      };
-      report.place.generation = number_in(word());
-      report.place.number = number_in(word());
-      report.at_ms = static_cast<std::int64_t>(number_in(word()));
-      g.reports[*node] = report;
-    }
-    g.now_ms = item[10].integer;
-    for (const Reply& member : item[11].items) {
-      if (const auto node = Id128::parse(member.text)) g.members.push_back(*node);
-    }
-    return g;
-  }
-};
 
 Engine::Engine(EngineOptions options, Link& writer, Link& reader)
     : options_(std::move(options)), writer_(writer), reader_(reader), trail_(trail_options(), writer) {
@@ -371,7 +317,8 @@ void Engine::greet() {
   greeting_ = true;
   greeted_at_ = options_.monotonic();
   call(script_hello, {key("meta"), key("log"), key("reports"), key("members")},
-       {options_.self.text(), digits(generation_), digits(place_.generation), digits(place_.number), last_},
+       {options_.self.text(), digits(generation_), digits(place_.generation), digits(place_.number), last_,
+        options_.node},
        [this, epoch = epoch_](const Result<Reply>& answer) {
          greeting_ = false;
          if (epoch == epoch_) greeted(answer);
@@ -395,6 +342,7 @@ void Engine::greeted(const Result<Reply>& answer) {
   }
   if (greeting->generation != generation_ && flying_) give_up("Redis was replaced: repeat with the same request id.");
   base_ = greeting->base;
+  if (replaced_) return;
   if (!greeting->open) {
     phase_ = Phase::closed;
     why_ = "Redis was replaced or lost its data: the nodes are agreeing on what is held.";
@@ -414,76 +362,6 @@ void Engine::greeted(const Result<Reply>& answer) {
   }
   if (place_.number != 0) reset();
   load(*greeting);
-}
-
-// The one that knows most opens, as soon as everybody who may know more has spoken.
-void Engine::consider_opening(const Greeting& greeting) {
-  const auto fresh = [&](const Greeting::Report& report) { return greeting.now_ms - report.at_ms < report_stale_ms; };
-  if (greeting.closed_for_ms < options_.quarantine.count()) {
-    const auto missing = [&](const Id128& node) {
-      const auto it = greeting.reports.find(node);
-      return it == greeting.reports.end() || !fresh(it->second);
-    };
-    for (const auto& [node, member] : members_) {
-      if (missing(node)) return;
-    }
-    for (const Id128& node : greeting.members) {
-      if (missing(node)) return;
-    }
-  }
-  Id128 best = options_.self;
-  Place most = place_;
-  for (const auto& [node, report] : greeting.reports) {  // in the order of their ids: of equals the first
-    if (!fresh(report)) continue;
-    if (report.place > most || (report.place == most && node < best)) {
-      most = report.place;
-      best = node;
-    }
-  }
-  if (best != options_.self) return;
-  open(greeting, knows_more_than(greeting));
-}
-
-// Of one generation: this node is ahead, or stands where the log took another turn. That can only be with entries that
-// were on their way to the old master and that nobody was answered, for a node reads no log that it has not asked for.
-bool Engine::knows_more_than(const Greeting& greeting) const {
-  if (place_.generation != greeting.place.generation) return place_.generation > greeting.place.generation;
-  return !greeting.found && place_.number >= greeting.base_number;
-}
-
-void Engine::open(const Greeting& greeting, bool with_image) {
-  opening_ = true;
-  Entry entry;
-  entry.kind = EntryKind::open;
-  entry.generation = greeting.generation;
-  if (options_.clock_of_caller) entry.clock_us = to_us(callers_clock_);
-  const auto finish = [this, greeting, data = write_entry(entry), epoch = epoch_](const std::string& base,
-                                                                                  std::size_t bytes) {
-    call(script_open, {key("meta"), key("log"), key("reports"), key("nodes")},
-         {digits(greeting.generation), options_.self.text(), data, base, digits(place_.number), last_, digits(bytes)},
-         [this, epoch](const Result<Reply>&) {
-           if (epoch != epoch_) return;
-           opening_ = false;
-           greet();  // whoever opened it: now it is seen from near
-         });
-  };
-  if (!with_image) return finish("", 0);
-  // What the image contains leaves no log entries behind: the trail is told first. If it cannot be, the log is opened
-  // all the same, for people wait; then this node goes on with it as soon as it is live.
-  trail_.settle({greeting.generation, false}, place_, audit_batches_before_opening,
-                [this, finish, epoch = epoch_](bool) {
-                  if (epoch != epoch_) return;
-                  const std::string state = image();
-                  const std::string base = new_base_key();
-                  upload(state, base, [this, finish, base, size = state.size(), epoch](bool done) {
-                    if (epoch != epoch_) return;
-                    if (!done) {
-                      opening_ = false;
-                      return;
-                    }
-                    finish(base, size);
-                  });
-                });
 }
 
 void Engine::upload(const std::string& image, std::string base, std::function<void(bool)> done) {
@@ -562,6 +440,15 @@ void Engine::step_aside(std::string why) {
   ++epoch_;
   why_ = aside_->why;
   writer_.send({"HDEL", key("members"), options_.self.text()}, options_.timeout, [](const Result<Reply>&) {});
+}
+
+// Somebody started another process as this node: whatever this one still does, it does beside that one.
+void Engine::step_aside_for_good() {
+  reset();
+  phase_ = Phase::greeting;
+  ++epoch_;
+  why_ = "Another process has joined as node " + options_.node +
+         ": give each node a name of its own (server.node), then start this one again.";
 }
 
 void Engine::load(const Greeting& greeting) {
@@ -750,9 +637,10 @@ void Engine::take(const Reply& entries) {
   Met met = Met::known;
   for (const Reply& entry : entries.items) {
     met = take_entry(entry);
-    if (met != Met::known) break;
+    if (met != Met::known || replaced_) break;
   }
   hand_out();
+  if (replaced_) return step_aside_for_good();
   if (met == Met::unreadable)
     return step_aside("The log has an entry that this version does not understand: upgrade this node.");
   if (met != Met::known) {
@@ -837,48 +725,88 @@ void Engine::apply(const Entry& entry, const std::vector<Commands>& commands, co
         for (const StatusCommand& command : commands[i].of_status) decide(ns, 0, command, clock);
       }
       if (own) apply_own(clock);
+      // Here too: a log that is never idle has no ticks.
+      if (!options_.clock_of_caller) forget_silent(clock, own ? Whose::own : Whose::others);
       return;
     }
-    case EntryKind::join:
-      members_[origin] = Member{entry.name, clock, entry.rules};
-      if (own) announce();
-      break;
-    case EntryKind::leave: members_.erase(origin); break;
-    case EntryKind::open:
-      // What differs with who opens: two sides of a cut that are both opened anew give no token twice.
-      for (std::size_t i = 0; i < partitions_.size(); ++i) {
-        if (!partitions_[i]->born) continue;
-        if (!partitions_[i]->tree->reopen(clock, reopened_by + (origin.lo >> 32))) HF_ASSERT(false);
-        // The log's tail may be gone: what clients have of it is not to be built upon.
-        begin_epoch(static_cast<NamespaceIndex>(i), origin, "reopened", clock);
-      }
-      if (options_.on_decided) options_.on_decided({.generation = place_.generation, .number = place_.number});
-      break;
+    case EntryKind::join: apply_join(entry, origin, clock); break;
+    case EntryKind::leave: forget_members({origin}, clock, Whose::others); break;
+    case EntryKind::open: apply_open(entry, origin, clock); break;
     case EntryKind::tick: break;
   }
   for (std::size_t i = 0; i < partitions_.size() && !options_.clock_of_caller; ++i) {
     if (partitions_[i]->born) pass_time(static_cast<NamespaceIndex>(i), clock);
   }
-  for (auto it = members_.begin(); it != members_.end();) {
-    it->second.seen = std::min(it->second.seen, clock);  // the clock may have been put right
-    if (clock - it->second.seen <= member_gone_after) {
-      ++it;
-      continue;
-    }
-    if (own) writer_.send({"HDEL", key("members"), it->first.text()}, options_.timeout, [](const Result<Reply>&) {});
-    it = members_.erase(it);
-  }
+  forget_silent(clock, own ? Whose::own : Whose::others);
   if (own) flying_.reset();
+}
+
+// A node that is back under its name takes the place of its former self.
+void Engine::apply_join(const Entry& entry, const Id128& origin, Wall clock) {
+  std::vector<Id128> former;
+  for (const auto& [node, member] : members_) {
+    if (node != origin && member.name == entry.name) former.push_back(node);
+  }
+  replaced_ = replaced_ || (joined() && origin != options_.self && entry.name == options_.node);
+  const bool own = origin == options_.self;
+  members_[origin] = Member{entry.name, clock, entry.rules};
+  if (!former.empty()) forget_members(former, clock, own ? Whose::own : Whose::others);
+  if (own) announce();
+}
+
+void Engine::apply_open(const Entry& entry, const Id128& origin, Wall clock) {
+  // What differs with who opens: two sides of a cut that are both opened anew give no token twice.
+  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    if (!partitions_[i]->born) continue;
+    if (!partitions_[i]->tree->reopen(clock, reopened_by + (origin.lo >> 32))) HF_ASSERT(false);
+    // The log's tail may be gone: what clients have of it is not to be built upon.
+    begin_epoch(static_cast<NamespaceIndex>(i), origin, "reopened", clock);
+  }
+  if (options_.on_decided) options_.on_decided({.generation = place_.generation, .number = place_.number});
+  // Whoever was not heard joins anew when it comes: the next opening does not wait for it.
+  forget_members(entry.unheard, clock, origin == options_.self ? Whose::own : Whose::others);
+}
+
+void Engine::forget_silent(Wall clock, Whose entry) {
+  std::vector<Id128> gone;
+  for (auto& [node, member] : members_) {
+    member.seen = std::min(member.seen, clock);  // the clock may have been put right
+    if (clock - member.seen > member_gone_after) gone.push_back(node);
+  }
+  if (!gone.empty()) forget_members(gone, clock, entry);
+}
+
+// These are dead, or as good as dead: all nodes know it from the same entry on, and one of them tells Redis.
+void Engine::forget_members(const std::vector<Id128>& gone, Wall clock, Whose told_by) {
+  for (const Id128& node : gone) {
+    members_.erase(node);
+    if (told_by == Whose::own)
+      writer_.send({"HDEL", key("members"), node.text()}, options_.timeout, [](const Result<Reply>&) {});
+  }
+  if (options_.clock_of_caller) return;
+  NodesLiving living;
+  for (const auto& [node, member] : members_) living.nodes.push_back(node);
+  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    if (partitions_[i]->tree->has_unheard()) decide(static_cast<NamespaceIndex>(i), 0, Command(living), clock);
+  }
 }
 
 void Engine::apply_own(Wall clock) {
   const Batch batch = std::move(*flying_);
   flying_.reset();
   for (const Item& item : batch.items)
-    std::visit([&](const auto& command) { decide(item.ns, item.ticket, command, clock); }, item.command);
+    std::visit(
+        [&]<class C>(const C& command) {
+          if constexpr (std::is_same_v<C, Command>) {
+            decide(item.ns, item.ticket, command, clock, Whose::own);
+          } else {
+            decide(item.ns, item.ticket, command, clock);
+          }
+        },
+        item.command);
 }
 
-void Engine::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock) {
+void Engine::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock, Whose whose) {
   events_.clear();
   journal_.clear();
   Outcome outcome = partitions_[ns]->tree->apply(command, clock, events_, journal_);
@@ -889,8 +817,9 @@ void Engine::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wa
   for (Event& event : events_) sink_->on_event(ns, std::move(event));
   if (ticket != 0) {
     sink_->on_outcome(ticket, std::move(outcome));
-  } else if (const auto* resumed = std::get_if<SessionResumed>(&outcome)) {
-    sink_->on_taken_elsewhere(resumed->state.session);
+  } else if (const auto* over = std::get_if<TakeOver>(&command);
+             over != nullptr && whose == Whose::others && std::holds_alternative<hf::Done>(outcome)) {
+    sink_->on_taken_elsewhere(over->session);
   }
 }
 

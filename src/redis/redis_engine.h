@@ -36,6 +36,7 @@
 #include "engine/status_board.h"
 #include "redis/audit_trail.h"
 #include "redis/base_image.h"
+#include "redis/greeting.h"
 #include "redis/log_entry.h"
 #include "redis/port.h"
 #include "redis/scripts.h"
@@ -61,7 +62,7 @@ struct EngineOptions {
   StatusBoardOptions board;
   std::uint64_t rules = 0;  // a digest of what the tree decides by: nodes of one installation must agree
   Millis timeout{2000};     // of one command, and for how long a request waits for a Redis that is away
-  Millis quarantine{30'000};
+  Millis quarantine = quarantine_default;
   Micros heartbeats_wait{50'000};        // for others, so that many share one entry
   std::uint32_t wait_replicas = 0;       // how many replicas have an entry before it is answered
   std::size_t log_bytes_max = 16 << 20;  // of entries on top of an image that is smaller
@@ -96,6 +97,7 @@ class Engine final : public LockEngine {
   void flush() override;
   EpochId epoch(NamespaceIndex ns) const override { return partitions_[ns]->board->epoch(); }
   BoardStats board_stats(NamespaceIndex ns) const { return partitions_[ns]->board->stats(); }
+  Id128 self() const override { return options_.self; }
   void set_watching(bool any) override;
   bool ready(std::string& why) const override;
 
@@ -146,9 +148,6 @@ class Engine final : public LockEngine {
     Micros began{0};
   };
   using Member = BaseImage::Member;
-  struct Greeting;
-
-  using Place = LogPlace;
   // What this version cannot read; nothing is tried again until something else is there.
   struct Aside {
     std::uint64_t generation = 0;
@@ -156,6 +155,7 @@ class Engine final : public LockEngine {
     std::string why;
   };
   enum class Met : std::uint8_t { known, opening, elsewhere, unreadable };
+  enum class Whose : std::uint8_t { own, others };  // command
   struct Commands {
     std::vector<Command> of_locks;
     std::vector<StatusCommand> of_status;
@@ -165,6 +165,7 @@ class Engine final : public LockEngine {
 
   void greet();
   void greeted(const Result<Reply>& answer);
+  std::map<Id128, std::string> unheard(const Greeting& greeting) const;
   void consider_opening(const Greeting& greeting);
   bool knows_more_than(const Greeting& greeting) const;
   void open(const Greeting& greeting, bool with_image);
@@ -174,6 +175,7 @@ class Engine final : public LockEngine {
   // What is wrong with it, or empty.
   std::string take_image(std::string_view bytes);
   void step_aside(std::string why);
+  void step_aside_for_good();
   void stand(const Place& place, std::string last);
   void reset();
   void want_image();
@@ -195,7 +197,11 @@ class Engine final : public LockEngine {
   void apply(const Entry& entry, const std::vector<Commands>& commands, const Id128& origin, std::uint64_t batch,
              Wall clock);
   void apply_own(Wall clock);
-  void decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock);
+  void apply_join(const Entry& entry, const Id128& origin, Wall clock);
+  void apply_open(const Entry& entry, const Id128& origin, Wall clock);
+  void forget_silent(Wall clock, Whose entry);
+  void forget_members(const std::vector<Id128>& gone, Wall clock, Whose told_by);
+  void decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock, Whose whose = Whose::others);
   void decide(NamespaceIndex ns, Ticket ticket, const StatusCommand& command, Wall clock);
   void pass_time(NamespaceIndex ns, Wall clock);
   void hand_out();
@@ -247,6 +253,7 @@ class Engine final : public LockEngine {
   std::optional<std::string> missing_;  // an image that could not be read, by its key
   std::optional<Aside> aside_;
   std::map<Id128, Member> members_;
+  bool replaced_ = false;  // another process joined under this node's name
 
   std::vector<std::unique_ptr<Partition>> partitions_;
   bool watching_ = true;

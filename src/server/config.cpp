@@ -395,6 +395,10 @@ ConfigProblems check_config(const Config& config) {
     if (config.redis_name.empty() || config.redis_name.size() > 64 ||
         config.redis_name.find_first_of("{}") != std::string::npos)
       problems.emplace_back("engine.redis_name: 1 to 64 characters without braces.");
+    // What is waited for is added to the outage, and a holder gives up when his lease cannot be relied upon any more.
+    if (const Millis most = trusted(config.limits.lease_min); config.redis_quarantine >= most)
+      problems.push_back("engine.redis_quarantine_ms: below " + std::to_string(most.count()) +
+                         ", for which the holder of the shortest lease (limits.lease_min_ms) relies on it.");
   }
   if (!config.dev && config.keys.empty()) {
     problems.emplace_back("auth.key: without --dev, at least one [[auth.key]] says which tokens to believe.");

@@ -47,7 +47,7 @@ struct Config {
   std::string redis;  // URL
   std::string redis_name = "holdfast";
   Millis redis_timeout{2000};
-  Millis redis_quarantine{30'000};
+  Millis redis_quarantine = quarantine_default;
   std::uint32_t redis_wait_replicas = 0;
   bool redis_strict = false;
   std::string durability = "full";

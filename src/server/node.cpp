@@ -43,11 +43,6 @@ const char* index_text =
     "GET /v1/openapi.yaml describes them for machines; docs/protocol.md of the source tree has every operation.\n"
     "`holdfast demo` shows them at work.\n";
 
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "node";
-}
-
 // Raises the limit of descriptors as far as we may and tells how many connections that leaves: the store must always
 // be able to open a file, or a flood of connections would stop the engine.
 std::size_t connections_possible() {

@@ -14,6 +14,8 @@ namespace hf {
 namespace {
 
 constexpr std::size_t reasons_told = 16;
+// A node that lives must be back at a Redis that was replaced before the others stop waiting for it.
+constexpr Millis link_backoff_max{1000};
 
 // The trail lies beside the data of a node that may share its directory with others on this machine.
 std::string trail_directory(const Config& config) {
@@ -21,6 +23,14 @@ std::string trail_directory(const Config& config) {
   std::ranges::replace_if(
       name, [](char c) { return (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '.' && c != '-'; }, '_');
   return config.data + "/" + name;
+}
+
+// The name of a node that was given none: where it listens, which the next process there has too. A port that the
+// system chooses is another each time.
+std::string name_of_place(const std::string& listen) {
+  std::string name = host_name() + " " + listen;
+  if (listen.ends_with(":0")) name += " " + OsSecrets().next_id().text();
+  return name;
 }
 
 // Of what every node must decide by: the limits, and each type's policy.
@@ -38,6 +48,7 @@ std::uint64_t digest_of_rules(const Config& config, const Catalog& catalog) {
     for (const Millis value : {policy.max_hold, policy.idle_takeover, policy.request_timeout})
       add(std::to_string(value.count()));
   }
+  add(std::to_string(rules_version));
   add(group_rules(catalog));
   add(notice_rules(catalog));
   return fingerprint(rules);
@@ -60,6 +71,7 @@ class RedisHost final : public EngineHost {
     LinkOptions link;
     link.key = redis::Engine::key_of(options.name);
     link.name = "holdfast-write";
+    link.backoff_max = link_backoff_max;
     writer_ = RedisLink::open(loop_, *url, link);
     link.name = "holdfast-read";
     reader_ = RedisLink::open(loop_, *url, link);
@@ -141,7 +153,7 @@ class RedisHost final : public EngineHost {
 redis::EngineOptions redis_engine_options(const Config& config, const Catalog& catalog) {
   redis::EngineOptions options;
   options.name = config.redis_name;
-  options.node = config.node.empty() ? config.listen : config.node;
+  options.node = config.node.empty() ? name_of_place(config.listen) : config.node;
   options.tree = tree_options(config, catalog);
   options.board = board_options(config, catalog);
   options.rules = digest_of_rules(config, catalog);

@@ -175,6 +175,15 @@ TEST(Config, what_no_single_key_shows_is_checked_before_the_start) {
   EXPECT_EQ(check_config(config).size(), 3U);
   config = Config{};
   config.dev = true;
+  config.engine = "redis";
+  config.redis = "redis://127.0.0.1:6379";
+  EXPECT_TRUE(check_config(config).empty());
+  config.redis_quarantine = trusted(config.limits.lease_min);
+  ASSERT_EQ(check_config(config).size(), 1U) << "whoever holds the shortest lease would give up first";
+  EXPECT_NE(check_config(config)[0].find("redis_quarantine_ms: below 9300"), std::string::npos)
+      << check_config(config)[0];
+  config = Config{};
+  config.dev = true;
   config.limits.lease_min = Millis{40'000};
   EXPECT_EQ(check_config(config).size(), 1U);
   config = Config{};

@@ -147,6 +147,11 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
   }
 }
 
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "node";
+}
+
 Result<void> make_directory(const std::string& path) {
   std::error_code error;
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();

@@ -36,6 +36,9 @@ inline constexpr const char* dev_kid = "dev";
 enum class DevKey : std::uint8_t { make, leave };  // leave: a missing one is not made (--check-config)
 Result<NodeKeys> open_keys(const Config& config, DevKey dev_key);
 
+// This machine's name; "node" if it has none.
+std::string host_name();
+
 // The whole file; unavailable with its name and the system's reason if it cannot be read.
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
 // Makes the directory and those above it, for this user alone.

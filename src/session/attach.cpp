@@ -75,15 +75,31 @@ void Hub::State::uncount(SessionId counted) {
   if (found->second.in_flight == 0 && found->second.connection == 0) sessions.erase(found);
 }
 
+Secret Hub::State::new_secret(const Call& call) {
+  if (!call.repeatable) return Secret{secrets.next_id()};
+  // A repeat must tell the same secret, which nobody keeps: it is made from the request id and a key of this run.
+  const std::uint64_t by_id = fingerprint(call.request_id);
+  const std::uint64_t by_user = fingerprint(call.who->user) + call.who->ns;
+  return digest_of(Secret{Id128{open_key.hi ^ by_id, open_key.lo ^ by_user}});
+}
+
+namespace {
+
+// Whether a session may have been opened, or may be yet, of which nobody will be told.
+bool leaves_unheard_session(const Outcome& outcome, bool is_heard) {
+  const Refusal* refusal = std::get_if<Refusal>(&outcome);
+  if (refusal != nullptr) return refusal->code == Code::unknown_outcome;
+  return !is_heard && std::holds_alternative<SessionOpened>(outcome);
+}
+
+}  // namespace
+
 void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
   const auto found = connections.find(errand.call.peer);
-  if (found == connections.end()) {
-    // Nobody ever learns of a session opened for a socket that is gone: it must not block the user's limit.
-    if (std::holds_alternative<SessionOpened>(outcome)) {
-      engine.submit(errand.call.who->ns, 0, EndSession{caller_of(errand.call), errand.opened}, now.wall);
-    }
-    return;
-  }
+  // It must not block the user's limit. One with a request id is told by the repeat.
+  if (!errand.resumed && !errand.call.repeatable && leaves_unheard_session(outcome, found != connections.end()))
+    undo(errand.call.who, EndSession{own_caller(errand.call.who), errand.opened});
+  if (found == connections.end()) return;
   Connection& c = found->second;
   --c.opening;
   if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) {
@@ -97,13 +113,14 @@ void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
     return;
   }
   Welcome welcome;
-  welcome.session = errand.opened;
   welcome.secret = errand.secret;
   welcome.node = options.node;
   welcome.rights = c.who->rights->texts();
   welcome.resumed = errand.resumed;
   if (const EpochId epoch = engine.epoch(c.who->ns); !epoch.is_nil()) welcome.epoch = epoch.text();
   if (const SessionOpened* opened = std::get_if<SessionOpened>(&outcome)) {
+    if (c.session == errand.opened) c.session = opened->session;
+    errand.opened = opened->session;  // a repeat is told of what the first one opened
     welcome.lease = opened->lease;
     welcome.seq = opened->seq;
   } else if (SessionResumed* resumed = std::get_if<SessionResumed>(&outcome)) {
@@ -111,27 +128,27 @@ void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
     welcome.seq = resumed->state.seq;
     welcome.state = std::move(resumed->state);
   }
+  welcome.session = errand.opened;
   if (c.session.is_nil()) c.session = errand.opened;
   attach(errand.call.peer, c, errand.opened, welcome.seq);
   sessions.find(errand.opened)->second.resumed = errand.resumed;
+  // Only now: a resume whose asker is gone takes nothing away from where the client lives.
+  if (errand.resumed)
+    owe(errand.call.who, TakeOver{own_caller(errand.call.who), errand.opened, digest_of(errand.secret)});
   scratch.clear();
   encode_welcome(scratch, welcome, view_of(Face::websocket, c.language, *c.who));
   transport.send(errand.call.peer, scratch);
 }
 
 void Hub::State::open_answered(Errand& errand, Outcome& outcome) {
-  SessionOpened* opened = std::get_if<SessionOpened>(&outcome);
-  if (errand.call.face == Face::http) {
-    answer(errand, outcome);
-    return;
-  }
-  const auto found = connections.find(errand.call.peer);
-  if (found == connections.end()) {
-    if (opened != nullptr && !errand.call.repeatable) {
-      engine.submit(errand.call.who->ns, 0, EndSession{caller_of(errand.call), opened->session}, now.wall);
-    }
-    return;
-  }
+  const SessionOpened* opened = std::get_if<SessionOpened>(&outcome);
+  const bool by_http = errand.call.face == Face::http;
+  const auto found = by_http ? connections.end() : connections.find(errand.call.peer);
+  const bool is_heard = by_http || found != connections.end();  // by HTTP, answer() looks after it
+  if (!errand.call.repeatable && leaves_unheard_session(outcome, is_heard))
+    undo(errand.call.who, EndSession{own_caller(errand.call.who), errand.opened});
+  if (by_http) return answer(errand, outcome);
+  if (found == connections.end()) return;
   --found->second.opening;
   if (opened != nullptr) {
     attach(errand.call.peer, found->second, opened->session, opened->seq);

@@ -83,12 +83,13 @@ void Hub::State::wait_granted(const LockGranted& granted) {
   waits.erase(wait);
   const Outcome outcome = granted.granted;
   for (const ExchangeId id : waiting) {
-    const Exchange& exchange = exchanges.find(id)->second;
+    const Exchange exchange = exchanges.find(id)->second;
     std::string body;
     append_outcome(body, Op::lock_acquire, outcome, view_of(Face::http, exchange.language, *exchange.who));
     std::optional<Command> release;
     if (!exchange.repeatable) release = undo_grant(exchange.who, granted.granted.grant);
     respond(id, http_status_of(Op::lock_acquire, outcome), std::move(body), std::move(release));
+    hears(id, exchange);
   }
 }
 

@@ -232,7 +232,7 @@ void Hub::State::respond(ExchangeId id, int status, std::string body, std::optio
     const auto found = exchanges.find(id);
     if (found == exchanges.end()) return;
     response.confirm = true;
-    undelivered.insert_or_assign(id, Undelivered{found->second.who, *std::move(undo)});
+    undelivered.insert_or_assign(id, Undelivered{found->second.who, *std::move(undo), {}});
   }
   respond(id, std::move(response));
 }
@@ -288,7 +288,7 @@ void Hub::State::exchanges_due() {
     http_waits.pop_front();
     const auto found = exchanges.find(id);
     if (found == exchanges.end() || found->second.state != Exchange::State::waiting) continue;
-    const Exchange& exchange = found->second;
+    const Exchange exchange = found->second;
     if (const auto wait = waits.find(exchange.wait); wait != waits.end()) {
       wait->second.erase(std::remove(wait->second.begin(), wait->second.end(), id), wait->second.end());
       if (wait->second.empty()) waits.erase(wait);
@@ -299,6 +299,7 @@ void Hub::State::exchanges_due() {
     std::optional<Command> cancel;
     if (!exchange.repeatable) cancel = undo_wait(exchange.who, exchange.session, exchange.wait);
     respond(id, http_status_of(Op::lock_acquire, waiting), std::move(body), std::move(cancel));
+    hears(id, exchange);
   }
   while (!streams.empty() && (draining || streams.front().at <= now.monotonic)) {
     const ExchangeId id = streams.front().id;

@@ -406,6 +406,69 @@ TEST_F(HubHttp, whatever_an_answer_that_did_not_arrive_has_left_is_taken_back) {
   EXPECT_EQ(http("GET", "/v1/sessions", wang).at("sessions").as_array().size(), 1u);
 }
 
+// A wait without a request id is this node's to tell; once that has arrived, it is as any other.
+TEST_F(HubHttp, a_wait_without_a_request_id_is_its_nodes_until_somebody_was_told) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string session = open_session(li), wang_session = open_session(wang);
+  ExchangeId asked = 0;
+  const auto wait_for = [&](const std::string& bill, const std::string& more = {}) {
+    asked = ++exchanges;
+    hub->http(asked,
+              request("POST", "/v1/locks", wang, acquire_body(wang_session, bill, R"(,"wait_ms":600000)" + more)), now);
+    const Command command = engine.queue.back().command;
+    engine.pump();
+    return std::get<Acquire>(command);
+  };
+  const auto arrives = [&] {
+    EXPECT_TRUE(engine.trees[0].has_unheard());
+    hub->http_delivered(asked, now);
+    engine.pump();
+    EXPECT_FALSE(engine.trees[0].has_unheard());
+  };
+  const std::string lock = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "lock");
+  http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:2"));
+  EXPECT_TRUE(wait_for("SaleOrder:2", R"(,"request_id":"w")").node.is_nil()) << "its repeat finds it";
+  EXPECT_EQ(wait_for("SaleOrder:1").node, engine.self());
+  http("DELETE", "/v1/locks/" + lock + "?session=" + session, li);
+  arrives();  // that he has it
+  wait_for("SaleOrder:2");
+  pass(options.http_wait_max + Millis(200));
+  arrives();  // that he waits, and as what
+}
+
+TEST_F(HubHttp, what_may_have_been_made_unheard_and_unrepeatable_is_taken_back) {
+  start();
+  const std::string wang = token("wang");
+  const std::string session = open_session(wang);
+  hub->http(++exchanges, request("POST", "/v1/locks", wang, acquire_body(session, "SaleOrder:1")), now);
+  const auto asked = engine.take<Acquire>();
+  hub->on_outcome(asked.ticket, Refusal{.code = Code::unknown_outcome});
+  EXPECT_EQ(text(answer_of(exchanges), "code"), "unknown_outcome");
+  // It is carried out all the same, before or behind what takes it back.
+  std::vector<Event> events;
+  std::string journal;
+  engine.trees[0].apply(asked.command, now.wall, events, journal);
+  engine.pump();
+  EXPECT_EQ(http("GET", "/v1/sessions/" + session, wang).at("locks").as_array().size(), 0u);
+}
+
+TEST_F(HubHttp, a_wait_that_nobody_can_be_answered_for_is_cancelled_when_the_engine_lost_its_state) {
+  start();
+  const std::string li = token("li"), wang = token("wang");
+  const std::string session = open_session(li), wang_session = open_session(wang);
+  http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1"));
+  const ExchangeId waiting =
+      send(request("POST", "/v1/locks", wang, acquire_body(wang_session, "SaleOrder:1", R"(,"wait_ms":600000)")));
+  hub->on_reset();
+  EXPECT_EQ(text(answer_of(waiting), "code"), "unknown_outcome");
+  auto cancel = engine.take<CancelWait>();
+  hub->on_outcome(cancel.ticket, Refusal{.code = Code::unavailable});  // Redis is away
+  hub->tick(now);
+  engine.pump();
+  EXPECT_EQ(http("GET", "/v1/sessions/" + wang_session, wang).at("waits").as_array().size(), 0u);
+}
+
 TEST_F(HubHttp, a_session_opened_for_a_closed_connection_is_ended) {
   start();
   const std::string li = token("li");

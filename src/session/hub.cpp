@@ -47,6 +47,7 @@ void Hub::State::tick() {
     }
   }
   if (failed.empty()) {
+    say_owed_again();
     for (WatchedBill& bill : std::exchange(bills_unanswered, {})) ask_bill(std::move(bill));
   }
   tell_positions();
@@ -99,7 +100,9 @@ void Hub::State::end_waits() {
   std::sort(waiting.begin(), waiting.end());
   waits.clear();
   for (const ExchangeId id : waiting) {
-    respond_error(id, Error{Code::unknown_outcome, {}, {}}, exchanges.find(id)->second.language);
+    const session::Exchange exchange = exchanges.find(id)->second;
+    respond_error(id, Error{Code::unknown_outcome, {}, {}}, exchange.language);
+    if (!exchange.repeatable) undo(exchange.who, undo_wait(exchange.who, exchange.session, exchange.wait));
   }
 }
 
@@ -161,7 +164,7 @@ void Hub::http_gone(ExchangeId exchange, Now now) {
 }
 void Hub::http_delivered(ExchangeId exchange, Now now) {
   state_->now = now;
-  state_->undelivered.erase(exchange);
+  state_->http_delivered(exchange);
 }
 void Hub::tick(Now now) {
   state_->now = now;

@@ -7,6 +7,7 @@
 //   operations.cpp   each operation once, for both faces: rights, then a command for the engine
 //   outcomes.cpp     what the engine answered, back to whom it concerns
 //   watched_bills.cpp  what watched bills are, to who watches them and sees them
+//   owed.cpp         what nobody was told of is taken back
 //   events.cpp       what the engine tells, to the sessions, streams and waiting requests it concerns
 //   todo_operations.cpp   the operations of status sync, both ways; to-do rows are TodoDelivery's
 //
@@ -15,6 +16,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,7 +55,7 @@ enum class Step : std::uint8_t {
   pong,         // one session renewed for a pong
   watch,        // what the watched bills are now; from here on they are watched
   ask_types,    // the lock's types decide whether the parked command may go
-  cancel_wait,  // nobody waits for this wait any more; a grant made meanwhile is released
+  owed,         // a command of the hub's own: said again until the engine has decided it
   status,       // of the status board: tell the asker
   todo,         // of the status board: tell the to-do delivery
   locks,        // a page of all locks: tell the to-do delivery
@@ -71,6 +73,7 @@ struct Errand {
   SessionId session;               // that the command is for; nil: none
   SessionId counted;               // under which it is in flight; nil: none
   SessionId opened;                // hello, open, pong
+  LockId made;                     // the lock or wait that the command would make
   Secret secret;                   // hello, open
   std::uint64_t n = 0;             // pong
   TodoAsker asker;                 // todo
@@ -112,6 +115,7 @@ struct Exchange {
 struct Undelivered {
   BearerPtr who;
   Command undo;
+  std::optional<Command> heard;  // what the engine is told once it has arrived
 };
 
 inline Refusal refusal_of(Code code, std::string detail = {}, std::string field = {}) {
@@ -134,6 +138,14 @@ inline std::string entity_tag(std::string_view body) {
   return "\"" + Id128{fingerprint(body), body.size()}.text() + "\"";
 }
 
+// What the hub does for itself, so that nothing is left that nobody was told of. Whatever becomes of the engine on the
+// way, it must be decided; each of these may be said twice.
+struct Owed {
+  BearerPtr who;
+  Command command;
+};
+constexpr std::size_t owed_max = 100'000;  // beyond it the oldest is left to the end of its session
+
 // Things that are due a fixed time after they began: the queue is its own order.
 struct Due {
   Micros at{0};
@@ -151,6 +163,7 @@ struct Hub::State {
   using Errand = session::Errand;
   using Exchange = session::Exchange;
   using Live = session::Live;
+  using Owed = session::Owed;
   using Step = session::Step;
   using Undelivered = session::Undelivered;
   using Watcher = session::Watcher;
@@ -190,6 +203,8 @@ struct Hub::State {
   void open_answered(Errand& errand, Outcome& outcome);
   void pong_answered(const Errand& errand, const Outcome& outcome);
   void uncount(SessionId counted);
+  // The secret of a session that a request opens: the same for the same request id, so that a repeat tells it too.
+  Secret new_secret(const Call& call);
 
   // ---- exchanges.cpp
   void http(ExchangeId id, HttpRequest& request);
@@ -319,6 +334,15 @@ struct Hub::State {
   void types_answered(Ticket ticket, Errand& errand, Outcome& outcome);
   void watch_answered(Errand& errand, Outcome& outcome);
 
+  // ---- owed.cpp: what nobody was told is taken back
+  void owe(const BearerPtr& who, Command command);
+  void owed_answered(Ticket ticket, const Outcome& outcome);
+  void say_owed_again();
+  // The answer to what only this node could tell is on its way: once it has arrived, the engine is told so.
+  void hears(ExchangeId id, const Exchange& exchange);
+  void http_delivered(ExchangeId id);
+  Caller own_caller(const BearerPtr& who) const;
+
   // The engine's state is another than this node told of: who is connected comes back and is told anew.
   void reset();
   void end_waits();
@@ -394,6 +418,8 @@ struct Hub::State {
   boost::unordered_flat_map<ExchangeId, Undelivered> undelivered;  // answered, and on the way to the peer
   session::Tickets<Errand> errands;
   boost::unordered_flat_map<Ticket, Command> parked;
+  boost::unordered_flat_map<Ticket, Owed> owed;  // on their way
+  std::deque<Owed> owed_again;                   // could not be decided; said again at the next tick
   TodoLink todo_link{*this};
   session::TodoDelivery todo;
   boost::unordered_flat_map<ConnectionId, Call> subscribing;  // not answered yet

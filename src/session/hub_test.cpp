@@ -262,6 +262,73 @@ TEST_F(HubSockets, a_session_opened_for_a_socket_that_closed_meanwhile_is_ended)
   EXPECT_EQ(engine.count<EndSession>(), 1u);
 }
 
+// ---------------------------------------------------------------------------------------------- what comes late
+
+TEST_F(HubSockets, a_resume_whose_connection_is_gone_takes_nothing_over) {
+  start();
+  const std::string li = token("li");
+  greet(li);
+  const ConnectionId c = connect();
+  tell(c, R"({"op":"hello","token":")" + li + "\"" + resume() + R"(,"attempt":7})");
+  hub->disconnected(c, now);
+  const auto asked = engine.take<ResumeSession>();
+  EXPECT_EQ(std::get<ResumeSession>(asked.command).attempt, 7u);
+  hub->on_outcome(asked.ticket, SessionResumed{});
+  EXPECT_EQ(engine.count<TakeOver>(), 0u);
+}
+
+TEST_F(HubSockets, a_resume_that_reached_its_connection_tells_the_other_nodes_until_the_engine_has_heard_it) {
+  start();
+  const std::string li = token("li");
+  greet(li);
+  const ConnectionId c = connect();
+  tell(c, R"({"op":"hello","token":")" + li + "\"" + resume() + "}");
+  const auto asked = engine.take<ResumeSession>();
+  hub->on_outcome(asked.ticket, SessionResumed{});
+  ASSERT_EQ(engine.count<TakeOver>(), 1u);
+  auto over = engine.take<TakeOver>();
+  EXPECT_EQ(std::get<TakeOver>(over.command).secret, std::get<ResumeSession>(asked.command).next_secret);
+  for (const Code trouble : {Code::unavailable, Code::unknown_outcome}) {
+    hub->on_outcome(over.ticket, Refusal{.code = trouble});
+    EXPECT_EQ(engine.count<TakeOver>(), 0u);
+    hub->tick(now);
+    ASSERT_EQ(engine.count<TakeOver>(), 1u);
+    over = engine.take<TakeOver>();
+  }
+  hub->on_outcome(over.ticket, Refusal{.code = Code::session_gone});
+  hub->tick(now);
+  EXPECT_EQ(engine.count<TakeOver>(), 0u) << "a later resume has it";
+}
+
+TEST_F(HubSockets, a_hello_repeated_with_its_request_id_opens_one_session) {
+  start();
+  const std::string li = token("li");
+  const std::string asked = R"(,"request_id":"h1","client":"erp")";
+  const ConnectionId first = connect();
+  tell(first, R"({"op":"hello","token":")" + li + "\"" + asked + "}");
+  hub->disconnected(first, now);
+  engine.pump();
+  const ConnectionId second = connect();
+  welcome = hello(second, token("li"), asked);
+  ASSERT_EQ(text(welcome, "event"), "welcome") << boost::json::serialize(welcome);
+  EXPECT_EQ(http("GET", "/v1/sessions", li).at("sessions").as_array().size(), 1u);
+  EXPECT_EQ(text(ask(second, R"({"id":1,"op":"session.state"})"), "ok.session"), text(welcome, "session"));
+  EXPECT_EQ(text(hello(connect(), li, resume()), "resumed"), "true");
+  EXPECT_EQ(text(hello(connect(), li, R"(,"request_id":"h1","client":"another")"), "error.code"), "request_id_reused");
+}
+
+TEST_F(HubSockets, a_session_that_a_hello_may_have_opened_unheard_is_ended) {
+  start();
+  const ConnectionId c = connect();
+  tell(c, R"({"op":"hello","token":")" + token("li") + "\"}");
+  const auto open = engine.take<OpenSession>();
+  hub->on_outcome(open.ticket, Refusal{.code = Code::unknown_outcome});
+  EXPECT_EQ(text(last(c), "error.code"), "unknown_outcome");
+  ASSERT_EQ(engine.count<EndSession>(), 1u);
+  EXPECT_EQ(std::get<EndSession>(engine.take<EndSession>().command).session,
+            std::get<OpenSession>(open.command).session);
+}
+
 TEST_F(HubSockets, pings_go_out_each_ten_seconds_and_are_acked_after_the_engine_renewed_every_session) {
   start();
   const ConnectionId c = greet(token("li"));

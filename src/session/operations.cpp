@@ -172,6 +172,8 @@ void Hub::State::submit(Call& call, Op op, SessionId session, Command&& command,
   const Face face = call.face;
   const std::uint64_t peer = call.peer;
   Errand errand{.call = std::move(call), .op = op, .step = step, .session = session, .counted = counted};
+  if (const auto* acquire = std::get_if<Acquire>(&command)) errand.made = acquire->lock;
+  if (const auto* ask = std::get_if<Ask>(&command)) errand.made = ask->wait;
   const Ticket ticket = send_errand(std::move(errand));
   if (face == Face::http) {
     if (const auto exchange = exchanges.find(peer); exchange != exchanges.end()) exchange->second.ticket = ticket;
@@ -242,13 +244,7 @@ void Hub::State::operate(Call& call, SessionOpenFields& f) {
   OpenSession open;
   open.caller = caller_of(call);
   open.session = SessionId{secrets.next_id()};
-  Secret secret{secrets.next_id()};
-  if (call.repeatable) {
-    // A repeat must tell the same secret, which nobody keeps: it is made from the request id and a key of this run.
-    const std::uint64_t by_id = fingerprint(call.request_id);
-    const std::uint64_t by_user = fingerprint(call.who->user) + call.who->ns;
-    secret = digest_of(Secret{Id128{open_key.hi ^ by_id, open_key.lo ^ by_user}});
-  }
+  const Secret secret = new_secret(call);
   open.secret = digest_of(secret);
   open.client = std::move(f.client);
   // Over HTTP a session lives by calls that people make: it gets the original design's half hour.
@@ -325,6 +321,7 @@ void Hub::State::operate(Call& call, AcquireFields& f) {
   acquire.caller = take_caller(call);
   acquire.caller.hold |= acquire.kind == Kind::hold;  // covered for these targets, or it would have been refused
   acquire.lock = LockId{secrets.next_id()};
+  if (call.face == Face::http && !call.repeatable) acquire.node = engine.self();
   submit(call, Op::lock_acquire, counted, std::move(acquire));
 }
 

@@ -61,10 +61,7 @@ void Hub::State::bring(Errand& errand, Ticket ticket, Outcome& outcome) {
     case Step::bill:
       if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) bill_found(ticket, *refusal);
       return;
-    case Step::cancel_wait:
-      if (const Granted* granted = std::get_if<Granted>(&outcome))
-        undo(errand.call.who, undo_grant(errand.call.who, granted->grant));
-      return;
+    case Step::owed: return owed_answered(ticket, outcome);
   }
 }
 
@@ -105,6 +102,11 @@ void Hub::State::answer(Errand& errand, Outcome& outcome) {
     return;
   }
   std::optional<Command> takes_back = undo_of(errand, outcome);
+  if (const Refusal* refusal = std::get_if<Refusal>(&outcome);
+      refusal != nullptr && refusal->code == Code::unknown_outcome && !errand.made.is_nil() && !call.repeatable) {
+    // It may be carried out yet, and cannot be asked for again.
+    undo(call.who, undo_wait(call.who, errand.session, errand.made));
+  }
   if (errand.gone) {
     if (takes_back) undo(call.who, *std::move(takes_back));
     return;
@@ -153,19 +155,6 @@ Command Hub::State::undo_wait(const BearerPtr& who, SessionId session, LockId wa
   Call call;
   call.who = who;
   return CancelWait{caller_of(call), session, wait};
-}
-
-void Hub::State::undo(const BearerPtr& who, Command&& command) {
-  if (!failed.empty()) return;
-  Ticket ticket = 0;
-  if (std::holds_alternative<CancelWait>(command)) {  // which may meet a grant
-    Errand cancel;
-    cancel.call.who = who;
-    cancel.op = Op::lock_cancel_wait;
-    cancel.step = Step::cancel_wait;
-    ticket = errands.put(std::move(cancel));
-  }
-  engine.submit(who->ns, ticket, std::move(command), now.wall);
 }
 
 void Hub::State::types_answered(Ticket ticket, Errand& errand, Outcome& outcome) {

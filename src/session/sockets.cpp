@@ -216,11 +216,17 @@ void Hub::State::hello(ConnectionId id, Connection& c, const MessageId& message,
   errand.call.language = c.language;
   errand.call.who = who;
   errand.resumed = !f.session.is_nil();
-  errand.secret = Secret{secrets.next_id()};
+  if (!errand.resumed && !f.request_id.empty()) {
+    errand.call.fingerprint = fingerprint_of(HelloFields{.client = f.client, .lease = f.lease});
+    errand.call.request_id = std::move(f.request_id);
+    errand.call.repeatable = true;
+  }
+  errand.secret = new_secret(errand.call);
   errand.opened = errand.resumed ? f.session : SessionId{secrets.next_id()};
   Command command;
   if (errand.resumed) {
-    command = ResumeSession{caller_of(errand.call), f.session, digest_of(f.secret), digest_of(errand.secret)};
+    command =
+        ResumeSession{caller_of(errand.call), f.session, digest_of(f.secret), digest_of(errand.secret), f.attempt};
   } else {
     OpenSession open;
     open.caller = caller_of(errand.call);

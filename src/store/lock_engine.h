@@ -42,7 +42,7 @@ class LockEngineSink {
   // What this node knew is not what the engine decides by any more (a failover lost it): sessions that are connected
   // must come back and take up their state anew.
   virtual void on_reset() {}
-  // The session was taken up on another node: who is connected to it here has been superseded.
+  // A connection on another node carries the session now: who is connected to it here has been superseded.
   virtual void on_taken_elsewhere([[maybe_unused]] const SessionId& session) {}
   // The engine cannot go on (failed commit, lost store). The process must stop and recover from the file.
   virtual void on_failed(std::string why) = 0;
@@ -59,6 +59,9 @@ class LockEngine {
   virtual void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) = 0;
   // Which log the namespace's board lives by, for those who kept a cursor; nil before the first command.
   virtual EpochId epoch(NamespaceIndex ns) const = 0;
+  // This node, among those that decide by the same engine: what only it can tell somebody is marked by it
+  // (Acquire::node). Another with each start where several decide; one and the same where it is alone.
+  virtual Id128 self() const { return {0, 1}; }
   // Ends the caller's turn: what was submitted since the last call may be committed as one batch.
   virtual void flush() = 0;
   // Whether anybody watches targets: without, an engine need not make TargetChanged events. On at first.

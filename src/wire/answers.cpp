@@ -328,6 +328,14 @@ struct OutcomeWriter {
   void operator()(const Verified& v) {
     w.begin_object().key("valid").boolean(v.valid);
     if (v.valid) w.key("valid_for_ms").signed_number(v.valid_for.count());
+    if (!v.targets.empty()) {
+      const Token token = v.targets.front().token;
+      if (std::ranges::all_of(v.targets, [&](const HeldTarget& held) { return held.token == token; }))
+        w.key("token").number(token);
+      w.key("tokens").begin_object();
+      for (const HeldTarget& held : v.targets) w.key_escaped(held.target.text()).number(held.token);
+      w.end_object();
+    }
     w.some("why", v.why).end_object();
   }
   void operator()(const SessionList& list) {

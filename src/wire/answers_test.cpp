@@ -200,8 +200,14 @@ TEST(Answers, answers_have_the_shape_of_the_protocol_s_table) {
             R"({"request":"0000000000000000000000000a","wait":"0000000000000000000000000a","position":2})");
   EXPECT_EQ(answer(Op::session_heartbeat, Renewed{kNoon, 9, {kLock}}),
             R"({"expires_at":"2024-02-29T12:00:00.000Z","seq":9,"locks":["0000000000000000000000000a"]})");
-  EXPECT_EQ(answer(Op::lock_verify, Verified{true, Millis(5000), ""}), R"({"valid":true,"valid_for_ms":5000})");
-  EXPECT_EQ(answer(Op::lock_verify, Verified{false, Millis(0), "lock_gone"}), R"({"valid":false,"why":"lock_gone"})");
+  const HeldTarget bill{*Target::parse("SaleOrder:1"), 7};
+  const HeldTarget line{*Target::parse("SaleOrder:2/SaleOrderDetail/1"), 9};
+  EXPECT_EQ(answer(Op::lock_verify, Verified{true, Millis(5000), "", {bill}}),
+            R"({"valid":true,"valid_for_ms":5000,"token":7,"tokens":{"SaleOrder:1":7}})");
+  EXPECT_EQ(answer(Op::lock_verify, Verified{true, Millis(5000), "", {bill, line}}),
+            R"({"valid":true,"valid_for_ms":5000,"tokens":{"SaleOrder:1":7,"SaleOrder:2/SaleOrderDetail/1":9}})");
+  EXPECT_EQ(answer(Op::lock_verify, Verified{false, Millis(0), "lock_gone", {}}),
+            R"({"valid":false,"why":"lock_gone"})");
   EXPECT_EQ(answer(Op::session_end, SessionClosed{3}), R"({"released":3})");
   EXPECT_EQ(answer(Op::lock_force, Done{}), "{}");
   EXPECT_EQ(answer(Op::lock_list, LockList{{}, 0}), R"({"locks":[]})");

@@ -44,11 +44,13 @@ concept Is = std::same_as<std::remove_const_t<S>, F>;
 
 template <class V>
 void visit(Is<HelloFields> auto& f, V& v) {
+  v.text("request_id", f.request_id, request_id_bytes_max);
   v.text("token", f.token, jwt_bytes_max);
   v.value("session", f.session);
   v.value("secret", f.secret);
   v.client("client", f.client);
   v.value("lease_ms", f.lease);
+  v.value("attempt", f.attempt);
 }
 template <class V>
 void visit(Is<AuthFields> auto& f, V& v) {

@@ -41,7 +41,7 @@ struct ParseLimits {
 
 // HF_OP(name, wire name, fields, mutating)
 #define HF_OPS(HF_OP)                                                       \
-  HF_OP(hello, "hello", HelloFields, false)                                 \
+  HF_OP(hello, "hello", HelloFields, true)                                  \
   HF_OP(auth, "auth", AuthFields, false)                                    \
   HF_OP(pong, "pong", PongFields, false)                                    \
   HF_OP(session_open, "session.open", SessionOpenFields, true)              \
@@ -95,11 +95,13 @@ bool is_mutating(Op op) noexcept;  // accepts a request_id
 // A nil id, an empty text, an empty list, an absent optional: not given. Durations are >= 0, numbers <= 2^53-1.
 
 struct HelloFields {
+  std::string request_id;  // of the session that it opens
   std::string token;
   SessionId session;  // with `secret`: resume
   Secret secret;
   ClientInfo client;            // {program, host, window}, or a text: the program
   std::optional<Millis> lease;  // lease_ms
+  std::uint64_t attempt = 0;    // of a resume: the client's own count
   bool operator==(const HelloFields&) const = default;
 };
 struct AuthFields {

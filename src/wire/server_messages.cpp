@@ -166,6 +166,22 @@ ClientInfo client_of(const Reader& in) {
   return client;
 }
 
+Verified verified_of(const Reader& in) {
+  Verified verified{in.flag("valid"), in.duration("valid_for_ms"), in.text("why"), {}};
+  const json::object* tokens = in.object("tokens");
+  if (tokens == nullptr) return verified;
+  for (const auto& [text, value] : *tokens) {
+    auto target = Target::parse(std::string_view(text.data(), text.size()));
+    const auto token = whole_number(value);
+    if (!target || !token) {
+      (void)in.wrong("tokens", Token{0});
+      continue;
+    }
+    verified.targets.push_back(HeldTarget{*std::move(target), *token});
+  }
+  return verified;
+}
+
 Grant grant_of(const Reader& in) {
   Grant g;
   g.lock = in.required_id<LockId>("lock");
@@ -421,7 +437,7 @@ Outcome outcome_of(Op op, const Reader& in) {
       });
       return checked;
     }
-    case Op::lock_verify: return Verified{in.flag("valid"), in.duration("valid_for_ms"), in.text("why")};
+    case Op::lock_verify: return verified_of(in);
     case Op::lock_release_all: return ReleasedMany{in.count("released")};
     case Op::request_agree: return Answered{in.flag("granted")};
     case Op::request_list: {

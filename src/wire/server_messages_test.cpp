@@ -245,7 +245,9 @@ class Maker {
       case 16: return {Op::lock_check, Checked{{CheckItem{target(), coin(), coin(), conflicts()}}}};
       case 17: {
         const bool valid = coin();
-        return {Op::lock_verify, Verified{valid, valid ? ms() : Millis(0), valid ? "" : "not_covered"}};
+        Verified verified{valid, valid ? ms() : Millis(0), valid ? "" : "not_covered", {}};
+        if (valid) verified.targets = {HeldTarget{target(), 1 + number()}};
+        return {Op::lock_verify, std::move(verified)};
       }
       case 18: return {Op::lock_release_all, ReleasedMany{count()}};
       case 19: return {Op::request_agree, Answered{coin()}};

@@ -840,5 +840,72 @@ TEST_P(LockContract, a_waiter_with_a_stale_version_leaves_and_the_next_is_served
   EXPECT_EQ(told<LockGranted>(zhao).size(), 1U);
 }
 
+// ----------------------------------------------------------------------------------------------- fencing
+
+// What hf_bill keeps of one bill, and what it asks of whoever writes: the fence that stands beside the ERP's own
+// tables.
+struct FencedBill {
+  std::uint64_t version = 1;
+  Token token = 0;       // of the last write under a lock of the bill or of its type
+  Token part_token = 0;  // the highest of a write under a lock of a part or a line
+
+  bool write_bill(Token with, std::uint64_t read_at) {
+    if (read_at != version || with < token || with < part_token) return false;
+    token = with;
+    ++version;
+    return true;
+  }
+  bool write_part(Token with, std::uint64_t read_at) {
+    if (read_at != version || with < token) return false;
+    part_token = std::max(part_token, with);
+    ++version;
+    return true;
+  }
+};
+
+TEST_P(LockContract, who_holds_a_line_and_then_its_bill_writes_both_with_what_verify_tells) {
+  const auto token_for = [&](const Grant& g, std::string_view text) {
+    const Verified v = std::get<Verified>(verify(g, {text}));
+    EXPECT_TRUE(v.valid) << v.why;
+    return v.targets.empty() ? Token{0} : v.targets.front().token;
+  };
+  FencedBill bill;
+  const Window li = open("li");
+  const Grant line = take(li, {"SaleOrder:1/Detail/7"});
+  EXPECT_TRUE(bill.write_part(token_for(line, "SaleOrder:1/Detail/7"), bill.version));
+  const Grant whole = take(li, {"SaleOrder:1"});
+  EXPECT_GT(whole.token, line.token);
+  EXPECT_TRUE(bill.write_bill(token_for(whole, "SaleOrder:1"), bill.version));
+  EXPECT_FALSE(bill.write_part(line.token, bill.version)) << "the line's first token is behind";
+  EXPECT_TRUE(bill.write_part(token_for(line, "SaleOrder:1/Detail/7"), bill.version));
+  EXPECT_TRUE(bill.write_part(token_for(whole, "SaleOrder:1/Detail/8"), bill.version));
+  release(li, whole.lock);
+  restart();
+  EXPECT_TRUE(bill.write_part(token_for(line, "SaleOrder:1/Detail/7"), bill.version)) << "it is his line still";
+  // Whoever comes next is above, and what li sends late is refused.
+  const Token late = token_for(line, "SaleOrder:1/Detail/7");
+  release(li, line.lock);
+  const Window wang = open("wang");
+  const Grant next = take(wang, {"SaleOrder:1"});
+  EXPECT_TRUE(bill.write_bill(token_for(next, "SaleOrder:1"), bill.version));
+  EXPECT_FALSE(bill.write_part(late, bill.version));
+}
+
+TEST_P(LockContract, verify_tells_of_each_target_what_it_is_written_with) {
+  const Window li = open("li");
+  take(li, {"SaleOrder:2"});
+  const Grant both = take(li, {"SaleOrder:1", "SaleOrder:2/Detail/1"});
+  const Grant type = take(li, {"SaleOrder"});
+  const Verified v = std::get<Verified>(verify(both, {"SaleOrder:2/Detail/1", "SaleOrder:1/Detail", "SaleOrder:1"}));
+  ASSERT_EQ(v.targets.size(), 3U);
+  for (const HeldTarget& held : v.targets) EXPECT_EQ(held.token, type.token) << held.target.text();
+  EXPECT_TRUE(std::get<Verified>(verify(both, {"SaleOrder:3"})).targets.empty());
+  // A shared lock above writes nothing, so it fences nothing off.
+  const Window wang = open("wang");
+  const Grant line = take(wang, {"Stock:1/Detail/1"});
+  take(wang, {"Stock:1"}, Mode::shared);
+  EXPECT_EQ(std::get<Verified>(verify(line, {"Stock:1/Detail/1"})).targets.at(0).token, line.token);
+}
+
 }  // namespace
 }  // namespace hf::test

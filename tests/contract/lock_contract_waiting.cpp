@@ -224,64 +224,6 @@ TEST_P(LockContract, numbers_of_events_never_go_back_over_restarts) {
   }
 }
 
-TEST_P(LockContract, a_resume_proves_the_secret_and_gives_the_whole_state) {
-  const Window li = open("li", Millis(30'000));
-  const Window wang = open("wang");
-  const Grant g = take(li, {"SaleOrder:1"});
-  take(open("zhao"), {"SaleOrder:2"});
-  const LockId wait = queue(li, {"SaleOrder:2"});
-  const LockId asked = ask(wang, g.lock);
-  pass(Millis(20'000));
-  const auto resume = [&](std::uint64_t secret, std::uint64_t next) {
-    return run(ResumeSession{by("li"), li.id, Secret{Id128{2, secret}}, Secret{Id128{2, next}}});
-  };
-  EXPECT_TRUE(refused(resume(4711, 100), Code::session_gone));
-  const Outcome o = resume(li.id.value.lo, 100);
-  const SessionSnapshot& s = std::get<SessionResumed>(o).state;
-  ASSERT_EQ(s.locks.size(), 1U);
-  EXPECT_EQ(s.locks[0].lock, g.lock);
-  ASSERT_EQ(s.waits.size(), 1U);
-  EXPECT_EQ(s.waits[0].wait, wait);
-  ASSERT_EQ(s.asks.size(), 1U);
-  EXPECT_EQ(s.asks[0].wait.wait, asked);
-  EXPECT_EQ(s.expires_at, clock_ + Millis(30'000));
-}
-
-TEST_P(LockContract, the_former_secret_is_valid_until_the_new_one_is_first_used) {
-  const Window li = open("li");
-  const auto resume = [&](std::uint64_t secret, std::uint64_t next) {
-    return run(ResumeSession{by("li"), li.id, Secret{Id128{2, secret}}, Secret{Id128{2, next}}});
-  };
-  const std::uint64_t first = li.id.value.lo;
-  EXPECT_TRUE(std::holds_alternative<SessionResumed>(resume(first, 100)));
-  EXPECT_TRUE(std::holds_alternative<SessionResumed>(resume(first, 101))) << "the answer with 100 was lost";
-  EXPECT_TRUE(std::holds_alternative<SessionResumed>(resume(101, 102)));
-  EXPECT_TRUE(refused(resume(first, 103), Code::session_gone));
-}
-
-TEST_P(LockContract, an_open_repeated_at_another_node_tells_a_secret_that_fits) {
-  OpenSession c;
-  c.caller = by("li");
-  c.caller.request_id = "o1";
-  const auto open_by = [&](std::uint64_t node) {  // each makes a session and a secret of its own
-    c.session = SessionId{Id128{1, node}};
-    c.secret = Secret{Id128{2, node}};
-    return std::get<SessionOpened>(run(c)).session;
-  };
-  const SessionId session = open_by(501);
-  EXPECT_EQ(open_by(502), session);
-  const auto resume = [&](std::uint64_t secret, std::uint64_t next) {
-    return run(ResumeSession{by("li"), session, Secret{Id128{2, secret}}, Secret{Id128{2, next}}});
-  };
-  EXPECT_TRUE(std::holds_alternative<SessionResumed>(resume(502, 502)));
-  EXPECT_EQ(open_by(503), session);
-  EXPECT_TRUE(std::holds_alternative<SessionResumed>(resume(502, 502))) << "the answer with 503 was lost";
-  EXPECT_EQ(open_by(504), session);
-  restart();
-  EXPECT_TRUE(std::holds_alternative<SessionResumed>(resume(504, 505)));
-  EXPECT_TRUE(refused(resume(501, 506), Code::session_gone));
-}
-
 // ---------------------------------------------------------------------------------------------------- waiting
 
 TEST_P(LockContract, release_expiry_and_force_hand_over_to_whose_turn_it_is) {

@@ -127,10 +127,12 @@ std::string describe(const Outcome& outcome) {
     }
     void operator()(const Verified& v) {
       l.add("Verified").flag("valid", v.valid);
-      if (v.valid)
+      if (v.valid) {
         l("for", v.valid_for);
-      else
+        for (const HeldTarget& t : v.targets) l.add(t.target.text())("token", t.token);
+      } else {
         l("why", v.why);
+      }
     }
     void operator()(const SessionList& list) {
       l.add("SessionList");
@@ -222,7 +224,7 @@ std::string describe(const Command& command) {
       by(c.caller);
     }
     void operator()(const ResumeSession& c) {
-      l.add("ResumeSession")("session", c.session)("secret", c.secret)("next", c.next_secret);
+      l.add("ResumeSession")("session", c.session)("secret", c.secret)("next", c.next_secret)("attempt", c.attempt);
       by(c.caller);
     }
     void operator()(const EndSession& c) {
@@ -286,6 +288,18 @@ std::string describe(const Command& command) {
     void operator()(const CancelWait& c) {
       l.add("CancelWait")("session", c.session)("wait", c.wait);
       by(c.caller);
+    }
+    void operator()(const TakeOver& c) {
+      l.add("TakeOver")("session", c.session)("secret", c.secret);
+      by(c.caller);
+    }
+    void operator()(const Heard& c) {
+      l.add("Heard")("session", c.session)("wait", c.wait);
+      by(c.caller);
+    }
+    void operator()(const NodesLiving& c) {
+      l.add("NodesLiving");
+      for (const Id128& node : c.nodes) l.add(node.text());
     }
     void operator()(const Tick&) { l.add("Tick"); }
     void operator()(const GetLock& c) {

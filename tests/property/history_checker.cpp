@@ -97,7 +97,7 @@ void HistoryChecker::granted(const Granted& given, const Claim& asked, LockId as
       broken("a re-entry of a lock that is not held");
     else if (it->second.token != g.token)
       broken("a re-entry changed the token");
-    else if (g.holds != it->second.holds + 1)
+    else if (uncounted_.erase(g.lock) == 0 && g.holds != it->second.holds + 1)
       broken("a re-entry did not count by one: " + std::to_string(it->second.holds) + " then " +
              std::to_string(g.holds));
     else if (asked.mode == Mode::exclusive && g.mode == Mode::shared)
@@ -131,6 +131,40 @@ void HistoryChecker::granted(const Granted& given, const Claim& asked, LockId as
   live_[g.lock] = g;
   shown(g);
   new_grants_.push_back(g.lock);
+  raise_below(g);
+}
+
+// What the session holds below is held under this token from now on.
+void HistoryChecker::raise_below(const Grant& fresh) {
+  if (fresh.mode != Mode::exclusive || fresh.kind == Kind::hold) return;
+  for (auto& [lock, other] : live_) {
+    if (other.mode != Mode::exclusive || other.kind == Kind::hold || other.session != fresh.session) continue;
+    for (HeldTarget& own : other.targets) {
+      for (const HeldTarget& above : fresh.targets) {
+        if (own.target != above.target && covers(above.target, own.target))
+          own.token = std::max(own.token, above.token);
+      }
+    }
+  }
+}
+
+// What was only a dead node's to tell ends; of what has no session to be told, and of counts, nothing is told.
+void HistoryChecker::nodes_living(const NodesLiving& living) {
+  for (auto it = unheard_.begin(); it != unheard_.end();) {
+    if (std::ranges::find(living.nodes, it->second.node) != living.nodes.end()) {
+      ++it;
+      continue;
+    }
+    const auto held = live_.find(it->second.lock);
+    if (held != live_.end() && held->second.holds > 1) {
+      --held->second.holds;
+    } else if (held != live_.end() && (held->second.kind == Kind::hold || orphan(held->second))) {
+      ended(held->first);
+    }
+    it = unheard_.erase(it);
+  }
+  unsure_.insert(granted_now_.begin(), granted_now_.end());
+  uncounted_.insert(granted_now_.begin(), granted_now_.end());
 }
 
 // What the command itself ended, before anybody else could be granted.
@@ -185,6 +219,10 @@ void HistoryChecker::take_effects(const Command& command, const Outcome& outcome
     shown(*g);
   } else if (const auto* f = std::get_if<Force>(&command)) {
     if (std::holds_alternative<Done>(outcome)) ended(f->lock);
+  } else if (const auto* heard = std::get_if<Heard>(&command)) {
+    if (std::holds_alternative<Done>(outcome)) unheard_.erase(heard->wait);
+  } else if (const auto* living = std::get_if<NodesLiving>(&command)) {
+    if (std::holds_alternative<Done>(outcome)) nodes_living(*living);
   } else if (const auto* w = std::get_if<CancelWait>(&command)) {
     if (!std::holds_alternative<Done>(outcome)) return;
     std::erase_if(waits_, [&](const Wait& wait) { return wait.id == w->wait && waits_ended_.insert(wait.id).second; });
@@ -209,6 +247,7 @@ void HistoryChecker::take_event(const Event& event) {
   };
   if (const auto* e = std::get_if<LockGranted>(&event)) {
     numbered(e->session, e->seq);
+    if (const auto owed = unheard_.find(e->wait); owed != unheard_.end()) owed->second.lock = e->granted.grant.lock;
     const auto w = std::ranges::find(waits_, e->wait, &Wait::id);
     if (w != waits_.end()) {
       const Claim asked = w->claim;
@@ -278,6 +317,8 @@ void HistoryChecker::take_answer(const Command& command, const Outcome& outcome)
     if (!request_id.empty()) answered_.insert({asked.session, request_id});
     if (known && request_id.empty()) broken("an id was queued twice");
     if (q->wait == as && !known) waits_.push_back({as, asked});
+    if (const auto* a = std::get_if<Acquire>(&command); a != nullptr && q->wait == as && !known && !a->node.is_nil())
+      unheard_[as] = {a->node, as};
   } else if (!known && request_id.empty()) {
     refused_.insert(as);
   }

@@ -72,6 +72,8 @@ class HistoryChecker {
   void cut(LockId lock, const std::vector<Target>& targets);
   void session_over(SessionId session);
   void granted(const Granted& granted, const Claim& asked, LockId as);
+  void raise_below(const Grant& fresh);
+  void nodes_living(const NodesLiving& living);
   void take_effects(const Command& command, const Outcome& outcome);
   void take_event(const Event& event);
   void take_answer(const Command& command, const Outcome& outcome);
@@ -82,7 +84,13 @@ class HistoryChecker {
   Instant now_{};                    // engine time as far as the commands tell
   std::map<LockId, Instant> until_;  // when a lock ends if nothing more is heard of it
   std::set<LockId> out_of_time_;
-  std::set<LockId> unsure_;  // granted and perhaps released by one command: told as granted only
+  std::set<LockId> unsure_;     // granted and perhaps released by one command: told as granted only
+  std::set<LockId> uncounted_;  // counted and perhaps counted down by one command
+  struct Unheard {
+    Id128 node;
+    LockId lock;  // what the wait became
+  };
+  std::map<LockId, Unheard> unheard_;  // waits that only one node can tell
   std::map<LockId, Grant> live_;
   std::set<LockId> ended_;
   std::set<LockId> refused_;

@@ -110,6 +110,7 @@ Command RandomHistory::acquire(const World& world) {
     for (std::size_t i = 0; i < count; ++i)
       c.if_versions["SaleOrder:" + std::to_string(1 + random_.below(bills_))] = random_.below(12);
   }
+  if (one_in(3)) c.node = id(50, 1 + random_.below(3));
   c.label = "bill " + std::to_string(made_);
   if (one_in(80)) {
     switch (random_.below(6)) {
@@ -239,6 +240,35 @@ Command RandomHistory::query(const World& world) {
   }
 }
 
+// By any of a few secrets, of which a session has been told some; late ones among them.
+Command RandomHistory::resume(const Caller& caller, const SessionId& session) {
+  const auto secret = [&] { return Secret{id(9 + random_.below(3), session.value.lo >> id_shift)}; };
+  const Secret presented = one_in(5) ? Secret{id(1, 1)} : secret();
+  const Secret next = secret();
+  if (one_in(3)) return TakeOver{caller, session, presented};
+  return ResumeSession{caller, session, presented, next, one_in(2) ? 0 : 1 + random_.below(6)};
+}
+
+// What became of a wait is told, or the node that could tell it dies.
+Command RandomHistory::about_nodes(const World& world) {
+  if (one_in(2)) {
+    Heard c;
+    c.session = some_session(world);
+    if (!world.waits.empty()) c.wait = pick(world.waits).wait;
+    if (!world.locks.empty() && one_in(2)) c.wait = pick(world.locks).lock;
+    for (const World::Lock& l : world.locks) {
+      if (l.lock == c.wait) c.session = l.session;
+    }
+    c.caller = caller_of(world, c.session);
+    return c;
+  }
+  NodesLiving living;
+  for (std::uint64_t node = 1; node <= 3; ++node) {
+    if (!one_in(3)) living.nodes.push_back(id(50, node));
+  }
+  return living;
+}
+
 Command RandomHistory::some_command(const World& world) {
   if (world.sessions.size() < 2 || one_in(40)) {
     OpenSession c;
@@ -277,10 +307,7 @@ Command RandomHistory::some_command(const World& world) {
       world.locks.empty() || one_in(10) ? (past_.empty() ? LockId{} : pick(past_)) : pick(world.locks).lock;
   if (dice < 74) return Heartbeat{caller, session, Millis(one_in(2) ? random_.below(5'000) : random_.below(900'000))};
   if (dice < 76) return EndSession{caller, session};
-  if (dice < 78)
-    return ResumeSession{caller, session,
-                         Secret{one_in(5) ? id(1, 1) : id(one_in(3) ? 10 : 9, session.value.lo >> id_shift)},
-                         Secret{id(9, session.value.lo >> id_shift)}};
+  if (dice < 78) return resume(caller, session);
   if (dice < 81) {
     Extend c{caller, session, lock, Millis(one_in(20) ? 0 : 1 + random_.below(100'000))};
     for (const World::Lock& l : world.locks) {
@@ -315,6 +342,7 @@ Command RandomHistory::some_command(const World& world) {
     return c;
   }
   if (dice < 95) return query(world);
+  if (dice < 98) return about_nodes(world);
   return Tick{};
 }
 

@@ -68,6 +68,8 @@ class RandomHistory {
   Command acquire(const World& world);
   Command release(const World& world);
   Command about_asks(const World& world);
+  Command about_nodes(const World& world);
+  Command resume(const Caller& caller, const SessionId& session);
   Command query(const World& world);
   bool one_in(std::uint64_t n) { return random_.one_in(n); }
   template <class T>

@@ -349,6 +349,7 @@ Granted ReferenceModel::grant(const Acquire& request, const std::string& user, c
     upgraded.grant.targets = targets;
     ++upgraded.grant.holds;
     held_.push_back(upgraded);
+    raise_below(upgraded.grant);
     granted.grant = view(held_.back());
     return granted;
   }
@@ -363,8 +364,23 @@ Granted ReferenceModel::grant(const Acquire& request, const std::string& user, c
   if (request.ttl.count() > 0) h.ttl_end = now_ + request.ttl;
   if (request.ttl.count() == 0 && request.kind == Kind::temporary) h.ttl_end = now_ + options_.limits.temporary_ttl;
   held_.push_back(h);
+  raise_below(h.grant);
   granted.grant = view(held_.back());
   return granted;
+}
+
+// What the session holds below is written under the newer token from now on.
+void ReferenceModel::raise_below(const Grant& fresh) {
+  if (fresh.kind == Kind::hold || fresh.mode == Mode::shared) return;
+  for (Held& h : held_) {
+    if (h.grant.mode == Mode::shared || !same_party(party_of(h.grant), party_of(fresh))) continue;
+    for (HeldTarget& own : h.grant.targets) {
+      for (const HeldTarget& above : fresh.targets) {
+        if (own.target != above.target && above_or_same(above.target, own.target))
+          own.token = std::max(own.token, above.token);
+      }
+    }
+  }
 }
 
 // Grants whoever waits and can be granted, in the queue's order, until nobody is left who could be; then tells
@@ -420,6 +436,7 @@ Outcome ReferenceModel::give(const Acquire& request, const Session& s) {
 void ReferenceModel::end(std::size_t index, EndReason reason, const std::string& by, const std::string& note,
                          const std::string& by_name, bool tell_holder) {
   const Grant g = held_[index].grant;
+  unheard_.erase(g.lock);
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(index));
   gone_.push_back({g.lock, {reason, clock_, by}, g.session, g.owner, g.kind, gone_at(), false});
   if (!tell_holder || g.kind == Kind::hold || find_session(g.session) == nullptr) return;
@@ -475,6 +492,7 @@ std::uint32_t ReferenceModel::end_session(std::size_t index, EndReason reason) {
 
 void ReferenceModel::leave_queue(std::size_t index, Refusal why, bool tell_waiter) {
   const Acquire request = waiting_[index].request;
+  unheard_.erase(request.lock);
   waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
   if (tell_waiter) gone_.push_back({request.lock, {}, request.session, {}, request.kind, gone_at(), true});
   for (Remembered& r : remembered_) {
@@ -658,11 +676,12 @@ ReferenceModel::RepeatKey ReferenceModel::repeat_key(const Command& command) {
         constexpr bool of_user = std::is_same_v<C, OpenSession> || std::is_same_v<C, Force> ||
                                  std::is_same_v<C, Agree> || std::is_same_v<C, Refuse> || std::is_same_v<C, Defer>;
         RepeatKey key;
-        if constexpr (std::is_same_v<C, Tick> || query) {
+        constexpr bool remembered = !std::is_same_v<C, Heartbeat> && !std::is_same_v<C, ResumeSession> &&
+                                    !std::is_same_v<C, TakeOver> && !std::is_same_v<C, Heard>;
+        if constexpr (std::is_same_v<C, Tick> || std::is_same_v<C, NodesLiving> || query) {
           return key;
         } else {
-          if (c.caller.request_id.empty() || std::is_same_v<C, Heartbeat> || std::is_same_v<C, ResumeSession>)
-            return key;
+          if (c.caller.request_id.empty() || !remembered) return key;
           key.caller = &c.caller;
           key.scope = "user " + c.caller.user;
           if constexpr (!of_user) {
@@ -744,6 +763,9 @@ Outcome ReferenceModel::apply(const Command& command, Wall clock, std::vector<Ev
   if (key.caller != nullptr && session_answers(key)) {
     if (auto before = repeated(key)) {
       if (const auto* open = std::get_if<OpenSession>(&command)) tell_secret(*open, *before);
+      if (const auto* opened = std::get_if<SessionOpened>(&*before);
+          opened != nullptr && find_session(opened->session) == nullptr)
+        before = refuse(Code::session_gone, "session");
       tell_positions();
       return *before;
     }
@@ -807,6 +829,7 @@ Outcome ReferenceModel::run(const OpenSession& c) {
                        c.client,
                        c.secret,
                        {},
+                       0,
                        c.lease,
                        now_ + c.lease,
                        now_,
@@ -818,25 +841,72 @@ Outcome ReferenceModel::run(const OpenSession& c) {
   return SessionOpened{c.session, c.lease, shown(now_ + c.lease), 0};
 }
 
+namespace {
+
+// Any of the last nine told since one was proved may be the one that arrived.
+void tell_secret_to(ReferenceModel::Session& s, const Secret& next) {
+  if (!s.told.empty() && (s.told.back() == next || s.told.back() == s.proved)) s.told.pop_back();
+  s.told.push_back(next);
+  if (s.told.size() > 9) s.told.erase(s.told.begin());
+}
+
+}  // namespace
+
 void ReferenceModel::tell_secret(const OpenSession& c, const Outcome& before) {
   const auto* opened = std::get_if<SessionOpened>(&before);
   Session* s = opened == nullptr ? nullptr : find_session(opened->session);
-  if (s == nullptr || c.secret == s->secret || c.secret == s->next_secret) return;
-  if (!s->next_secret.is_nil()) s->secret = s->next_secret;
-  s->next_secret = c.secret;
+  if (s == nullptr || c.secret == s->proved || std::ranges::find(s->told, c.secret) != s->told.end()) return;
+  tell_secret_to(*s, c.secret);
 }
 
 Outcome ReferenceModel::run(const ResumeSession& c) {
   if (auto r = session_refusal(c.caller, c.session)) return *r;
   Session& s = *find_session(c.session);
-  if (c.secret != s.secret && (s.next_secret.is_nil() || c.secret != s.next_secret)) return refuse(Code::session_gone);
-  if (c.secret == s.next_secret) s.secret = s.next_secret;
-  s.next_secret = c.next_secret;
+  const bool is_told = std::ranges::find(s.told, c.secret) != s.told.end();
+  if (c.secret != s.proved && !is_told) return refuse(Code::session_gone);
+  if (c.attempt != 0 && c.attempt < s.attempt) return refuse(Code::unavailable);
+  s.attempt = std::max(s.attempt, c.attempt);
+  if (c.secret != s.proved) s.proved = c.secret, s.told.clear();
+  tell_secret_to(s, c.next_secret);
   follow_name(c.caller, c.session);
   s.lease_end = now_ + s.lease;
   s.last_activity = now_;
   s.last_activity_at = clock_;
   return SessionResumed{snapshot(s, true)};
+}
+
+Outcome ReferenceModel::run(const TakeOver& c) {
+  if (auto r = session_refusal(c.caller, c.session)) return *r;
+  const Session& s = *find_session(c.session);
+  if (c.secret != (s.told.empty() ? s.proved : s.told.back())) return refuse(Code::session_gone);
+  return Done{};
+}
+
+Outcome ReferenceModel::run(const Heard& c) {
+  if (auto r = session_refusal(c.caller, c.session)) return *r;
+  unheard_.erase(c.wait);
+  return Done{};
+}
+
+Outcome ReferenceModel::run(const NodesLiving& c) {
+  const auto unheard = unheard_;
+  for (const auto& [wait, node] : unheard) {
+    if (std::ranges::find(c.nodes, node) != c.nodes.end() || unheard_.erase(wait) == 0) continue;
+    if (const std::size_t w = find_wait(wait); w < waiting_.size()) {
+      leave_queue(w, refuse(Code::request_gone), true);
+    } else {
+      LockId lock = wait;
+      for (const Became& b : became_) {
+        if (b.wait == wait && remembers(b.at)) lock = b.lock;
+      }
+      const std::size_t h = find_held(lock);
+      if (h == held_.size()) continue;
+      if (--held_[h].grant.holds == 0)
+        end(h, EndReason::released, {}, "its node died before anybody was told", {}, true);
+    }
+    settle();
+  }
+  return Done{};
 }
 
 Outcome ReferenceModel::run(const EndSession& c) {
@@ -905,6 +975,7 @@ Outcome ReferenceModel::enqueue(Acquire request, Waiting w) {
   w.since = clock_;
   waiting_.push_back(std::move(w));
   Waiting& queued = waiting_.back();
+  if (!queued.request.node.is_nil()) unheard_[queued.request.lock] = queued.request.node;
   queued.told = position_of(waiting_.size() - 1);
   return Queued{queued.request.lock, queued.told};
 }
@@ -1266,10 +1337,15 @@ Outcome ReferenceModel::run(const Verify& c) {
       v.why = "not_covered";
     else if (c.token != h.grant.token && c.token != own->token)
       v.why = "not_holder";
+    else
+      v.targets.push_back({t, own->token});
   }
   if (v.why.empty() && left < c.min_valid) v.why = "too_short";
   v.valid = v.why.empty();
   v.valid_for = left;
+  if (!v.valid) v.targets.clear();
+  std::ranges::sort(v.targets, {}, &HeldTarget::target);
+  v.targets.erase(std::ranges::unique(v.targets).begin(), v.targets.end());
   return v;
 }
 

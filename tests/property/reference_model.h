@@ -45,7 +45,9 @@ class ReferenceModel {
     SessionId id;
     std::string user, user_name;
     ClientInfo client;
-    Secret secret, next_secret;
+    Secret proved;             // the secret last used
+    std::vector<Secret> told;  // since, the newest last
+    std::uint64_t attempt = 0;
     Millis lease{0};
     Instant lease_end{}, last_activity{};
     Wall opened_at{}, last_activity_at{};
@@ -148,6 +150,7 @@ class ReferenceModel {
   Granted grant(const Acquire& request, const std::string& user, const std::string& name, const ClientInfo& client);
   Outcome give(const Acquire& request, const Session& session);
   void settle();
+  void raise_below(const Grant& fresh);
   void tell_positions();
   void end(std::size_t index, EndReason reason, const std::string& by = {}, const std::string& note = {},
            const std::string& by_name = {}, bool tell = true);
@@ -201,6 +204,9 @@ class ReferenceModel {
   Outcome run(const OpenSession& c);
   void tell_secret(const OpenSession& c, const Outcome& before);
   Outcome run(const ResumeSession& c);
+  Outcome run(const TakeOver& c);
+  Outcome run(const Heard& c);
+  Outcome run(const NodesLiving& c);
   Outcome run(const EndSession& c);
   Outcome run(const Heartbeat& c);
   Outcome run(const Acquire& c);
@@ -239,6 +245,7 @@ class ReferenceModel {
   std::vector<Became> became_;
   std::vector<Remembered> remembered_;
   std::map<std::string, Known, std::less<>> versions_;
+  std::map<LockId, Id128> unheard_;  // waits, and what became of them, that only one node can tell
   std::vector<Event>* events_ = nullptr;
 };
 

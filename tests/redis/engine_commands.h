@@ -18,6 +18,9 @@ inline Command open_session(std::uint64_t n, const std::string& user, Millis lea
 inline Command resume_session(std::uint64_t n, const std::string& user) {
   return ResumeSession{caller(user), session(n), Secret{{1, n}}, Secret{{1, n}}};
 }
+inline Command take_over(std::uint64_t n, const std::string& user) {
+  return TakeOver{caller(user), session(n), Secret{{1, n}}};
+}
 inline Command acquire(std::uint64_t n, const std::string& user, std::uint64_t id, const std::string& target,
                        Millis wait = Millis(0)) {
   Acquire command;

@@ -74,6 +74,75 @@ TEST(EngineFault, a_redis_restored_from_an_old_dump_is_given_what_it_lacks) {
   expect_nothing_lost(nodes, token);
 }
 
+// ------------------------------------------------------------------------------------------------- who is waited for
+
+// Closes the log by another run of Redis, and says how long the quarantine is until the test tells otherwise.
+class Quarantine : public ::testing::Test {
+ protected:
+  void SetUp() override { nodes.base.quarantine = Millis(600'000); }
+  void restart_redis() {
+    redis.kill();
+    ASSERT_TRUE(redis.start());
+  }
+  EngineNode& add(std::uint64_t self, const std::string& name) {
+    nodes.base.node = name;
+    return nodes.add(self);
+  }
+  RedisProcess redis{{.appendonly = true, .lines = {"appendfsync always"}}};
+  Nodes nodes{redis.url()};
+};
+
+TEST_F(Quarantine, a_node_that_is_back_under_its_name_is_not_waited_for_as_its_former_self) {
+  EngineNode& a = add(1, "pc1");
+  add(2, "pc2");
+  a.ask(open_session(1, "li"));
+  const Token token = token_of(a.ask(acquire(1, "li", 1, "SaleOrder:1")));
+  nodes.nodes.pop_back();  // pc2 dies, and is back before anybody has missed it
+  add(3, "pc2");
+  EXPECT_EQ(a.engine().counters().members, 2U);
+  const std::uint64_t before = nodes.generation();
+  ASSERT_NO_FATAL_FAILURE(restart_redis());
+  ASSERT_TRUE(nodes.new_generation_after(before)) << "the dead one is waited for";
+  EXPECT_EQ(code_of(nodes.nodes[1]->ask(open_session(2, "wang"))), std::nullopt);
+  EXPECT_EQ(code_of(nodes.nodes[1]->ask(acquire(2, "wang", 2, "SaleOrder:1"))), Code::locked);
+  EXPECT_NE(token, 0U);
+}
+
+// It died with Redis and is back while the log is closed: it has joined nothing, but it speaks.
+TEST_F(Quarantine, a_node_that_comes_back_while_the_log_is_closed_takes_its_former_selfs_place) {
+  EngineNode& a = add(1, "pc1");
+  add(2, "pc2");
+  a.ask(open_session(1, "li"));
+  const std::uint64_t before = nodes.generation();
+  redis.kill();
+  nodes.nodes.pop_back();
+  ASSERT_TRUE(redis.start());
+  std::string why;
+  ASSERT_TRUE(nodes.loop.until([&] {
+    why.clear();
+    return !a.engine().ready(why) && why.find("s more are given to pc2") != std::string::npos;
+  })) << why;
+  EXPECT_EQ(why.find("pc1"), std::string::npos) << why;
+  add(3, "pc2");
+  EXPECT_TRUE(nodes.new_generation_after(before));
+}
+
+TEST_F(Quarantine, who_was_waited_for_in_vain_is_not_waited_for_again) {
+  nodes.base.quarantine = Millis(1500);
+  EngineNode& a = add(1, "pc1");
+  add(2, "pc2");
+  a.ask(open_session(1, "li"));
+  ASSERT_EQ(a.engine().counters().members, 2U);
+  const std::uint64_t before = nodes.generation();
+  redis.kill();
+  nodes.nodes.pop_back();
+  ASSERT_TRUE(redis.start());
+  ASSERT_TRUE(nodes.new_generation_after(before));
+  EXPECT_EQ(a.engine().counters().members, 1U);
+  EXPECT_TRUE(
+      nodes.loop.until([&] { return redis.command({"HLEN", "hf:{" + nodes.base.name + "}:members"}).integer == 1; }));
+}
+
 // Redis takes a new replication id when its first replica comes. Nodes that connected before and after must not close
 // the log on each other.
 TEST(EngineFault, a_first_replica_that_comes_late_keeps_nobody_from_work) {

@@ -42,7 +42,7 @@ EngineNode::EngineNode(TestLoop& loop, NodeOptions options) : loop_(loop), optio
   reader_ = RedisLink::open(loop_.loop(), options_.url, link);
   redis::EngineOptions engine;
   engine.name = options_.name;
-  engine.node = "node-" + std::to_string(options_.self);
+  engine.node = options_.node.empty() ? "node-" + std::to_string(options_.self) : options_.node;
   engine.self = Id128{options_.self, 1};
   engine.timeout = options_.timeout;
   engine.quarantine = options_.quarantine;

@@ -67,7 +67,8 @@ struct NodeOptions {
   std::string name = "test";
   std::uint64_t self = 1;  // small numbers first in rank
   Millis timeout{2000};
-  Millis quarantine{30'000};
+  std::string node;  // its name; empty: "node-" and self
+  Millis quarantine = quarantine_default;
   std::size_t log_bytes_max = 16 << 20;
   std::uint32_t wait_replicas = 0;
   bool clock_of_caller = false;
@@ -87,6 +88,7 @@ class EngineNode {
   ~EngineNode();
 
   redis::Engine& engine() { return *engine_; }
+  Id128 self() const { return engine_->self(); }
   Told& told() { return told_; }
   bool live() const;
   // Says goodbye and waits until it is said.

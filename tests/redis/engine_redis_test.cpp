@@ -184,7 +184,7 @@ class OtherVersions : public EngineOnRedis {
     return false;
   }
   static std::string newer(std::string bytes) {
-    bytes.at(0) = static_cast<char>(redis::entry_format + 1);
+    bytes.at(0) = static_cast<char>(std::max(redis::entry_format, redis::base_image_format) + 1);
     return bytes;
   }
   std::string why_not_ready() const {
@@ -284,14 +284,76 @@ TEST_F(OtherVersions, an_image_of_a_newer_format_keeps_an_older_node_out_and_hin
 
 // ------------------------------------------------------------------------------------------------- sessions
 
-TEST_F(EngineOnRedis, a_session_taken_up_elsewhere_is_told_to_the_node_it_left) {
+TEST_F(EngineOnRedis, a_session_taken_over_elsewhere_is_told_to_the_node_it_left) {
   auto a = node(1);
   auto b = node(2);
   a->ask(open_session(1, "li"));
   b->ask(resume_session(1, "li"));
+  a->ask(GetSession{caller("li"), session(1)});
+  EXPECT_TRUE(a->told().taken.empty()) << "nobody knows yet whether the asker is there";
+  b->ask(take_over(1, "li"));
   ASSERT_TRUE(loop.until([&] { return !a->told().taken.empty(); }));
   EXPECT_EQ(a->told().taken.front(), session(1));
   EXPECT_TRUE(b->told().taken.empty());
+}
+
+// ------------------------------------------------------------------------------------------------- a node that dies
+
+// Somebody waits at b for what li holds; nobody but b could tell him.
+Command wait_at(const EngineNode& b, std::uint64_t id) {
+  Acquire wanted = std::get<Acquire>(acquire(2, "wang", id, "SaleOrder:1", Millis(600'000)));
+  wanted.node = b.self();
+  return wanted;
+}
+
+std::uint64_t waits_at(EngineNode& node) { return std::get<Stats>(node.ask(GetStats{})).waits; }
+
+TEST_F(EngineOnRedis, what_only_a_dead_node_could_tell_ends_when_it_is_known_to_be_dead) {
+  auto a = node(1);
+  auto b = node(2);
+  a->ask(open_session(1, "li"));
+  b->ask(open_session(2, "wang", Millis(600'000)));
+  a->ask(acquire(1, "li", 1, "SaleOrder:1"));
+  b->ask(wait_at(*b, 2));
+  ASSERT_EQ(waits_at(*a), 1U);
+  bool left = false;
+  b->engine().leave([&] { left = true; });
+  ASSERT_TRUE(loop.until([&] { return left && waits_at(*a) == 0; }));
+  EXPECT_TRUE(std::get<Released>(a->ask(release(1, "li", 1))).released);
+  EXPECT_NE(token_of(a->ask(acquire(1, "li", 3, "SaleOrder:1"))), 0U) << "nobody was granted it instead";
+}
+
+TEST_F(EngineOnRedis, a_node_that_is_back_under_its_name_ends_what_only_its_former_self_could_tell) {
+  base.node = "pc7";
+  auto b = node(2);
+  base.node = "pc1";
+  auto a = node(1);
+  a->ask(open_session(1, "li"));
+  b->ask(open_session(2, "wang", Millis(600'000)));
+  a->ask(acquire(1, "li", 1, "SaleOrder:1"));
+  b->ask(wait_at(*b, 2));
+  b.reset();  // no time for anything
+  ASSERT_EQ(waits_at(*a), 1U);
+  base.node = "pc7";
+  auto c = node(3);
+  EXPECT_EQ(waits_at(*a), 0U);
+  EXPECT_EQ(waits_at(*c), 0U);
+  EXPECT_EQ(a->engine().counters().members, 2U);
+}
+
+TEST_F(EngineOnRedis, a_process_whose_name_another_took_steps_aside_and_says_so) {
+  base.node = "pc7";
+  auto a = node(1);
+  a->ask(open_session(1, "li"));
+  auto b = node(2);
+  std::string why;
+  ASSERT_TRUE(loop.until([&] {
+    why.clear();
+    return !a->engine().ready(why) && why.find("pc7") != std::string::npos;
+  })) << why;
+  EXPECT_EQ(a->told().resets, 1);
+  EXPECT_NE(token_of(b->ask(acquire(1, "li", 1, "SaleOrder:1"))), 0U);
+  EXPECT_FALSE(a->live());
 }
 
 }  // namespace

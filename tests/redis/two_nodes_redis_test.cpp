@@ -3,11 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <future>
+#include <iostream>
 #include <map>
 #include <set>
 
+#include "holdfast/client.h"
 #include "tests/redis/redis_process.h"
 #include "tests/server/people.h"
 #include "tests/server/server_process.h"
@@ -19,12 +24,13 @@ class Company : public ::testing::Test {
  protected:
   void start_both(const redis::Url& redis_url) {
     url = redis_url.text();
-    start(a, data_a);
+    start(a, data_a, "pc-a");
     std::filesystem::copy_file(data_a.path() + "/dev.key", data_b.path() + "/dev.key");
-    start(b, data_b);
+    start(b, data_b, "pc-b");
   }
-  void start(std::unique_ptr<ServerProcess>& node, const TemporaryDirectory& data) {
-    node = std::make_unique<ServerProcess>(data.path(), std::vector<std::string>{"--engine", "redis", "--redis", url});
+  void start(std::unique_ptr<ServerProcess>& node, const TemporaryDirectory& data, const std::string& name) {
+    node = std::make_unique<ServerProcess>(data.path(), std::vector<std::string>{"--engine", "redis", "--redis", url},
+                                           std::vector<std::string>{"HOLDFAST_SERVER_NODE=" + name});
     ASSERT_NE(node->port(), 0) << node->log();
     ASSERT_TRUE(eventually([&] { return ready(*node); })) << node->log();
   }
@@ -107,7 +113,7 @@ TEST_F(TwoNodes, a_killed_node_leaves_its_people_their_locks_on_the_other) {
   ASSERT_EQ(text_at(welcome, "resumed"), "true") << boost::json::serialize(welcome);
   EXPECT_EQ(text_at(welcome, "state.locks.0.lock"), text_at(granted.json(), "lock"));
   EXPECT_EQ(wang.acquire(b->port(), "SaleOrder:1001").status, 423);
-  start(a, data_a);
+  start(a, data_a, "pc-a");
   EXPECT_EQ(wang.acquire(a->port(), "SaleOrder:1001").status, 423);
 }
 
@@ -137,16 +143,83 @@ TEST_F(TwoNodes, both_tell_one_audit_trail_that_outlives_them) {
   };
   pair("SaleOrder:1");
   b->kill();
-  start(b, data_b);
+  start(b, data_b, "pc-b");
   pair("SaleOrder:2");
   a->stop();
-  start(a, data_a);
+  start(a, data_a, "pc-a");
   pair("SaleOrder:3");
   const std::string told = trail(*a);
   EXPECT_EQ(count(told, "\"acquire\""), 3U) << told;
   EXPECT_EQ(count(told, "\"release\""), 3U) << told;
   EXPECT_TRUE(eventually([&] { return trail(*b) == told; })) << trail(*b);
 }
+
+// He sees a closed connection and knows no id to ask again: he must not be given a lock behind his back.
+TEST_F(TwoNodes, a_waiter_of_a_killed_node_is_granted_nothing_behind_his_back) {
+  Person li(b->port(), "li"), wang(b->port(), "wang");
+  li.open_session(b->port());
+  wang.open_session(b->port());
+  const Answer granted = li.acquire(b->port(), "SaleOrder:1001");
+  ASSERT_EQ(granted.status, 201);
+  auto waiting =
+      std::async(std::launch::async, [&] { return wang.acquire(a->port(), "SaleOrder:1001", R"(,"wait_ms":600000)"); });
+  const auto waits = [&] { return text_at(li.call(b->port(), "GET", "/v1/stats").json(), "waits"); };
+  ASSERT_TRUE(eventually([&] { return waits() == "1"; }));
+  a->kill();
+  EXPECT_NE(waiting.get().status, 201);
+  start(a, data_a, "pc-a");  // else it takes the others 20 s to know that it is dead
+  EXPECT_TRUE(eventually([&] { return waits() == "0"; }));
+  ASSERT_EQ(
+      li.call(b->port(), "DELETE", "/v1/locks/" + text_at(granted.json(), "lock") + "?session=" + li.session()).status,
+      200);
+  const Answer his = wang.call(b->port(), "GET", "/v1/sessions/" + wang.session());
+  EXPECT_EQ(text_at(his.json(), "locks.0.lock"), "") << his.body;
+}
+
+// A node that stands still has a hello in its socket. Its client gives up, lives by the other node, and then the first
+// one goes on. With the connection gone it takes nothing over; with one that nobody has closed, the count says it.
+class LateResume : public TwoNodes, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(LateResume, a_resume_carried_out_late_leaves_the_client_where_he_lives) {
+  const bool hangs_up = GetParam();
+  Person li(b->port(), "li");
+  li.open_session(b->port());
+  const auto hello = [&](Client& at, const std::string& secret, int attempt) {
+    at.send_text(R"({"id":"h","op":"hello","token":")" + li.token() + R"(","session":")" + li.session() +
+                 R"(","secret":")" + secret + R"(","attempt":)" + std::to_string(hangs_up ? 0 : attempt) + "}");
+  };
+  auto on_a = std::make_unique<Client>(a->port());
+  ASSERT_TRUE(on_a->upgrade());
+  a->signal(SIGSTOP);
+  hello(*on_a, li.secret(), 1);
+  if (hangs_up) on_a.reset();
+  Client on_b(b->port());
+  ASSERT_TRUE(on_b.upgrade());
+  hello(on_b, li.secret(), 2);
+  const auto welcome = on_b.receive().json();
+  ASSERT_EQ(text_at(welcome, "resumed"), "true") << boost::json::serialize(welcome);
+  a->signal(SIGCONT);
+  ASSERT_TRUE(eventually([&] { return ready(*a); }));
+  if (!hangs_up) {
+    const auto late = on_a->receive().json();
+    EXPECT_EQ(text_at(late, "error.code"), "unavailable") << boost::json::serialize(late);
+  }
+  // Behind the late one at its own node, and then where he lives.
+  ASSERT_EQ(li.call(a->port(), "GET", "/v1/sessions/" + li.session()).status, 200);
+  on_b.send_text(R"({"id":1,"op":"lock.acquire","targets":["SaleOrder:1001"]})");
+  const Received answer = on_b.receive();
+  EXPECT_EQ(answer.close_code, 0) << "he was thrown out of where he lives";
+  EXPECT_EQ(text_at(answer.json(), "ok.user"), "li") << answer.payload;
+  Client again(b->port());
+  ASSERT_TRUE(again.upgrade());
+  hello(again, text_at(welcome, "secret"), 3);
+  const auto back = again.receive().json();
+  EXPECT_EQ(text_at(back, "resumed"), "true") << "the newest secret was void: " << boost::json::serialize(back);
+  EXPECT_EQ(on_b.receive().close_code, 4001) << "this one is another matter";
+}
+
+INSTANTIATE_TEST_SUITE_P(Nodes, LateResume, ::testing::Values(true, false),
+                         [](const auto& one) { return one.param ? "hung_up" : "counted"; });
 
 TEST_F(TwoNodes, a_window_taken_up_on_another_node_is_closed_where_it_was) {
   Person li(a->port(), "li");
@@ -190,6 +263,54 @@ TEST_F(TwoNodes, while_redis_refuses_writes_both_say_so_and_then_serve_again) {
   ASSERT_EQ(redis.command({"CONFIG", "SET", "maxmemory", "0"}).text, "OK");
   EXPECT_TRUE(eventually([&] { return ready(*a) && ready(*b); }));
   EXPECT_EQ(li.acquire(b->port(), "SaleOrder:2002").status, 201);
+}
+
+// All at its defaults: who holds a lock by WebSocket must have it still when service is back, also if his own node
+// died.
+TEST_F(TwoNodesAndSentinels, a_host_that_dies_with_the_master_and_a_node_costs_nobody_his_lock) {
+  Person li(a->port(), "li"), wang(b->port(), "wang");
+  li.open_session(a->port(), R"({"client":"test","lease_ms":30000})");
+  Client on_a(a->port());
+  ASSERT_EQ(text_at(li.hello(on_a, true), "resumed"), "true");
+  const std::string lis = text_at(li.acquire(a->port(), "SaleOrder:1001").json(), "lock");
+  ASSERT_NE(lis, "");
+  std::atomic<int> lost{0};
+  holdfast::Options options;
+  options.url = "http://127.0.0.1:" + std::to_string(b->port());
+  options.token = wang.token();
+  options.on_lost = [&](const holdfast::Lost&) { ++lost; };
+  auto client = holdfast::Client::open(options);
+  ASSERT_TRUE(client);
+  holdfast::Acquire wanted;
+  wanted.targets = {"SaleOrder:2002"};
+  const auto wangs = client->acquire(wanted);
+  ASSERT_TRUE(wangs) << wangs.error().text();
+
+  const auto died = std::chrono::steady_clock::now();
+  redis.server(0).kill();
+  redis.sentinel(0).kill();
+  a->kill();
+  const auto elapsed = [&] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - died).count();
+  };
+  ASSERT_TRUE(eventually([&] { return !ready(*b); }));
+  std::string waits_for;
+  ASSERT_TRUE(eventually(
+      [&] {
+        const Answer answer = Client(b->port()).request("GET", "/readyz");
+        if (answer.body.find("pc-a") != std::string::npos) waits_for = answer.body;
+        return answer.status == 200;
+      },
+      60'000));
+  std::cout << "ready again after " << elapsed() << " ms\n";
+  RecordProperty("ready_again_ms", static_cast<int>(elapsed()));
+  EXPECT_NE(waits_for, "") << "it says for whom it waits";
+  Client on_b(b->port());
+  const auto welcome = li.hello(on_b, true);
+  ASSERT_EQ(text_at(welcome, "resumed"), "true") << boost::json::serialize(welcome);
+  EXPECT_EQ(text_at(welcome, "state.locks.0.lock"), lis);
+  EXPECT_EQ(wang.call(b->port(), "GET", "/v1/locks/" + wangs->id()).status, 200);
+  EXPECT_EQ(lost.load(), 0);
 }
 
 // Two people want the same bills, one on each node, while the master dies. What they were told is all that is judged:

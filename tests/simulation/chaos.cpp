@@ -5,8 +5,9 @@
 namespace hf::sim {
 namespace {
 
-constexpr Millis apart_max{250};         // of two actions
-constexpr Millis settles_after{12'000};  // a Redis that forgot: quarantine and the opening
+constexpr Millis apart_max{250};            // of two actions
+constexpr std::uint64_t still_max = 9'000;  // milliseconds that a process is stopped for
+constexpr Millis settles_after{12'000};     // a Redis that forgot: quarantine and the opening
 constexpr std::size_t repeats_kept = 32;
 
 }  // namespace
@@ -185,7 +186,16 @@ void Chaos::disturb_node() {
   for (std::size_t each = 0; each < world_.nodes(); ++each) ready += world_.node(each).ready() ? 1 : 0;
   const bool opening = world_.time.now() - redis_forgot_ < settles_after;
   const bool indispensable = world_.options.redis && (ready < 2 || opening);
-  switch (random_.below(6)) {
+  switch (random_.below(7)) {
+    case 6: {
+      if (indispensable || !world_.options.redis) return;
+      world_.tell("node " + std::to_string(i) + " stands still");
+      node.stand_still(true);
+      world_.time.after(Millis(100 + random_.below(still_max)), [this, i, life = node.life()] {
+        if (world_.node(i).life() == life) world_.node(i).stand_still(false);
+      });
+      return;
+    }
     case 0:
       if (indispensable) return;
       world_.tell("node " + std::to_string(i) + " dies");

@@ -10,7 +10,6 @@ namespace {
 
 constexpr Millis tick_every{100};
 constexpr Millis tick_redis_every{50};
-constexpr Millis quarantine{5'000};
 
 }  // namespace
 
@@ -34,7 +33,6 @@ void Node::start() {
     options.node = "n" + std::to_string(setting_.index);
     options.self = Id128{setting_.index + 1, life_};
     options.board = setting_.board;
-    options.quarantine = quarantine;
     options.log_bytes_max = 64 << 10;
     options.monotonic = [this] { return Micros(5'000'000) + scheduler_.now(); };
     options.random = [this] { return secrets_.next_id(); };
@@ -60,6 +58,8 @@ void Node::start() {
 
 void Node::kill() {
   ++life_;
+  still_ = false;
+  kept_.clear();
   if (durable_) durable_->crash();
   exchanges_.clear();
   delivered_.clear();
@@ -88,37 +88,64 @@ void Node::turn_end() {
 
 void Node::tick_hub(std::uint64_t life) {
   if (life != life_) return;
-  hub_->tick(now());
-  turn_end();
+  if (!still_) {
+    hub_->tick(now());
+    turn_end();
+  }
   scheduler_.after(tick_every, [this, life] { tick_hub(life); });
 }
 
 void Node::tick_redis(std::uint64_t life) {
   if (life != life_) return;
-  on_redis_->tick();
+  if (!still_) on_redis_->tick();
   scheduler_.after(tick_redis_every, [this, life] { tick_redis(life); });
 }
 
-void Node::connected(ConnectionId connection) {
-  hub_->connected(connection, {}, now());
+void Node::come(std::function<void()> what) {
+  if (still_) {
+    kept_.push_back(std::move(what));
+    return;
+  }
+  what();
   turn_end();
+}
+
+void Node::connected(ConnectionId connection) {
+  come([this, connection] { hub_->connected(connection, {}, now()); });
 }
 
 void Node::hear(ConnectionId connection, std::string_view text) {
-  hub_->message(connection, text, now());
-  turn_end();
+  come([this, connection, text = std::string(text)] { hub_->message(connection, text, now()); });
 }
 
 void Node::disconnected(ConnectionId connection) {
-  hub_->disconnected(connection, now());
-  turn_end();
+  come([this, connection] { hub_->disconnected(connection, now()); });
 }
 
 void Node::request(HttpRequest request, Answered answered) {
   const ExchangeId exchange = ++next_exchange_;
   exchanges_.emplace(exchange, std::move(answered));
-  hub_->http(exchange, std::move(request), now());
-  turn_end();
+  come([this, exchange, request = std::move(request)]() mutable { hub_->http(exchange, std::move(request), now()); });
+}
+
+// Which of its sockets it looks at first when it goes on, nobody knows.
+void Node::stand_still(bool on) {
+  if (!is_up() || still_ == on) return;
+  still_ = on;
+  const auto links = [&] {
+    if (writer_) writer_->stand_still(on);
+    if (reader_) reader_->stand_still(on);
+  };
+  const bool redis_first = random_.one_in(2);
+  if (redis_first) links();
+  if (!on) {
+    for (auto& what : std::exchange(kept_, {})) {
+      scheduler_.after(Micros(0), [this, life = life_, what = std::move(what)]() mutable {
+        if (life == life_) come(std::move(what));
+      });
+    }
+  }
+  if (!redis_first) links();
 }
 
 void Node::stall_disk(Micros commit_max) {
@@ -169,9 +196,7 @@ void Node::send_batch(ConnectionId connection, std::string_view payload) {
 void Node::wake_at(Micros monotonic) {
   const Micros wait = std::max(monotonic - now().monotonic, Micros{0});
   scheduler_.after(wait, [this, life = life_] {
-    if (life != life_) return;
-    hub_->wake(now());
-    turn_end();
+    if (life == life_) come([this] { hub_->wake(now()); });
   });
 }
 

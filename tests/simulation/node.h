@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "redis/redis_engine.h"
 #include "session/hub.h"
@@ -65,7 +66,9 @@ class Node final : public Transport {
   void stall_disk(Micros commit_max);
   void cut_redis(bool on);
   void swallow_redis(bool on);
-  bool has_redis() const noexcept { return !cut_ && !deaf_; }
+  // The process is stopped: what comes for it, from clients and from Redis, waits until it goes on.
+  void stand_still(bool on);
+  bool has_redis() const noexcept { return !cut_ && !deaf_ && !still_; }
 
   // Empty, or what is broken: an invariant of the engine.
   std::string check() const;
@@ -97,13 +100,15 @@ class Node final : public Transport {
   void turn_end();
   void tick_hub(std::uint64_t life);
   void tick_redis(std::uint64_t life);
+  void come(std::function<void()> what);
 
   Scheduler& scheduler_;
   Random& random_;
   Network& network_;
   NodeSetting setting_;
   Disk disk_;
-  bool cut_ = false, deaf_ = false;
+  bool cut_ = false, deaf_ = false, still_ = false;
+  std::vector<std::function<void()>> kept_;  // came while it stood still
   std::uint64_t life_ = 0;
   SeededSecrets secrets_;
   std::unique_ptr<SimulatedLink> writer_, reader_;

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 
-SCENARIOS = 42
+SCENARIOS = 45
 
 
 def tests_in(root):

@@ -158,7 +158,8 @@ Reply SimulatedRedis::hello(const Keys& keys, const Keys& arguments) {
   const std::uint64_t closed = meta["closed"].empty() ? now : std::min(number(meta["closed"]), now);
   if (!open) {
     meta["closed"] = std::to_string(closed);
-    memory.hashes[keys[2]][arguments[0]] = arguments[2] + " " + arguments[3] + " " + std::to_string(now);
+    memory.hashes[keys[2]][arguments[0]] =
+        arguments[2] + " " + arguments[3] + " " + std::to_string(now) + " " + arguments[5];
   }
   bool found = false;
   const std::string base_last = meta["base_last"].empty() ? "0-0" : meta["base_last"];
@@ -174,7 +175,10 @@ Reply SimulatedRedis::hello(const Keys& keys, const Keys& arguments) {
     reports.push_back(text(node));
     reports.push_back(text(report));
   }
-  for (const auto& [node, name] : memory.hashes[keys[3]]) members.push_back(text(node));
+  for (const auto& [node, name] : memory.hashes[keys[3]]) {
+    members.push_back(text(node));
+    members.push_back(text(name));
+  }
   return array({integer(generation), integer(open ? 1 : 0), integer(number(meta["number"])),
                 integer(number(meta["opened"])), text(meta["base"]), integer(number(meta["base_number"])),
                 integer(number(meta["base_bytes"])), integer(now - closed), integer(found ? 1 : 0),
@@ -295,10 +299,12 @@ void SimulatedLink::connect() {
                      redis::ServerInfo info;
                      info.run_id = redis_.run_id;
                      info.version = "7.0.15";
-                     if (up_) up_(info);
-                     for (auto& [id, command] : pending_) {
-                       if (!command.sent) transmit(id);
-                     }
+                     tell([this, info, connection] {
+                       if (up_ && connection == connection_) up_(info);
+                       for (auto& [id, command] : pending_) {
+                         if (!command.sent && standing_) transmit(id);
+                       }
+                     });
                    }));
 }
 
@@ -317,7 +323,9 @@ void SimulatedLink::drop(const std::string& why) {
   }
   if (!std::exchange(standing_, false)) return;
   scheduler_.after(Micros(0), guarded([this, why] {
-                     if (down_) down_(why);
+                     tell([this, why] {
+                       if (down_) down_(why);
+                     });
                    }));
 }
 
@@ -374,8 +382,24 @@ void SimulatedLink::answer(std::uint64_t command, std::uint64_t connection, redi
 }
 
 void SimulatedLink::finish(std::uint64_t command, Result<redis::Reply> reply) {
-  auto node = pending_.extract(command);
-  if (!node.empty()) node.mapped().done(std::move(reply));
+  tell([this, command, reply = std::move(reply)]() mutable {
+    auto node = pending_.extract(command);
+    if (!node.empty()) node.mapped().done(std::move(reply));
+  });
+}
+
+void SimulatedLink::tell(std::function<void()> what) {
+  if (still_) {
+    kept_.push_back(std::move(what));
+  } else {
+    what();
+  }
+}
+
+void SimulatedLink::stand_still(bool on) {
+  still_ = on;
+  if (on) return;
+  for (auto& what : std::exchange(kept_, {})) scheduler_.after(Micros(0), guarded(std::move(what)));
 }
 
 }  // namespace hf::sim

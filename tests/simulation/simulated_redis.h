@@ -83,6 +83,8 @@ class SimulatedLink final : public redis::Link {
   // Faults: no connection; or one over which answers are lost, which nobody notices until a command's time is over.
   void cut(bool on);
   void swallow_answers(bool on) { deaf_ = on; }
+  // Whether its owner stands still: what comes for it is kept until it goes on.
+  void stand_still(bool on);
   void slow(Micros latency_max) { latency_max_ = latency_max; }
 
  private:
@@ -98,6 +100,8 @@ class SimulatedLink final : public redis::Link {
   void answer(std::uint64_t command, std::uint64_t connection, redis::Reply reply);
   void finish(std::uint64_t command, Result<redis::Reply> reply);
   Micros latency(Micros& last);
+  // Tells the owner, now or once it goes on.
+  void tell(std::function<void()> what);
   template <class F>
   auto guarded(F work) {
     return [alive = std::weak_ptr(alive_), work] {
@@ -111,8 +115,9 @@ class SimulatedLink final : public redis::Link {
   std::function<void(const redis::ServerInfo&)> up_;
   std::function<void(const std::string&)> down_;
   std::string trouble_;
-  bool standing_ = false, cut_ = false, deaf_ = false;
-  std::uint64_t connection_ = 0;  // counts them
+  bool standing_ = false, cut_ = false, deaf_ = false, still_ = false;
+  std::vector<std::function<void()>> kept_;  // for the owner
+  std::uint64_t connection_ = 0;             // counts them
   std::uint64_t next_ = 1;
   std::map<std::uint64_t, Pending> pending_;
   Micros latency_max_{300}, to_last_{0}, from_last_{0};

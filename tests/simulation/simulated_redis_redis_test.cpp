@@ -19,6 +19,12 @@ using redis::Reply;
 
 std::string key(const std::string& of) { return "hf:{x}:" + of; }
 
+// "generation number time name" without the time.
+std::string report_of(const std::string& text) {
+  const std::size_t time = text.find(' ', text.find(' ') + 1);
+  return text.substr(0, time) + text.substr(text.find(' ', time + 1));
+}
+
 // What must be alike of an answer: times and ids are each server's own.
 std::string shown(const Reply& reply, bool hello) {
   if (reply.is_error()) return reply.text.substr(0, reply.text.find(' '));
@@ -30,9 +36,10 @@ std::string shown(const Reply& reply, bool hello) {
     const Reply& item = reply.items[i];
     if (hello && (i == 9 || i == 11)) {  // hashes come in any order
       std::vector<std::string> parts;
-      for (std::size_t part = 0; part < item.items.size(); part += i == 9 ? 2 : 1) {
-        std::string one = item.items[part].text;
-        if (i == 9) one += "=" + item.items[part + 1].text.substr(0, item.items[part + 1].text.rfind(' '));
+      for (std::size_t part = 0; part < item.items.size(); part += 2) {
+        std::string one = item.items[part].text + "=";
+        if (i == 11) one += item.items[part + 1].text;
+        if (i == 9) one += report_of(item.items[part + 1].text);
         parts.push_back(one);
       }
       std::ranges::sort(parts);
@@ -119,7 +126,8 @@ class BothRedises : public ::testing::Test {
                        known,
                        at.generation,
                        std::to_string(at.number),
-                       last};
+                       last,
+                       "name of " + node};
     };
     const Reply answer = script(redis::script_hello, arguments(at.simulated), arguments(at.real), true);
     generation = static_cast<std::uint64_t>(answer.items.at(0).integer);

@@ -6,6 +6,7 @@
 #include "simulation/sdk_screen.h"
 #include "wire/jwt.h"
 #include "wire/messages.h"
+#include "wire/websocket.h"
 
 namespace hf::sim {
 namespace {
@@ -144,7 +145,10 @@ void World::connect(Seat& seat) {
 void World::hello(Seat& seat) {
   std::string text = R"({"op":"hello","lease_ms":)" + std::string(seat.index % 2 == 0 ? "10000" : "30000") +
                      R"(,"token":")" + seat_token(seat) + "\"";
-  if (!seat.session.empty()) text += R"(,"session":")" + seat.session + R"(","secret":")" + seat.secret + "\"";
+  if (!seat.session.empty()) {
+    text += R"(,"session":")" + seat.session + R"(","secret":")" + seat.secret + "\"";
+    if (seat.counts) text += R"(,"attempt":)" + std::to_string(++seat.attempts);
+  }
   seat.judge->connected(seat.claims);
   say(seat, text + "}");
 }
@@ -247,6 +251,8 @@ void World::black_hole(Seat& seat, bool up, bool down) {
 
 void World::lost(Seat& seat, WirePtr wire, std::uint16_t code) {
   if (std::exchange(wire->client_gone, true) || seat.wire != wire) return;
+  // Nobody else takes its session up: there is nothing that this connection could have been replaced by.
+  if (code == close_code::replaced) fault(seat.claims.user + " is thrown out of where it lives");
   seat.wire.reset();
   seat.greeted = false;
   seat.reads = true;
@@ -546,6 +552,7 @@ void World::heal() {
     nodes_[i]->stall_disk(Micros(2'000));
     nodes_[i]->cut_redis(false);
     nodes_[i]->swallow_redis(false);
+    nodes_[i]->stand_still(false);
   }
   for (const auto& seat : seats) {
     read(*seat, true);

@@ -72,6 +72,8 @@ struct Seat {
   WirePtr wire;
   bool greeted = false, asks_anew = false;
   std::string session, secret;
+  std::uint64_t attempts = 0;  // to take its session up; counted aloud unless it does not count
+  bool counts = true;
   Micros heard{0};
   std::uint64_t auths = 0;
   std::uint16_t closed = 0;  // the newest close code

@@ -4,6 +4,7 @@
 local meta, log, reports, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local node, known_generation = ARGV[1], tonumber(ARGV[2])
 local my_generation, my_number, my_last = ARGV[3], tonumber(ARGV[4]), ARGV[5] -- of the last entry that I have applied
+local my_name = ARGV[6]
 
 -- Asked here, not by the node when it connected: the replication id also changes when a first replica comes, and nodes
 -- that remember different ones would close the log on each other for ever.
@@ -28,7 +29,7 @@ local open = now_known[1] == '1'
 -- The clock may have been put right since.
 local closed = math.min(tonumber(now_known[8]) or now, now)
 if not open then redis.call('HSET', meta, 'closed', closed) end
-if not open then redis.call('HSET', reports, node, my_generation .. ' ' .. my_number .. ' ' .. now) end
+if not open then redis.call('HSET', reports, node, my_generation .. ' ' .. my_number .. ' ' .. now .. ' ' .. my_name) end
 
 -- Is where I stand a place in this log?
 local found = 0
@@ -41,4 +42,4 @@ elseif my_number > 0 then
 end
 return {generation, open and 1 or 0, tonumber(now_known[2]), tonumber(now_known[3]) or 0, now_known[4] or '',
   base_number, tonumber(now_known[7]) or 0, now - closed, found, redis.call('HGETALL', reports), now,
-  redis.call('HKEYS', members)}
+  redis.call('HGETALL', members)}

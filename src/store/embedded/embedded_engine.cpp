@@ -103,7 +103,21 @@ Result<void> EmbeddedEngine::recover(Wall clock) {
                                          partition.name + ". It was left as it is: put the newest backup in its place");
   }
   wall_us_ = to_us(clock);
+  forsake_unheard(clock);
   return {};
+}
+
+// Who waited at the process that ran here before can be told nothing any more.
+void EmbeddedEngine::forsake_unheard(Wall clock) {
+  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    if (!partitions_[i]->tree.has_unheard()) continue;
+    std::string& changes = changes_of(static_cast<NamespaceIndex>(i));
+    std::vector<Event> nobodys;
+    (void)partitions_[i]->tree.apply(NodesLiving{}, clock, nobodys, changes);
+    gathering_->change_bytes += changes.size();
+    gathering_->at = clock;
+    flush_wanted_ = true;
+  }
 }
 
 EmbeddedEngine::~EmbeddedEngine() {

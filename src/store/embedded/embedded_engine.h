@@ -112,6 +112,7 @@ class EmbeddedEngine final : public LockEngine {
   explicit EmbeddedEngine(EmbeddedOptions options);
 
   Result<void> recover(Wall clock);
+  void forsake_unheard(Wall clock);
   std::string refusal_of(bool adds) const;
   // What the namespace's commands of the gathering turn have changed so far.
   std::string& changes_of(NamespaceIndex ns);

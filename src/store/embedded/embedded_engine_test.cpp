@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "store/embedded/engine_fixture.h"
@@ -177,6 +178,40 @@ TEST_P(EmbeddedEngineTest, a_restart_finds_the_locks_and_gives_greater_tokens) {
     return std::stoull(text.substr(text.find(' ', text.find("ed ") + 3)));
   };
   EXPECT_GT(token(told.lines.back()), token(granted)) << told.lines.back() << granted;
+  EXPECT_EQ(engine->check(), "");
+}
+
+// Who waited by HTTP, without an id to ask again, waits nowhere: his wait must not become a lock that nobody knows of.
+TEST_P(EmbeddedEngineTest, a_wait_that_the_process_alone_could_tell_ends_with_its_next_start) {
+  const SessionId li = open_session("li"), wang = open_session("wang");
+  const LockId lock = acquire(1, "li", li, "SaleOrder:1");
+  std::vector<LockId> waits;
+  for (const Id128& node : {engine->self(), Id128{}}) {
+    Acquire wait;
+    wait.caller = caller("wang");
+    wait.session = wang;
+    wait.lock.value = ids.next_id();
+    wait.targets = {*Target::parse("SaleOrder:1")};
+    wait.wait = Millis(600'000);
+    wait.node = node;
+    waits.push_back(wait.lock);
+    engine->submit(0, 0, wait, clock);
+  }
+  ASSERT_TRUE(loop.settle(*engine));
+  engine->stop();
+  start(options());
+  ASSERT_TRUE(loop.settle(*engine));
+  engine->stop();
+  start(options());
+  told.lines.clear();
+  engine->submit(0, 5, CancelWait{caller("wang"), wang, waits[0]}, clock);
+  release(6, "li", li, lock);
+  ASSERT_TRUE(loop.settle(*engine));
+  EXPECT_EQ(line(0), "5 refused request_gone 0");
+  const auto granted =
+      std::ranges::find_if(told.lines, [](const std::string& one) { return one.starts_with("event granted"); });
+  ASSERT_NE(granted, told.lines.end());
+  EXPECT_NE(granted->find(waits[1].text()), std::string::npos) << "that one is asked for again: " << *granted;
   EXPECT_EQ(engine->check(), "");
 }
 
