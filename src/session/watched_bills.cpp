@@ -79,8 +79,8 @@ void Hub::State::tell_bill(std::string_view key, const Bill* bill, Look look) {
     const bool sees =
         bill != nullptr && who.rights->allows(Right::lock_view, bill->type()) && visible(*who.audience, bill->facts());
     const bool shown = watchers.show(watcher, key, sees);
-    const bool owed = sees ? look != Look::recheck || !shown : shown || look == Look::again;
-    if (!owed) continue;
+    const bool is_told = sees ? look != Look::recheck || !shown : shown || look == Look::again;
+    if (!is_told) continue;
     std::string& text = sees ? changed : gone;
     if (text.empty() && sees) append_bill_changed(text, *bill);
     if (text.empty()) append_bill_gone(text, key);
