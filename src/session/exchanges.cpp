@@ -204,7 +204,11 @@ void Hub::State::http_gone(ExchangeId id) {
   if (const auto answered = undelivered.find(id); answered != undelivered.end()) {
     Undelivered lost = std::move(answered->second);
     undelivered.erase(answered);
-    return undo(lost.who, std::move(lost.undo));
+    const bool releases = std::holds_alternative<Release>(lost.undo);
+    undo(lost.who, std::move(lost.undo));
+    // What was waited for has been given back: this node's end must not take it once more.
+    if (releases && lost.heard) owe(lost.who, *std::move(lost.heard));
+    return;
   }
   const auto found = exchanges.find(id);
   if (found == exchanges.end()) return;

@@ -402,6 +402,18 @@ TEST_F(HubHttp, whatever_an_answer_that_did_not_arrive_has_left_is_taken_back) {
   const std::string held = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "lock");
   lost(send(request("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1"))));
   EXPECT_EQ(text(http("GET", "/v1/locks/" + held, li), "holds"), "1");
+  // So does an upgrade that was waited for, of which this node's end must take no more.
+  const auto share = [&](const std::string& who, const std::string& by) {
+    return text(http("POST", "/v1/locks", who, acquire_body(by, "SaleOrder:2", R"(,"mode":"shared")")), "lock");
+  };
+  const std::string shared = share(li, session), other = share(wang, wang_session);
+  const ExchangeId upgrade =
+      send(request("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:2", R"(,"wait_ms":600000)")));
+  http("DELETE", "/v1/locks/" + other + "?session=" + wang_session, wang);
+  EXPECT_TRUE(engine.trees[0].has_unheard());
+  lost(upgrade);
+  EXPECT_EQ(text(http("GET", "/v1/locks/" + shared, li), "holds"), "1");
+  EXPECT_FALSE(engine.trees[0].has_unheard());
   lost(send(request("POST", "/v1/sessions", wang)));
   EXPECT_EQ(http("GET", "/v1/sessions", wang).at("sessions").as_array().size(), 1u);
 }

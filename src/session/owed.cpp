@@ -31,8 +31,10 @@ void Hub::State::owed_answered(Ticket ticket, const Outcome& outcome) {
   }
   // A wait that is taken back may have become a lock meanwhile.
   const auto* granted = std::get_if<Granted>(&outcome);
-  if (granted != nullptr && std::holds_alternative<CancelWait>(done.command))
-    undo(done.who, undo_grant(done.who, granted->grant));
+  const auto* cancel = std::get_if<CancelWait>(&done.command);
+  if (granted == nullptr || cancel == nullptr) return;
+  undo(done.who, undo_grant(done.who, granted->grant));
+  owe(done.who, Heard{own_caller(done.who), cancel->session, cancel->wait});  // it is not taken back once more
 }
 
 void Hub::State::say_owed_again() {
