@@ -60,7 +60,11 @@ TEST(CliWords, help_has_a_page_for_every_command_in_either_language) {
     const Ended chinese = say({"help", name}, "zh_CN.UTF-8");
     EXPECT_EQ(english_in(chinese.output), "") << chinese.output;
     std::istringstream lines(chinese.output);
-    for (std::string line; std::getline(lines, line);) EXPECT_LE(cli::columns(line), 130U) << line;
+    const std::string program = HF_HOLDFAST;  // as long as the folder that somebody builds in
+    for (std::string line; std::getline(lines, line);) {
+      if (const auto at = line.find(program); at != std::string::npos) line.replace(at, program.size(), "holdfast");
+      EXPECT_LE(cli::columns(line), 130U) << line;
+    }
   }
   EXPECT_EQ(say({"help", "outbox", "relay"}).exit_code, 0);
   EXPECT_NE(say({"lock", "--help"}).output.find("Examples:"), std::string::npos);
