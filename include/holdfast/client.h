@@ -4,19 +4,19 @@
 //
 //   auto client = holdfast::Client::open({.url = "http://127.0.0.1:7420", .token = token});
 //   auto lock = client->acquire({.targets = {"SaleOrder:1001"}});
-//   if (!lock) return show(lock.error());           // who holds it, since when, what one may do
+//   if (!lock) return show(lock.error());           // who holds it, since when, what you may do
 //   lock->on_lost([](const holdfast::Lost& lost) { … });
 //
-// A client connects by itself and again after every drop, resumes its session, renews all locks with one
-// heartbeat, and repeats what was not answered under the same request id, so that nothing happens twice.
+// A client connects by itself and reconnects after every drop, resumes its session, renews all locks with one
+// heartbeat, and repeats unanswered calls under the same request id, so that nothing happens twice.
 //
 // Promises:
-//   1. A lock is reported lost (held() false, then on_lost) before the server can grant it to another: the
-//      deadline is this machine's steady clock when it sent the newest renewal that the server
-//      acknowledged, plus the lease, less 2 % and 500 ms.
+//   1. The client reports a lock lost (held() false, then on_lost) before the server can grant it to anybody else. The
+//      deadline is the time, by this machine's steady clock, at which it sent the newest acknowledged renewal, plus the
+//      lease, less 2 % and 500 ms.
 //   2. Once reported lost, a lock never becomes held again.
-//   3. A lock that the server granted and nobody here holds a handle of is released.
-//   4. Every callback runs on the executor, one at a time, in the order of what happened.
+//   3. The client releases a lock that the server granted if nobody here holds a handle of it.
+//   4. Every callback runs on the executor, one at a time, in the order of the events.
 //
 // held() says what is known here and now; it is no fence. Writes to a database carry LockHandle::token().
 // Thread-safe: every member of Client and LockHandle may be called from any thread, also inside a callback.
@@ -66,7 +66,7 @@ struct Options {
   // session goes on at the next one when a node dies, drains or cannot renew the lease.
   std::string url = "http://127.0.0.1:7420";
   std::string token;  // who this is
-  // Asked on the executor before each connect and when the server wants a fresh one; overrides `token`.
+  // Called on the executor before each connect and when the server asks for a fresh token; overrides `token`.
   std::function<Result<std::string>()> token_provider;
   ClientInfo client;        // program and host are filled in where empty
   Millis lease{30'000};     // 10 s to 30 min
@@ -76,7 +76,7 @@ struct Options {
   // heartbeat, so it must be quick and thread-safe. None: always active.
   std::function<Millis()> idle;
   std::shared_ptr<Executor> executor;  // none: a thread of the client's own
-  // How many published events may wait for the server; beyond, publish() is refused with too_many.
+  // How many published events may wait for the server; beyond that publish() fails with too_many.
   std::size_t outbox_events_max = 10'000;
 
   std::function<void(const LinkChange&)> on_link;
@@ -84,9 +84,9 @@ struct Options {
   // another window of the same user.
   std::function<void(const Request&)> on_requested;
   std::function<void(const Lost&)> on_lost;  // every lock of this client, beside the handle's own
-  // A lock will end soon unless renewed or, at its longest hold, at all events.
+  // A lock will end soon: unless it is renewed, or, at its longest hold, in any case.
   std::function<void(const std::string& lock, LostReason reason, WallTime expires_at)> on_expiring;
-  // Another window of the same user moved a lock here. Without this callback it is released again.
+  // Another window of the same user moved a lock here. Without this callback the client releases it again.
   std::function<void(LockHandle)> on_transferred_here;
   std::function<void(const WatchEvent&)> on_watch;
   // Any other push of the server ("notice", "drain", …): its name and its JSON.
@@ -130,7 +130,8 @@ struct ListFilter {
 
 struct Publish {
   std::vector<LogEvent> events;  // 1 to 1,000
-  // The same batch under the same id is published once, also by another client. Empty: the client makes one up.
+  // The server publishes a batch once under its id, even if another client sends it too. Empty: the client makes up an
+  // id.
   std::string batch_id;
   // 0: a call that blocks waits as long as the client's options say; one with `done` waits until it is answered.
   Millis deadline{0};
@@ -142,35 +143,35 @@ struct Resynced {
   bool operator==(const Resynced&) const = default;
 };
 
-// A lock that this client holds. Moving it moves the responsibility; the last one out releases.
-// A lock of a second acquire of the same targets has a handle of its own; each release counts one down, and the last
-// handle's ends the lock, whatever it counts (`all` of the protocol). So a handle that is the only one ends its lock.
-// A handle may outlive its client: then it holds nothing.
+// A lock that this client holds. Moving the handle moves the responsibility to release the lock. A second acquire of
+// the same targets gives a handle of its own. Releasing a handle takes one off the lock's count; releasing the last one
+// ends the lock, whatever its count (`all` of the protocol). So a single handle always ends its lock. A handle may
+// outlive its client: then it holds nothing.
 class LockHandle {
  public:
   LockHandle() noexcept;
-  ~LockHandle();  // releases, without waiting for the answer; a hold is left standing
+  ~LockHandle();  // releases, without waiting for the answer; a hold stays
   LockHandle(LockHandle&&) noexcept;
   LockHandle& operator=(LockHandle&&) noexcept;
   LockHandle(const LockHandle&) = delete;
   LockHandle& operator=(const LockHandle&) = delete;
 
-  // True while nobody else can have been granted it. Reads two atomics and the steady clock.
+  // True as long as the server cannot have granted it to anybody else. Reads two atomics and the steady clock.
   bool held() const noexcept;
   // How long held() stays true if no further renewal succeeds; 0 when it is not held.
   Millis valid_for() const noexcept;
   // The fencing token; 0 for an empty handle. An upgrade gives a new one.
   Token token() const noexcept;
   const std::string& id() const noexcept;
-  // As it was granted.
+  // The lock as the server granted it.
   LockInfo info() const;
-  // For each bill of Acquire::if_versions the version known at the grant, or nothing.
+  // For each bill of Acquire::if_versions the version that the server knew at the grant, or nothing.
   std::map<std::string, std::optional<std::uint64_t>> versions() const;
   // Replaces the callback of this handle. Called at once (on the executor) if the lock is lost already; never
   // after release() or the destructor.
   void on_lost(std::function<void(const Lost&)> callback);
-  // Gives it back and waits for the answer. `version`: the bill's version now, for the if_versions of others.
-  // A lock that ended before is no error. The handle is empty afterwards, whatever the answer.
+  // Releases the lock and waits for the answer. `version`: the bill's version now, for the if_versions of others. A
+  // lock that ended before is no error. The handle is empty afterwards, whatever the answer.
   Result<Nothing> release(std::optional<std::uint64_t> version = std::nullopt);
   void release(std::optional<std::uint64_t> version, Done<Nothing> done);
   explicit operator bool() const noexcept { return held(); }
@@ -182,8 +183,8 @@ class LockHandle {
   std::unique_ptr<State> state_;
 };
 
-// Each call comes twice: with `done`, which is called exactly once on the executor, and without, which waits
-// for the answer. Both end by the deadline: `unavailable` if nothing was sent, else `unknown_outcome`.
+// Each call has two forms: one with `done`, which the client calls exactly once on the executor, and one that waits for
+// the answer. Both end by the deadline: `unavailable` if nothing was sent, else `unknown_outcome`.
 class Client {
  public:
   // Checks the options and begins to connect; fails with `invalid` only. Calls wait for the link.
@@ -194,19 +195,19 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Waits until the session is open: what it says is why it is not.
+  // Waits until the session is open. The error says why it is not.
   Result<Nothing> wait_ready(Millis at_most = Millis(10'000));
   Link link() const noexcept;
   std::string session() const;  // the session's id; empty before the first welcome
   std::vector<std::string> rights() const;
 
-  // Ends the session, which frees its locks at once, and stops. Waits at most 2 s for the server; the lease
-  // does the rest. No callback runs after it returned, except on an executor that was given.
+  // Ends the session, which frees its locks at once, and stops. Waits at most 2 s for the server; otherwise the locks
+  // end with the lease. After it returns no callback runs, except on an executor that the options gave.
   void close() noexcept;
 
   Result<LockHandle> acquire(Acquire what);
   void acquire(Acquire what, Done<LockHandle> done);
-  // Takes a place in the queue and asks the holder. Ends with the lock, or with why not.
+  // Takes a place in the queue and asks the holder. The result is the lock, or why there is none.
   Result<LockHandle> request(Ask what);
   void request(Ask what, Done<LockHandle> done);
   // The holder's answers. agree: true if the asker has it now, false if others still stand in the way.
@@ -216,15 +217,15 @@ class Client {
   void refuse(const std::string& request, const std::string& reason, Done<Nothing> done);
   Result<Nothing> defer(const std::string& request, Millis by);
   void defer(const std::string& request, Millis by, Done<Nothing> done);
-  // Takes back a request, or leaves the queue: `id` is the request's or the wait's. The call that waits ends
-  // with request_gone.
+  // Withdraws a request, or leaves the queue: `id` is the request's or the wait's. The waiting call ends with
+  // request_gone.
   Result<Nothing> withdraw(const std::string& id);
   void withdraw(const std::string& id, Done<Nothing> done);
-  // Those that one made or is asked, the oldest first: one page of them, 500 and about 1 MB at most.
+  // The requests that this user made or must answer, the oldest first: one page, 500 and about 1 MB at most.
   Result<std::vector<Request>> requests();
   void requests(Done<std::vector<Request>> done);
 
-  // What the engine says of a lock, one's own or another's. A check, not a fence.
+  // What the engine says about a lock, one's own or another's. A check, not a fence.
   Result<Verification> verify(const std::string& lock, Token token, std::vector<std::string> targets,
                               Millis min_valid = Millis(0));
   void verify(const std::string& lock, Token token, std::vector<std::string> targets, Millis min_valid,
@@ -242,43 +243,43 @@ class Client {
   void take_over(const std::string& lock, Done<LockHandle> done);
   Result<Nothing> transfer(const std::string& lock, const std::string& to_session);
   void transfer(const std::string& lock, const std::string& to_session, Done<Nothing> done);
-  // Ends another's lock. Needs the right lock.force; the holder is told who and why.
+  // Ends somebody else's lock. Needs the right lock.force; the holder learns who did it and why.
   Result<Nothing> force(const std::string& lock, const std::string& reason);
   void force(const std::string& lock, const std::string& reason, Done<Nothing> done);
   // Releases all locks of this session, or those of one bill type. Their handles are empty afterwards.
   Result<std::uint32_t> release_all(const std::string& type = {});
   void release_all(const std::string& type, Done<std::uint32_t> done);
 
-  // Events on these bills come to Options::on_watch until unwatched, also after a reconnect: first what each is that
-  // this user may see, then what becomes of it. At most 200.
+  // Watches these bills: Options::on_watch gets what each bill is, if this user may see it, and then every change,
+  // until unwatch(), also after a reconnect. At most 200.
   Result<Nothing> watch(std::vector<std::string> targets);
   void watch(std::vector<std::string> targets, Done<Nothing> done);
   Result<Nothing> unwatch(std::vector<std::string> targets);
 
-  // Tells what bills have become; needs the right status.publish. Publishes leave in the order of the calls, one
-  // after the other, and wait in the client's outbox while the server is away. The outbox is in memory: what must
-  // not be lost with this process belongs into a table of the database that has the bills.
-  // An answer is durable and has one result for each event. Fails at once with too_many if the outbox is full, with
-  // too_large if the batch is beyond what the server reads.
+  // Publishes what bills have become; needs the right status.publish. Batches leave in the order of the calls, one
+  // after the other, and wait in the client's outbox while the server is away. The outbox is in memory: write events
+  // that must survive this process into a table of the database that has the bills. An answer means that the events are
+  // durable, and has one result for each. Fails at once with too_many if the outbox is full, and with too_large if the
+  // batch is larger than the server accepts.
   Result<std::vector<Published>> publish(Publish what);
   void publish(Publish what, Done<std::vector<Published>> done);
-  // What the server knows of a bill; not_found if this user does not see it. history: newest first, `limit` (100; at
-  // most 500) states to a page.
+  // What the server knows of a bill; not_found if this user may not see it. history: newest first, `limit` (100; at
+  // most 500) states a page.
   Result<BillStatus> status(const std::string& type, const std::string& id);
   void status(const std::string& type, const std::string& id, Done<BillStatus> done);
   Result<BillHistory> history(const std::string& type, const std::string& id, std::uint32_t limit = 0,
                               const std::string& next = {});
   void history(const std::string& type, const std::string& id, std::uint32_t limit, const std::string& next,
                Done<BillHistory> done);
-  // Notices that were read are told no more, also not by TodoView; their numbers.
+  // Marks notices as read, by their numbers: no TodoView reports them again.
   Result<Nothing> read_notices(const std::vector<std::uint64_t>& notices);
   void read_notices(const std::vector<std::uint64_t>& notices, Done<Nothing> done);
   // Replaces all bills of a type: opens a resync, sends the bills in pages, commits. Blocks; each of its messages has
   // the deadline of the client's options. A failure leaves the board as it was. Needs the right status.publish.
   Result<Resynced> resync(const std::string& type, const std::vector<StatusEvent>& bills);
 
-  // Any operation of the protocol by its name: fields and answer are JSON objects. `repeatable` calls are
-  // given a request id and repeated as the others are. For what this header does not have yet.
+  // Any operation of the protocol by its name: fields and answer are JSON objects. The client gives `repeatable` calls
+  // a request id and repeats them like all others. For operations that this header does not have yet.
   enum class Repeat : std::uint8_t { query, change };
   Result<std::string> call(const std::string& op, const std::string& fields_json, Repeat repeat);
   void call(const std::string& op, const std::string& fields_json, Repeat repeat, Done<std::string> done);

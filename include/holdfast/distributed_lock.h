@@ -2,15 +2,15 @@
 
 // DistributedLock is the primitive under everything else: a key is held by one value for a time.
 //
-// It is deliberately small: no session, no queue, no tree. A key that is held is not acquired (a value, not an
-// error); an engine that fails is an error, never "not acquired". Every grant returns a fencing token that is
-// greater than those of all earlier grants of that implementation. A value identifies the holder: whoever
-// knows it may release and extend. Keys and values are 1 to 512 bytes; ttl is 1 ms to 1 year.
+// It is deliberately small: no session, no queue, no tree. "The key is held" is a value, not an error; an engine that
+// fails is an error, never "held". Every grant returns a fencing token that is greater than those of all earlier grants
+// of that implementation. A value identifies the holder: whoever knows it may release and extend. Keys and values are 1
+// to 512 bytes; ttl is 1 ms to 1 year.
 //
-// Promises of every implementation, held by one test suite (src/client/distributed_lock_suite.h):
+// Promises of every implementation; one test suite checks them (src/client/distributed_lock_suite.h):
 //   1. at any time at most one value holds a key;
 //   2. release and extend with another value change nothing, also after the key was granted anew;
-//   3. a key is free when its ttl has passed, without anybody's doing;
+//   3. a key is free when its ttl has passed, without anybody doing anything;
 //   4. a held key is not acquired again, not even by its holder: extend() is the renewal.
 //
 // Thread-safe.
@@ -28,7 +28,7 @@
 namespace holdfast {
 
 struct KeyGrant {
-  std::string value;  // as given, or made: 26 characters that cannot be guessed
+  std::string value;  // as given, or generated: 26 characters that nobody can guess
   Token token = 0;
   Millis ttl{0};
   bool operator==(const KeyGrant&) const = default;
@@ -37,12 +37,12 @@ struct KeyGrant {
 class DistributedLock {
  public:
   virtual ~DistributedLock() = default;
-  // The grant, or nothing if the key is held. Without a value one is made.
+  // The grant, or nothing if the key is held. Without a value it generates one.
   virtual Result<std::optional<KeyGrant>> try_acquire(const std::string& key, Millis ttl,
                                                       std::optional<std::string> value = std::nullopt) = 0;
-  // True if it was held by `value` and is free now.
+  // True if `value` held it and it is free now.
   virtual Result<bool> release(const std::string& key, const std::string& value) = 0;
-  // True if it is held by `value` and now ends `ttl` from now, be that earlier or later than before.
+  // True if `value` holds it; it now ends `ttl` from now, earlier or later than before.
   virtual Result<bool> extend(const std::string& key, Millis ttl, const std::string& value) = 0;
   virtual Result<bool> exists(const std::string& key) = 0;
   virtual Result<bool> is_held_by(const std::string& key, const std::string& value) = 0;
@@ -50,10 +50,9 @@ class DistributedLock {
   virtual Result<std::optional<Millis>> remaining(const std::string& key) = 0;
 };
 
-// The primitive within one process, without a server. Keys that have expired cost nothing but memory, and that
-// is given back while others are acquired: at most `keys_max` are held at a time, then too_many. Needs no
-// thread and no timer. Tokens start at the clock's microseconds, so that they grow across restarts of the
-// process as long as the clock does not go back.
+// The primitive within one process, without a server. It needs no thread and no timer. Expired keys cost only memory,
+// and later calls to acquire() free it. At most `keys_max` keys are held at a time, then too_many. Tokens start at the
+// clock's microseconds, so that they grow across restarts of the process as long as the clock does not go back.
 struct LocalDistributedLockOptions {
   std::size_t keys_max = 100'000;
   // Both may be replaced by tests. The steady clock decides expiry; the wall clock is read once, for tokens.

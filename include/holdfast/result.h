@@ -1,11 +1,11 @@
 #pragma once
 
-// Errors as values. Nothing of the SDK throws: a call gives a Result<T>, which is the T or the Error that came
-// instead. A refusal ("somebody else holds it") is an Error with code `locked` that carries who and since when.
+// Errors as values. Nothing in the SDK throws: a call returns a Result<T>, which is the T or an Error. A refusal
+// ("somebody else holds it") is an Error with the code `locked` that says who holds it and since when.
 //
-// Codes are the protocol's, with the same numbers and names on every face; a code exists only where a caller
-// can react to it. The SDK itself repeats what may be repeated (unavailable, unknown_outcome, too_many,
-// draining and lost links) until the call's deadline, so a caller who gets one of these has waited already.
+// The codes are the protocol's, with the same numbers and names everywhere; a code exists only where a caller can react
+// to it. The SDK itself repeats calls that may be repeated (unavailable, unknown_outcome, too_many, draining and lost
+// links) until the call's deadline, so a caller who gets one of these has already waited.
 
 #include <tl/expected.hpp>
 
@@ -27,16 +27,16 @@ enum class Code : std::uint8_t {
   invalid = 11,  // `field` names what is wrong
   too_large = 12,
   too_many = 13,     // a limit is reached
-  unavailable = 14,  // not reached, nothing was done
+  unavailable = 14,  // the server was not reached; nothing was done
   draining = 15,
-  unknown_outcome = 16,  // sent and not answered: it may have been done
+  unknown_outcome = 16,  // sent but not answered: it may have been done
   other = 255,           // a code that this version of the SDK does not know: see `code_name`
 };
 std::string_view name_of(Code code) noexcept;
 
 struct Error {
   Code code = Code::other;
-  std::string code_name;            // as it came; the name of `code` unless that is `other`
+  std::string code_name;            // as received; the name of `code` unless that is `other`
   std::string title;                // the general sentence, in the language asked for
   std::string detail;               // about this very case; may be empty
   std::string field;                // of invalid, too_large
@@ -54,7 +54,7 @@ struct Error {
 template <class T>
 using Result = tl::expected<T, Error>;
 
-// An error of the SDK's own making or of an implementation of one of its interfaces.
+// Makes an error of the SDK itself, or of an implementation of one of its interfaces.
 tl::unexpected<Error> failure(Code code, std::string detail = {}, std::string field = {});
 
 }  // namespace holdfast

@@ -1,13 +1,13 @@
 #pragma once
 
-// What bills are, as a user of the SDK sees it: what he publishes, what the server knows, the rows of his to-do tree.
+// The values of status sync for users of the SDK: events to publish, states of bills, rows of the to-do tree.
 //
 // Plain data, compared and copied by value. A StatusEvent says what a bill is now, not what to do with it; a RunStep
-// tells one step of an action. Versions come from the bill's own row and only grow. Points in time are wall clocks of
-// whoever published: show them to people, do not decide by them.
+// reports one step of an action. Versions come from the bill's own row and only grow. Points in time are by the
+// publisher's wall clock: show them to people, do not decide by them.
 //
-// An event states the whole bill: the server takes nothing over from what was said before. What is left out is refused
-// as `invalid`, and so is what the catalog does not know, each by its place (events[3].state.DataStatus):
+// An event states the whole bill: the server keeps nothing of earlier events. It refuses an event that leaves something
+// out, or has something that the catalog does not know, as `invalid`, and names the place (events[3].state.DataStatus):
 //
 //   client.publish({.events = {holdfast::StatusEvent{
 //       .type = "SaleOrder", .id = "1001", .no = "SO2511220007", .version = 7,
@@ -54,20 +54,21 @@ struct StatusEvent {
   bool deleted = false;  // with the version that it had, or a higher one
   std::string title, partner, amount;
   std::string cause;  // the bill or run behind it
-  // What the bill does not have: "creator", "owner", "department", or a column that the ERP's table lets be null,
-  // "state.ProcessWay". What is empty and not named here counts as forgotten. Published, never told.
+  // The members that the bill does not have: "creator", "owner", "department", or a column that the ERP's table allows
+  // to be null, "state.ProcessWay". A member that is empty and not named here counts as forgotten. Published, never
+  // received.
   std::vector<std::string> none;
   bool operator==(const StatusEvent&) const = default;
 };
 
-// One step of an action; failed, refused and cancelled ones too.
+// One step of an action, also a failed, refused or cancelled one.
 struct RunStep {
   std::string run;  // required: an id of 26 characters
   std::string type, id;
   std::string step, action, error;
   Person actor;
   std::optional<WallTime> at;
-  std::uint64_t offset = 0;  // its place in the log; told, not published
+  std::uint64_t offset = 0;  // its place in the log; received, not published
   bool operator==(const RunStep&) const = default;
 };
 
@@ -86,8 +87,8 @@ struct Published {
   bool operator==(const Published&) const = default;
 };
 
-// What the server knows of a bill. Of one that was deleted: `deleted`, with version, actor, action, reason and `at`, to
-// who could see it, as long as the server keeps its log.
+// What the server knows of a bill. For a deleted bill: `deleted`, with version, actor, action, reason and `at`, if the
+// user could see it, as long as the server's log has it.
 struct BillStatus {
   StatusEvent state;
   std::uint64_t offset = 0;  // its place in the log
@@ -115,8 +116,8 @@ struct TodoRow {
   std::string group;
   StatusEvent bill;
   bool unordered = false;
-  // Grows when the bill is made again under its id: then it is newer, whatever its version. 0: as far as is known, it
-  // was made once.
+  // Grows when the bill is created again under its id; the greater one is newer, whatever its version. 0: created once,
+  // as far as the server knows.
   std::uint64_t born = 0;
   std::optional<Editing> editing;  // somebody holds its edit lock
   bool operator==(const TodoRow&) const = default;
@@ -132,16 +133,16 @@ struct TodoChange {
   Person by;    // who did it, by what, and when
   std::string action, reason;
   WallTime at{};
-  bool deleted = false;  // removed: the bill is no more
+  bool deleted = false;  // removed: the bill was deleted
   bool operator==(const TodoChange&) const = default;
 };
 
-// What one frame of the server has changed: show it as a whole.
+// What one frame of the server changed: show it as a whole.
 struct TodoChanges {
   // Not empty: a snapshot begins and everything shown before is gone. first, trimmed, epoch or audience.
   std::string snapshot;
   std::vector<TodoChange> rows;
-  TodoCounts counts;  // the groups whose count was told
+  TodoCounts counts;  // the groups whose count the frame has
   bool empty() const noexcept { return snapshot.empty() && rows.empty() && counts.empty(); }
   bool operator==(const TodoChanges&) const = default;
 };
@@ -152,12 +153,12 @@ struct WatchEvent {
   What what = What::lock_changed;
   std::string target;
   std::optional<LockInfo> holder;   // lock_changed: who holds it now
-  std::optional<StatusEvent> bill;  // bill_changed: what it is now; absent: it is not there, or not this user's to see
+  std::optional<StatusEvent> bill;  // bill_changed: what it is now; absent: there is none, or this user may not see it
   std::string json;                 // the whole event as the server sent it
   bool operator==(const WatchEvent&) const = default;
 };
 
-// Something that this user should know of: kept by the server until it is read.
+// A notice for this user; the server keeps it until it is read.
 struct Notice {
   std::uint64_t notice = 0;  // its number
   std::string type, id, no, title;

@@ -1,24 +1,26 @@
 #pragma once
 
-// TodoView: the to-do tree of the user whose Client it stands on, kept up to date.
+// TodoView keeps the to-do tree of a Client's user up to date.
 //
 //   auto view = holdfast::TodoView::open(client, {.on_change = [](const holdfast::TodoChanges& c) { … }});
 //   for (const auto& [type, groups] : view->counts()) …
 //
-// It subscribes, keeps the rows, the counts and the cursor, goes on by the cursor after every interruption, proves its
-// rows with the digests that the server sends, and takes a fresh snapshot when one differs.
+// It subscribes, keeps the rows, the counts and the cursor, resumes by the cursor after every interruption, checks its
+// rows against the digests that the server sends, and takes a fresh snapshot if one differs.
 //
 // Promises:
-//   1. What is shown is what the server says this user sees, as of the newest frame; state() says if it follows.
-//   2. Each change is told once, in order, on the client's executor; a row's version never goes back on the screen but
-//      with a snapshot, which TodoChanges::snapshot announces.
-//   3. A row that this program cannot read, for it is older than the server, is not shown, and why() says so; all other
-//      rows are as promised.
-//   4. No callback begins after the destructor returned, if it runs on the executor; elsewhere one may be under way.
+//   1. The view shows what this user sees according to the server, as of the newest frame; state() says whether it is
+//      live.
+//   2. It reports each change once, in order, on the client's executor. A row's version never goes back, except with a
+//      snapshot, which TodoChanges::snapshot announces.
+//   3. It leaves out a row that this program cannot read because it is older than the server, and why() says so; all
+//      other rows are as promised.
+//   4. After the destructor returns no callback begins, if the destructor runs on the executor; elsewhere one may still
+//      be running.
 //
-// A client follows one tree: a second view of it is refused. A view may outlive its client; then it stands still. One
-// that was moved from may be assigned to or destroyed, no more.
-// Thread-safe. What rows() and counts() say may be newer than the newest callback.
+// A client follows one tree: a second view of it is refused. A view may outlive its client; then it no longer changes.
+// A moved-from view may only be assigned to or destroyed. Thread-safe. rows() and counts() may be newer than the newest
+// callback.
 
 #include <cstdint>
 #include <functional>
@@ -33,7 +35,7 @@ namespace holdfast {
 
 enum class TodoState : std::uint8_t {
   connecting,   // no connection: what is shown may be old
-  catching_up,  // connected; what is missing is on its way
+  catching_up,  // connected; missing changes are on their way
   live,         // follows
   closed,       // for good: the client was closed, or the server refuses the subscription
 };
@@ -41,26 +43,26 @@ std::string_view name_of(TodoState state) noexcept;
 
 struct TodoOptions {
   std::vector<std::string> types;  // empty: all that this user's tree shows
-  // Whose rows are told; of others only the counts. A group is named for all types (unreviewed), or with one
-  // (SaleOrder/unreviewed).
+  // Of which groups the view has rows; of the others it has only counts. Name a group for all types (unreviewed), or
+  // for one (SaleOrder/unreviewed).
   enum class Rows : std::uint8_t { all, opened } rows = Rows::all;
   std::vector<std::string> open;  // the groups, with Rows::opened
 
   std::function<void(const TodoChanges&)> on_change;
   // why: connecting after a drop; live without some rows; closed.
   std::function<void(TodoState state, const Error& why)> on_state;
-  // Without these callbacks what they would tell goes to Options::on_event.
+  // Without one of these callbacks its events go to Options::on_event.
   std::function<void(const Notice&)> on_notice;
-  // The numbers of notices that on_notice has told and that the user has read by now: here, in another window of his,
-  // or while this one was away.
+  // The numbers of notices that on_notice reported and that the user has read since: here, in another window, or while
+  // this one was away.
   std::function<void(const std::vector<std::uint64_t>&)> on_notices_read;
   std::function<void(const RunStep&)> on_run_step;
 };
 
 class TodoView {
  public:
-  // Subscribes, or will when the client is connected. Fails with `invalid` if the client follows a tree already, with
-  // session_gone if it was closed; what the server refuses comes as the state `closed`.
+  // Subscribes as soon as the client is connected. Fails with `invalid` if the client already follows a tree, with
+  // session_gone if it was closed. A refusal by the server arrives as the state `closed`.
   static Result<TodoView> open(Client& client, TodoOptions options = {});
   ~TodoView();  // unsubscribes, without waiting for the answer
   TodoView(TodoView&&) noexcept;

@@ -1,6 +1,6 @@
 #pragma once
 
-// The values that a user of the SDK sees: locks, conflicts, requests, what was lost and why.
+// The values of locking for users of the SDK: locks, conflicts, requests, lost locks and the reason.
 //
 // Plain data, compared and copied by value. Targets are texts: a type ("SaleOrder"), a bill
 // ("SaleOrder:1001"), a detail table of a bill ("SaleOrder:1001/SaleOrderDetail"), or a line of one
@@ -26,9 +26,9 @@ using Token = std::uint64_t;
 enum class Mode : std::uint8_t { shared, exclusive };
 enum class Kind : std::uint8_t { edit, temporary, hold };
 
-// Why a lock ended. The first eight are told by the server; the last four are this client's own knowledge.
+// Why a lock ended. The server reports the first eight; the client itself finds out the last four.
 enum class LostReason : std::uint8_t {
-  released,       // released, by another handle or another window of the session's
+  released,       // released, by another handle or another window of the session
   expired,        // its lease or its own time to live ran out
   max_hold,       // held as long as its type allows
   forced,         // ended by force: see `by` and `note`
@@ -36,16 +36,16 @@ enum class LostReason : std::uint8_t {
   transferred,    // continues in another session of the same user
   session_ended,  // its session was ended
   engine_lost,    // the server's store lost it
-  deadline,       // could not be renewed in time: the link is down or slow. The server may give it to others now
-  replaced,       // the session was taken over by another client: it holds the lock now
-  missing,        // after an interruption the server no longer lists it
-  closed,         // this client was closed
+  deadline,  // the client could not renew it in time: the link is down or slow. The server may now grant it to others
+  replaced,  // the session was taken over by another client: it holds the lock now
+  missing,   // after an interruption the server no longer lists it
+  closed,    // this client was closed
 };
 std::string_view name_of(LostReason reason) noexcept;
 std::string_view name_of(Mode mode) noexcept;
 std::string_view name_of(Kind kind) noexcept;
 
-// Where a session runs. Told to others who meet its locks; never trusted.
+// Where a session runs. Shown to others who meet its locks; never trusted.
 struct ClientInfo {
   std::string program;
   std::string host;
@@ -77,7 +77,7 @@ struct LockInfo {
 struct Conflict {
   std::string target;    // the target held, or waited for
   std::string lock;      // the lock's id, or the wait's
-  bool waiting = false;  // somebody who waits before us, not a holder
+  bool waiting = false;  // somebody who waits before this request, not a holder
   std::string label;
   std::string user;
   std::string user_name;
@@ -88,7 +88,7 @@ struct Conflict {
   WallTime expires_at{};
   Kind kind = Kind::edit;
   std::string reason;
-  std::uint32_t position = 0;    // of who waits
+  std::uint32_t position = 0;    // of the waiter
   std::uint32_t queue = 0;       // how many wait for this target
   bool same_user = false;        // it is the caller's own, in another window
   std::vector<std::string> may;  // what the caller may do: read_only, notify, wait, request, transfer, force
@@ -113,7 +113,7 @@ struct Request {
   bool operator==(const Request&) const = default;
 };
 
-// What became of a request that this client made.
+// How a request of this client was answered.
 struct Answer {
   std::string request;
   std::string answer;  // agreed, refused, deferred, unanswered
@@ -143,7 +143,7 @@ struct Verification {
   bool operator==(const Verification&) const = default;
 };
 
-// What a try on one target would say now.
+// What a try on one target would find now.
 struct CheckedTarget {
   std::string target;
   bool free = true;

@@ -2,10 +2,10 @@
 
 // What people read, in English and in Chinese.
 //
-// The program thinks in English: an error is made with its English sentence, whoever will read it. Where a sentence
-// goes out to a person who reads Chinese, in_chinese() finds it in the tables of base/chinese/, by its pattern: in
-// "`{}` is missing." the {} stands for any text, which goes into the Chinese sentence at {} or, where the order
-// differs, at {0}, {1} and so on. A part that is a sentence of the tables itself becomes Chinese, too. A sentence
+// Inside the program all sentences are English: an error is made with its English sentence, whoever will read it. Where
+// a sentence goes out to a person who reads Chinese, in_chinese() finds it in the tables of base/chinese/, by its
+// pattern: in "`{}` is missing." the {} stands for any text, which goes into the Chinese sentence at {} or, where the
+// order differs, at {0}, {1} and so on. A part that is a sentence of the tables itself becomes Chinese, too. A sentence
 // that no table has stays as it is; tests/tidy/sentences.py finds those in the sources.
 //
 // Thread-safe: the tables do not change.
@@ -33,7 +33,7 @@ std::string filled(std::string_view pattern, std::span<const std::string> values
 // decides. Null where one is not set.
 bool reads_chinese(const char* lc_all, const char* lc_messages, const char* lang) noexcept;
 
-// A table by which sentences are found. `others` is asked for what it does not have.
+// A table of sentences. Looks into `others` for a sentence that it lacks.
 class Sentences {
  public:
   explicit Sentences(std::span<const Sentence> table, const Sentences* others = nullptr);

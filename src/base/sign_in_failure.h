@@ -1,6 +1,6 @@
 #pragma once
 
-// Why a sign-in failed: for the operator's figures and log. Whoever tried is told no more than his code and sentence.
+// Why a sign-in failed: for the operator's metrics and log. The caller learns no more than the code and its sentence.
 //
 // One list: the enumeration, the names on the label of the metric, and those in the log.
 

@@ -93,7 +93,7 @@ void Catalog::work_out_what_events_state() {
   }
   for (const catalog::Role& role : content_.roles) {
     for (const Index type : role.tree) {
-      // Who does not see every bill sees his own, whatever his scope.
+      // A person who does not see every bill sees his own, whatever his scope.
       content_.types[type].asks_owner |= role.scope != catalog::Scope::all;
       content_.types[type].asks_department |= role.scope == catalog::Scope::department;
     }

@@ -321,7 +321,7 @@ class Catalog {
  public:
   using Index = catalog::Index;
 
-  // The catalog that knows nothing and is not strict: any type goes, nobody's role has rights.
+  // The empty catalog, which is not strict: it accepts any type, and no role has rights.
   Catalog();
   // REQUIRES: content fulfils the invariants above; the loader sees to that.
   explicit Catalog(catalog::Content content);

@@ -1,6 +1,6 @@
 #pragma once
 
-// RightSet is what a person may do: the rights of the token and those of its roles, as locks.md §9 names them.
+// RightSet is what a person may do: the rights of the token and those of its roles, as docs/locks.md §9 names them.
 //
 //   lock.view  lock.edit  lock.force  lock.hold  status.publish  admin      for every type
 //   action.<name>                                                           e.g. action.approve

@@ -31,7 +31,7 @@ enum class Entity : std::uint8_t {
   version = 7,  // a bill's version told by a release
   note = 8,     // audit only: never folded
   image = 9,    // what the others leave out of a tree's exact state; in images only (LockTree::image)
-  // The status board's; the lock tree passes over them, and the board over the lock tree's.
+  // Of the status board; the lock tree ignores them, and the board ignores the lock tree's.
   status_meta = 10,    // engine time, epoch, place in the log; one key (nil)
   status_bill = 11,    // one state of a bill; key: its offset
   status_run = 12,     // key: its offset
@@ -40,11 +40,11 @@ enum class Entity : std::uint8_t {
   status_reader = 15,  // which notices to classes a person has read; key: of the user
   status_resync = 16,  // an open one; key: its id
   status_staged = 17,  // a state of it; key: the resync's number and the place
-  unheard = 18,        // the lock tree's: a wait, or the lock it became, that only one node can tell; key: the wait
+  unheard = 18,        // the lock tree's: a wait, or the lock it became, that only one node can answer; key: the wait
 };
 
-// Whether folding keeps it in the state. How grants ended is asked for ten minutes only and told with every one of
-// them: it stays in the journal, whose newest part a start reads for it.
+// Whether folding keeps it in the state. The ends of grants are needed for ten minutes only, and every grant has
+// one: they stay in the journal, whose newest part a start reads for them.
 constexpr bool is_folded(Entity entity) noexcept { return entity != Entity::note && entity != Entity::ended; }
 
 inline constexpr std::uint8_t change_erase = 1;  // else a put
@@ -56,8 +56,7 @@ struct ChangeHeader {
   Id128 key;
 };
 
-// Takes the first change off `bytes`: header and body. Nothing if `bytes` is empty or malformed; then `bytes`
-// is left as it was.
+// Takes the first change off `bytes`: header and body. Nothing, and `bytes` unchanged, if it is empty or malformed.
 struct ChangeView {
   ChangeHeader header;
   std::string_view body;   // of the change

@@ -6,16 +6,16 @@
 // others on the same target, on its ancestors and on its descendants; intention modes on the ancestors make
 // that a check of the path alone (Gray et al., "Granularity of Locks", 1976).
 //
-// The tree is a pure state machine. It reads no clock, does no I/O and starts no thread: the clock's reading
-// comes in with each command, what others must be told goes out as events, and every change goes out as bytes
-// for the journal (engine/change.h). Two trees that see the same commands, beside boards that know the same versions,
-// give the same outcomes, events and bytes; a tree fed with those bytes by recover() is in the same state, except that
-// leases start anew.
+// The tree is a pure state machine. It reads no clock, does no I/O and starts no thread: the clock's reading comes in
+// with each command, news for others goes out as events, and every change goes out as bytes for the journal
+// (engine/change.h). Two trees that see the same commands, beside boards that know the same versions, give the same
+// outcomes, events and bytes. A tree that recover() feeds with those bytes is in the same state, except that leases
+// start anew.
 //
 // Invariants, checked by check():
 //   1. no two parties hold incompatible modes on one path (a session, or a hold's owner, is one party);
 //   2. every distinct grant's token is greater than all tokens granted before it;
-//   3. a request that waits is in the way of something: nobody waits who could be granted;
+//   3. every waiting request is blocked by something: nobody waits who could be granted;
 //   4. every index and counter equals what the grants and waits say;
 //   5. nothing outlives its deadline: each command first sweeps what is due.
 //
@@ -34,10 +34,10 @@
 
 namespace hf {
 
-// Grows with each change of what a tree decides: nodes that live by one log must have the same (their joins say it).
+// Grows with each change of a tree's decisions: nodes that share a log must have the same number (their joins say it).
 inline constexpr std::uint32_t rules_version = 2;
 
-// What a bill type may ask for besides the defaults; from the catalog.
+// What the catalog may set for a bill type.
 struct TypePolicy {
   Millis max_hold{8 * 3600 * 1000};
   Millis idle_takeover{10 * 60 * 1000};
@@ -48,9 +48,11 @@ struct LockTreeOptions {
   Limits limits;
   // The policy of a type. Called with any type name; must be deterministic.
   std::function<TypePolicy(std::string_view type)> policy = [](std::string_view) { return TypePolicy{}; };
-  // The version of a bill that the board beside the tree knows now, for if_versions; deterministic too. Empty: none.
+  // The version of a bill that the board beside the tree knows now, for if_versions; deterministic, too. Empty: no
+  // board.
   std::function<std::optional<std::uint64_t>(std::string_view bill)> board_version;
-  // The life that the version is of: what a release told in another one counts no more. Empty: there is but one.
+  // The life that the version belongs to: a version that a release told in another life does not count. Empty: bills
+  // have one life.
   std::function<BillLife(std::string_view bill)> board_life;
 };
 
@@ -61,36 +63,36 @@ class LockTree {
   LockTree(LockTree&&) noexcept;
   LockTree& operator=(LockTree&&) noexcept;
 
-  // Decides `command` at the clock's reading `clock` and answers it. Appends what others must be told to
-  // `events` and what changed to `journal` (empty for a query that swept nothing).
+  // Decides `command` at the clock's reading `clock` and answers it. Appends news for others to `events` and changes to
+  // `journal` (none for a query that swept nothing).
   //
   // O(targets × depth) for acquire, release, verify; hand-over costs the waiters of the freed targets; a sweep
   // costs what expires. Unavailable, with nothing changed, if `clock` is outside the years 2024 to 2100.
   Outcome apply(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal);
 
-  // Appends the engine's time and last token to `journal`: once per batch, by who commits it. Without it the
+  // Appends the engine's time and last token to `journal`; the committer calls it once for each batch. Without it the
   // journal has them to the second.
   void seal(std::string& journal);
 
   // Puts back what the journal says: first the folded state, then later batches, in order (engine/change.h).
   // False if a change is malformed: the store is corrupt. REQUIRES: nothing was applied yet.
   bool recover(std::string_view changes);
-  // Ends recovery: leases start anew at the engine time last recorded, tokens above everything ever given.
-  // `token_floor` is what the store reserved ahead (a restore adds 2^40 to it). False as recover() is.
+  // Ends recovery: leases start anew at the engine time last recorded, tokens go on above every token ever given. The
+  // store has reserved tokens up to `token_floor` (a restore adds 2^40). False as for recover().
   bool recovered(Wall clock, Token token_floor);
 
-  // Appends the exact state to `out`, as changes for recover() that recovered() takes for what they are: leases go on,
-  // nothing is raised, and from then on both trees answer alike, byte for byte, whatever comes. O(everything).
+  // Appends the exact state to `out`, as changes for recover(). recovered() recognizes an image: leases go on, tokens
+  // are not raised, and from then on both trees give the same answers, byte for byte. O(everything).
   void image(std::string& out) const;
 
-  // Lives on as after a restart from the journal, tokens `by` above the last: what to do after a break in which grants
-  // may have been lost unseen. False, and nothing changed, if that cannot be done (a defect).
+  // Continues as after a restart from the journal, with tokens `by` above the last: for a break in which grants may
+  // have been lost unnoticed. False, and nothing changed, if that fails (a defect).
   bool reopen(Wall clock, Token by);
 
   // Whether TargetChanged events are made; on at first. A node without watchers turns them off.
   void set_watching(bool any) noexcept;
 
-  // Whether anything is only one node's to tell: what NodesLiving may end.
+  // Whether there are waits or locks that only one node can answer, which NodesLiving may end.
   bool has_unheard() const noexcept;
   // Every token given so far is <= this.
   Token last_token() const noexcept;

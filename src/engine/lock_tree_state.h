@@ -2,17 +2,17 @@
 
 // The inside of LockTree: records, indices and the rules that keep them true. Private to src/engine.
 //
-// Claims. A request's claim is its mode on each target plus the intention mode on every ancestor. A node counts
-// the claims held on it by mode (`held`) and by party (`holdings`): a session is a party, the owner of holds is
-// one. A request is blocked at a node if, of the claims incompatible with its own, some are left after taking
-// away those it is exempt from. So a check costs the depth of the targets, whatever the number of locks.
+// Claims. A request's claim is its mode on each target plus the intention mode on every ancestor. A node counts the
+// claims held on it by mode (`held`) and by party (`holdings`): a session is a party, the owner of holds is one. A
+// request is blocked at a node if some of the claims incompatible with its own are left after subtracting those it is
+// exempt from. So a check costs the depth of the targets, whatever the number of locks.
 //
-// Parties and exemption (locks.md §1, §2): edit and temporary locks never conflict within one session; a hold
-// conflicts with everybody but requests that name its owner. Since that must be a subtraction of counts, a
-// non-hold that names an owner is also tallied under the owner's alias, which is no part of `held`.
+// Parties and exemption (docs/locks.md §2): edit and temporary locks never conflict within one session; a hold
+// conflicts with everybody except requests that name its owner. Since the exemption must be a subtraction of counts, a
+// non-hold that names an owner is also counted under the owner's alias, which is no part of `held`.
 //
-// Queue. One order per tree. A wait's claims stand in the queues of all nodes of its paths, by mode. What is
-// freed wakes the waits whose claims it was incompatible with; settle() grants them in order.
+// Queue. One order per tree. A wait's claims stand in the queues of all nodes of its paths, by mode. A freed claim
+// wakes the waits whose claims it was incompatible with; settle() grants them in order.
 //
 // Deadlines lie in one heap, stale entries are dropped lazily and compacted when they outnumber the live ones.
 

@@ -1,9 +1,9 @@
 #pragma once
 
-// Page counts the bytes of a page of answers: whoever asks for a list asks again for what is behind its end, so that
-// no answer is larger than page_bytes_max and one row, however large the rows are.
+// Page counts the bytes of a page of answers, so that no answer is larger than page_bytes_max and one row, however
+// large the rows are. The client asks again for the rest.
 //
-// What a row takes is reckoned from its texts, which is about what it takes as JSON.
+// It estimates a row from its texts, which is about its size as JSON.
 
 #include <cstddef>
 
@@ -38,7 +38,7 @@ inline std::size_t bytes_of(const Grant& grant) noexcept {
                       grant.reason.size();
   for (const HeldTarget& held : grant.targets) {
     bytes += held.target.text().size() + 3;
-    if (held.token != grant.token) bytes += held.target.text().size() + 20;  // it is told beside the grant's
+    if (held.token != grant.token) bytes += held.target.text().size() + 20;  // it comes beside the grant's
   }
   return bytes;
 }

@@ -59,8 +59,8 @@ class Bill : public boost::intrusive_ref_counter<Bill, boost::thread_safe_counte
     bool unordered = false;  // came without a version
     bool timed = false;      // came with its `at`
     bool deleted = false;
-    bool left = false;  // taken off the board by time; what it said before still stands
-    bool anew = false;  // it was made again under an id that was known: its versions count from `born` on
+    bool left = false;  // left the board by time; its last statement still holds
+    bool anew = false;  // created again under a known id: its versions count from `born` on
   };
 
   static BillPtr make(const Catalog& catalog, const Stamp& stamp, const Texts& texts);
@@ -70,7 +70,7 @@ class Bill : public boost::intrusive_ref_counter<Bill, boost::thread_safe_counte
   const Stamp& stamp() const noexcept { return stamp_; }
   Offset offset() const noexcept { return stamp_.offset; }
   Version version() const noexcept { return stamp_.version; }
-  // Which of the bills that had this id it is, as far as that matters: a greater one is newer whatever its version.
+  // Which of the bills with this id it is: a greater life is newer, whatever its version.
   Offset life() const noexcept { return stamp_.anew ? stamp_.born : 0; }
   std::string_view text(Text which) const noexcept;
   std::string_view type() const noexcept { return text(key).substr(0, type_bytes_); }

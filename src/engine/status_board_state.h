@@ -4,10 +4,10 @@
 //
 // A state of a bill is one Bill, shared by the log, the bill's record and its past. `past` has the states that were in
 // force at some offset since the floor; it shrinks as the floor rises. All bills lie in one list by the offset of their
-// newest state: what changed since a cursor is its end.
+// newest state; the bills changed since a cursor are the end of the list.
 //
-// In the journal every Bill that the board still needs is one entity under its offset, so that the log, the board and
-// what diffs need are one thing there, too.
+// In the journal every Bill that the board still needs is one entity under its offset, so the log, the board and the
+// past are one thing there, too.
 
 #include <algorithm>
 #include <array>
@@ -117,7 +117,7 @@ struct ReadMarks {
   bool has(std::uint64_t number) const { return number < below || numbers.contains(number); }
 };
 
-// How a state came into a resync: told by its offset as long as it has no place in the log.
+// How a state came into a resync; its offset holds this until it has a place in the log.
 enum class Staged : Offset { by_page = 0, published = 1 };
 
 struct ResyncRec {
@@ -198,9 +198,9 @@ struct StatusBoard::State {
   std::optional<Refusal> refuse(const RunEvent& event, const std::string& where) const;
   PublishResult log_status(const StatusEvent& event, const Caller& caller);
   PublishResult log_run(const RunEvent& event);
-  // Whether so many bills may come, whatever they are.
+  // Whether there is room for so many new bills, whatever their types.
   bool has_room(std::size_t more) const;
-  // Whether the events bring more bills than may be known; names the first one that does.
+  // Refuses events that bring more bills than the limits allow, and names the first one.
   std::optional<Refusal> refuse_crowd(const std::vector<LogEvent>& new_events) const;
   std::uint64_t bills_of(std::string_view type) const {
     const auto known = bills_by_type.find(type);
@@ -253,7 +253,7 @@ struct StatusBoard::State {
     return !bill.stamp().deleted && !bill.stamp().left &&
            !(bill.closed() && now() - bill.stamp().logged >= keep_closed);
   }
-  // Makes `state` the newest of its bill and the last of the log. `journal` and `events` are told by the caller.
+  // Makes `state` the newest of its bill and the last of the log. The caller writes to `journal` and `events`.
   BillIx install(const BillPtr& state);
   void note_closed(BillIx bill);
   bool is_newest(const std::pair<Offset, BillIx>& entry) const {

@@ -1,10 +1,10 @@
 #pragma once
 
-// What can be asked of a status board, what it answers, and what others must be told: plain values, as
-// engine/commands.h has them for locks, and going the same way.
+// The commands and questions of a status board, its outcomes, and its events: plain values, as engine/commands.h has
+// them for locks, and taking the same way.
 //
-// Every id and epoch is made by the caller. Rights are checked before a command is made; what a person may see is the
-// board's to decide, by the Audience that each question carries.
+// The caller makes every id and epoch, and checks rights before it makes a command. The board decides what a person may
+// see, by the Audience that each question carries.
 
 #include <cstdint>
 #include <memory>
@@ -25,7 +25,7 @@ using AudiencePtr = std::shared_ptr<const Audience>;
 
 // ---------------------------------------------------------------------------------------------- commands
 
-// Gives the log an identity: before the first event, and whenever its tail may have been lost.
+// Gives the log a new identity: before the first event, and whenever its tail may have been lost.
 struct BeginEpoch {
   EpochId epoch;
   std::string why;  // first, lost, restored, …
@@ -35,7 +35,7 @@ struct Publish {
   Caller caller;
   std::vector<LogEvent> events;
 };
-// Replaces the bills of one type. The one who opened it sends its pages and commits it.
+// Replaces the bills of one type. The user who opened it sends its pages and commits it.
 struct OpenResync {
   Caller caller;
   ResyncId resync;
@@ -74,16 +74,16 @@ struct GetHistory {
   Offset before = 0;  // only entries older than this; 0: from the newest
   std::uint32_t limit = 100;
 };
-// A place in the log as one client stands to it.
+// A client's place in the log.
 struct Cursor {
   EpochId epoch;
   std::uint64_t audience = 0;  // Audience::key()
-  Offset since = 0;            // the client has at least what was true here
-  Offset through = 0;          // >= since: of the bills that changed after `since` it has those last changed up to here
-  bool paged = false;          // it read pages after `since`: their rows may be newer
+  Offset since = 0;            // the client has at least the rows that were true here
+  Offset through = 0;  // >= since: of the bills changed after `since` it has those whose last change is up to here
+  bool paged = false;  // it read pages after `since`: their rows may be newer
   bool operator==(const Cursor&) const = default;
 };
-// How many rows there are, and where a snapshot begins.
+// Counts the rows, and says where a snapshot begins.
 struct GetTodo {
   AudiencePtr audience;
 };
@@ -94,7 +94,7 @@ struct GetTodoPage {
   Offset after = 0;         // TodoPage::next of the page before
   std::uint32_t limit = 500;
 };
-// What changed after the cursor. Asked again with the cursor it gave, until `more` is false.
+// What changed after the cursor. Ask again with the cursor in the answer until `more` is false.
 struct GetTodoDiff {
   AudiencePtr audience;
   std::optional<Cursor> cursor;
@@ -112,7 +112,7 @@ using StatusCommand = std::variant<BeginEpoch, Publish, OpenResync, ResyncPage, 
 // ---------------------------------------------------------------------------------------------- outcomes
 
 struct PublishResult {
-  // deleted: stale, for the bill is deleted and the event does not begin it anew.
+  // deleted: stale, because the bill is deleted and the event does not begin it anew.
   enum class Kind : std::uint8_t { logged, stale, differs, deleted } kind = Kind::logged;
   std::uint64_t number = 0;  // logged: the offset; else the version known
   bool operator==(const PublishResult&) const = default;
@@ -142,7 +142,7 @@ using RunPtr = std::shared_ptr<const Run>;
 
 struct StatusFound {
   EpochId epoch;
-  BillPtr bill;  // or its deletion, as long as the log has that
+  BillPtr bill;  // or its deletion, as long as the log has it
 };
 struct History {
   EpochId epoch;
@@ -166,14 +166,15 @@ struct TodoPage {
   std::vector<BillPtr> bills;  // in the order of their `born`
   Offset next = 0;             // `after` of the next page; 0: the end
 };
-// A row that the audience has no more, and by whom.
+// A row that the audience has lost, and by which state.
 struct Removal {
   BillPtr by;                // the state with which the bill left: type, id, version, actor, action, at
   std::uint32_t groups = 0;  // those it left
-  BillPtr seen;              // the last state by which the audience had the row: it is right before `by`
+  BillPtr seen;              // the last state in which the audience had the row, right before `by`
 };
-// Whether the audience may know by what the row left: it sees the bill as it is then. One that left its sight it knows
-// as it saw it last, and no more. A deletion need not say whose the bill was: then it is whose it was before.
+// Whether the audience may know the state by which the row left, which it may if it sees the bill in that state. Of a
+// bill that left its sight it knows only the state that it saw last. A deletion need not say whose the bill was: then
+// the state before it counts.
 bool may_know(const Audience& audience, const Removal& removal) noexcept;
 enum class SnapshotReason : std::uint8_t { none, first, trimmed, epoch, audience };
 std::string_view name_of(SnapshotReason reason) noexcept;
@@ -195,8 +196,8 @@ struct Notice {
   std::vector<std::string> roles;
 };
 using NoticePtr = std::shared_ptr<const Notice>;
-// Whether it is meant for this person, who must be shown the bill's type; a rejection's creator need not. What somebody
-// did himself is never meant for him. Whether he has read it is the board's to know.
+// Whether the notice is meant for this person. His tree must show the bill's type, except for a rejection to the
+// creator. Nobody gets notices of what he did himself. Only the board knows whether he has read it.
 bool is_reader(const Audience& audience, const Notice& notice) noexcept;
 struct NoticeList {
   std::vector<NoticePtr> notices;  // oldest first, unread
@@ -207,20 +208,20 @@ using StatusOutcome = std::variant<Refusal, Done, Published, ResyncTaken, Resync
 
 // ---------------------------------------------------------------------------------------------- events
 
-// A bill's new state. What it means to an audience: rows of `after` that it sees; rows of `before` that it saw and
-// does not see now are removed by `after`.
+// A bill's new state. An audience gets the rows of `after` that it sees; `after` removes the rows of `before` that it
+// saw and no longer sees.
 struct StatusChanged {
   BillPtr before;  // null: it is new
   BillPtr after;
 };
 struct RunTold {
   RunPtr run;
-  BillPtr bill;  // null: not on the board; only the actor and the holder may be told
+  BillPtr bill;  // null: not on the board; only the actor and the editor may be told
 };
 struct NoticeMade {
   NoticePtr notice;
 };
-// A person has read notices that he had not. What was told to an employee's id is read for all who have that id.
+// A person has read notices. A notice to an employee's id is then read for everybody with that id.
 struct NoticesRead {
   std::string user, employee;
   std::vector<std::uint64_t> numbers;  // for the user

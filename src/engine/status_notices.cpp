@@ -1,4 +1,4 @@
-// Who is told what was done to a bill, and who has read it.
+// Notices: who gets them, and who has read them.
 #include <algorithm>
 
 #include "engine/page.h"
@@ -26,7 +26,7 @@ bool is_reader(const Audience& audience, const Notice& notice) noexcept {
     const std::string_view id = std::string_view(person).substr(2);
     const bool is_user = person.front() == 'u';
     if (id != (is_user ? audience.user() : audience.employee())) continue;
-    // A rejection is told to the creator whatever he may see by now.
+    // A rejection goes to the creator, whatever he may see by now.
     if (audience.scope_of(facts.type) || (notice.rejection && is_user && id == facts.creator)) return true;
   }
   if (!is_to_class(notice)) return false;
@@ -59,7 +59,8 @@ void StatusBoard::State::notify(const BillPtr& bill) {
   }
   std::ranges::sort(notice.roles);
   notice.roles.erase(std::ranges::unique(notice.roles).begin(), notice.roles.end());
-  // Nobody is told what he did himself. Whose employee's id is the owner's only his token says: is_reader() asks that.
+  // Nobody gets a notice of what he did himself. Only a token says whose employee id the owner's is: is_reader() checks
+  // that.
   const std::string_view actor = bill->text(Bill::actor);
   const auto tell = [&](const std::string& person, std::string_view id) {
     if (id.empty() || id == actor || among(notice.persons, person)) return;

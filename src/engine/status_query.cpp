@@ -60,8 +60,8 @@ BillIx StatusBoard::State::told(const Audience& audience, std::string_view type,
   return visible(audience, facts_of(rec, rec.past ? rec.past->size() : 0)) ? i : no_index;
 }
 
-// The oldest state of the bill's past that is told to the audience: behind it was another bill of the same id, which it
-// could not see when that ended.
+// The oldest state of the bill's past that the audience may see: before it was another bill of the same id, which it
+// could not see at its end.
 std::size_t StatusBoard::State::oldest_told(const Audience& audience, const BillRec& rec) {
   std::size_t oldest = rec.past ? rec.past->size() : 0;
   for (; oldest > 0; --oldest) {

@@ -1,7 +1,7 @@
 #pragma once
 
-// OrderedRows is the bills of one group in the order in which they came onto the board, so that a page can go on after
-// any of them. Nearly all come at the end; the others cost a move of half a chunk. 16 bytes a row.
+// OrderedRows has the bills of one group in the order in which they came onto the board, so that a page can go on after
+// any of them. Nearly all bills are appended; the others cost a move of half a chunk. 16 bytes a row.
 //
 // Not thread-safe.
 

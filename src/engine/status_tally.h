@@ -1,8 +1,8 @@
 #pragma once
 
-// What a group's rows come to: how many, and two sums of xxHash32 (seeds 0 and 1) over "type:id/group@version" of each,
-// mod 2^32. Sums of rows can be kept as rows come and go, and a client that adds up its own can prove that it shows
-// what the board says. Pure functions, thread-safe.
+// The tally of a group's rows: how many, and two sums of xxHash32 (seeds 0 and 1) over "type:id/group@version" of each,
+// mod 2^32. The board can update the sums as rows come and go, and a client that adds up its own rows proves that it
+// shows what the board says. Pure functions, thread-safe.
 
 #include <cstdint>
 #include <string_view>

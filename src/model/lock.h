@@ -1,7 +1,7 @@
 #pragma once
 
-// The values of locking: what is asked, what is granted, who stands in the way. Plain data, compared by value;
-// the rules that make them are the engine's.
+// The values of locking: targets, grants, waits, requests and conflicts. Plain data, compared by value; the rules that
+// make them are the engine's.
 
 #include <cstdint>
 #include <optional>

@@ -14,7 +14,7 @@ namespace hf {
 
 // A name or a label: one line, without control characters and marks of direction.
 bool is_plain_line(std::string_view text) noexcept;
-// What somebody wrote to others: as a line, but line breaks and tabs may stand in it.
+// A message to other people: as a line, but with line breaks and tabs.
 bool is_plain_prose(std::string_view text) noexcept;
 
 // Takes the first character off `text`; U+FFFFFFFF, and one byte, if it is no UTF-8. REQUIRES: `text` is not empty.

@@ -1,7 +1,7 @@
 #pragma once
 
-// ConnectionHandler is whom the sockets serve: what the gateway calls when something arrived. In a server that is
-// the hub (server/node.h); in tests of the sockets alone it is a few lines that echo.
+// ConnectionHandler is what the gateway calls when something has arrived. In a server that is the hub (server/node.h);
+// in tests of the sockets alone it is a few lines that echo.
 //
 // All calls come on the loop's thread. Views are valid during the call only.
 
@@ -16,10 +16,10 @@ class ConnectionHandler {
   virtual ~ConnectionHandler() = default;
   virtual void connected(ConnectionId connection, const WebSocketOpened& opened, Now now) = 0;
   virtual void message(ConnectionId connection, std::string_view text, Now now) = 0;
-  // The peer has taken leave: no message comes any more. What it asked before is still answered if that is soon; who
-  // owes no answer (any more) closes the connection by Transport::close.
+  // The peer has sent its close frame: no message comes any more. Answers to its earlier requests may still be sent for
+  // a moment. Without an answer to wait for, the handler closes the connection by Transport::close.
   virtual void leaving(ConnectionId connection, Now now) = 0;
-  // The connection is gone; nothing can be sent on it any more. Comes once for each connected().
+  // The connection has ended; nothing can be sent on it. Called once for each connected().
   virtual void disconnected(ConnectionId connection, Now now) = 0;
   virtual void http(ExchangeId exchange, HttpRequest request, Now now) = 0;
   // The peer left before it was answered, before an answer with `confirm` reached it, or before the stream ended.

@@ -7,9 +7,9 @@
 // limit, 501 a transfer coding it does not know, 505 another version. After a refusal the connection has no known place
 // in the stream: it must be closed.
 //
-// The peer chooses sizes: nothing is reserved on the strength of an announced length, and what a request has beside
-// its body is bounded, however it is cut. What two readers might read differently is refused: lines that go on in the
-// next one, headers that occur twice, paths whose segments are not what they look like.
+// The peer chooses the sizes: the reader reserves nothing because of an announced length, and bounds everything beside
+// the body, however it is split. It refuses whatever two readers might read differently: header lines that continue on
+// the next one, headers that occur twice, paths whose segments are not what they look like.
 //
 // Not thread-safe.
 
@@ -34,7 +34,7 @@ struct HttpLimits {
   std::size_t body_bytes_max = 1024 * 1024;  // and as much again for the chunks that it comes in
 };
 
-// What the wire needs to know about a request beside what the hub is told.
+// What the connection needs to know about a request beside the HttpRequest.
 struct HttpIncoming {
   HttpRequest request;
   bool head = false;  // HEAD: the hub sees GET, the answer has no body
@@ -58,7 +58,7 @@ class HttpReader {
   explicit HttpReader(const HttpLimits& limits);
   ~HttpReader();
 
-  // Takes bytes from the front of `bytes`; what is left there must be given again, with more behind it.
+  // Takes bytes from the front of `bytes`; the caller must pass the rest again, with more behind it.
   Step feed(std::string_view& bytes);
   // True once the header is complete.
   bool header_done() const noexcept;
@@ -94,7 +94,7 @@ struct HttpFraming {
   bool keep_alive = true;
   bool chunked = false;                // a stream: the body follows in chunks
   bool until_close = false;            // a stream for a peer without chunks: the body ends with the connection
-  std::string_view allow_origin = {};  // whose page may read it in a browser, beside our own
+  std::string_view allow_origin = {};  // the origin whose pages may read it in a browser, beside our own
 };
 
 // Appends the whole response, or the head of a stream. `date` is the Date header's value.

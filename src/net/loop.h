@@ -1,9 +1,9 @@
 #pragma once
 
-// Loop is the thread a node lives on: one Asio context, run by one thread. Sockets, hub and engine tables belong
-// to it; other threads reach it by post() alone.
+// Loop is the event loop of a node: one Asio context, run by one thread. Sockets, hub and engine tables belong to it;
+// other threads reach it only by post().
 //
-// It is also the only reader of the clock: now() is the time that everything else gets as an argument.
+// It reads the clock for the whole node: session, engine and redis get now() as an argument.
 //
 // A turn is what runs between two looks at the sockets. at_turn_end() asks for one call after everything that
 // was ready has been handled, so that answers of a turn share one write per socket and commands share one commit.
@@ -35,10 +35,10 @@ class Loop {
   void stop();
   // Runs `work` on the loop, later.
   void post(std::function<void()> work);
-  // Calls `work` each `period`, until the loop ends; calls that came too late are not made up for.
+  // Calls `work` every `period`, until the loop ends; it does not catch up on late calls.
   void every(Millis period, std::function<void()> work);
-  // Calls `work` once, at that time of the monotonic clock or just after, in place of what a former call has asked for
-  // and has not got yet.
+  // Calls `work` once, at that time of the monotonic clock or just after; replaces the pending call of an earlier
+  // once_at().
   void once_at(Micros monotonic, std::function<void()> work);
   // Calls `handler` with SIGTERM or SIGINT, each time one comes.
   void on_signal(std::function<void(int)> handler);

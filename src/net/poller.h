@@ -1,12 +1,12 @@
 #pragma once
 
-// Poller tells which of many sockets have something to read or take something to write: epoll, by level.
+// Poller tells which of many sockets are readable or writable: level-triggered epoll.
 //
-// A socket is named by an id that is never used twice, so that news of one that has ended meanwhile meets nobody.
-// By level, because then a message costs one recv: neither one more that finds nothing nor a call to be told of the
+// A socket is named by an id that is never used twice, so news of a socket that has closed meanwhile matches no other.
+// Level-triggered, because then a message costs one recv: no second recv that finds nothing, and no call to arm the
 // next. The poller's own descriptor is readable while any socket is ready.
 //
-// A socket leaves by being closed. Not thread-safe.
+// Closing a socket removes it. Not thread-safe.
 
 #include <sys/epoll.h>
 
@@ -23,7 +23,7 @@ class Poller {
     bool write = false;
     bool operator==(const Interest&) const = default;
   };
-  // An end or an error of the socket counts as both, whatever was asked for.
+  // An end or an error of the socket counts as both readable and writable.
   struct Ready {
     std::uint64_t id = 0;
     bool read = false;

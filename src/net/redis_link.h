@@ -3,15 +3,16 @@
 // RedisLink is the port of redis/port.h over sockets: it finds the master, keeps one connection to it, and tries again
 // for as long as it lives.
 //
-// What waits is written once per turn. A server that keeps silent for probe_period is asked for a sign of life and
-// given up after probe_timeout more; while it blocks for a command (XREAD BLOCK n, WAIT), after n more. BLOCK 0 is not
-// for it. A master that was demoted, a slot that moved and a server that loads its data are left once what is under way
-// has been answered. While a slot migrates, each command goes where its keys are, one batch after the other.
+// It writes waiting commands once per turn. If a server is silent for probe_period the link sends a probe, and gives
+// the connection up after another probe_timeout; while the server blocks for a command (XREAD BLOCK n, WAIT), after
+// another n. BLOCK 0 is not supported. The link leaves a demoted master, a moved slot and a server that loads its data
+// once the commands under way have been answered. While a slot migrates, each command goes where its keys are, one
+// batch after the other.
 //
-// A Cluster has a script only where it was loaded: NOSCRIPT is to be answered by EVAL, for SCRIPT LOAD has no key and
-// stays with the owner of the slot while a migrating key asks for the next one.
+// A Cluster has a script only where it was loaded. Answer NOSCRIPT by EVAL: SCRIPT LOAD has no key and stays with the
+// owner of the slot, while a migrating key is already at the next one.
 //
-// Not thread-safe: the loop owns it, and outlives it. A link that is destroyed, also in a callback, calls nothing more.
+// Not thread-safe: the loop owns it, and outlives it. A destroyed link calls nothing more; a callback may destroy it.
 
 #include <memory>
 #include <string>

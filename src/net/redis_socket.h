@@ -4,7 +4,7 @@
 // RedisTimer is one alarm. Together they are all of Asio that a RedisLink (net/redis_link.h) needs.
 //
 // Events come from the loop, never from inside a call. An owner may destroy the socket or the timer in an event; then
-// nothing more is called. Nothing here has a time limit: that is the owner's.
+// no further event comes. The owner sets all time limits.
 //
 // Not thread-safe: one loop owns them.
 
@@ -52,7 +52,7 @@ class RedisTimer {
   RedisTimer(const RedisTimer&) = delete;
   RedisTimer& operator=(const RedisTimer&) = delete;
 
-  // Calls at `at`, by Loop::now().monotonic, instead of whenever it was to be before.
+  // Calls at `at`, by Loop::now().monotonic; replaces the time set before.
   void set(Micros at);
 
  private:

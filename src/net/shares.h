@@ -1,10 +1,10 @@
 #pragma once
 
-// Shares is who has how much of a gateway: of each person the connections and the bytes that wait to be read, of each
-// address the connections of which nobody knows yet whose they are.
+// Shares counts who uses how much of a gateway: the connections and unread bytes of each person, and the connections of
+// each address on which nobody has signed in yet.
 //
-// A connection is its address's until it belongs to a person; then it counts with his alone, so that many people behind
-// one address are never one another's limit. What is 0 takes no memory. Not thread-safe.
+// A connection counts with its address until it belongs to a person; then it counts with that person alone, so that
+// many people behind one address never limit one another. A count of 0 takes no memory. Not thread-safe.
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
@@ -21,17 +21,18 @@ class Shares {
     std::size_t connections_per_user_max = 200;
     std::size_t unidentified_per_address_max = 1000;
   };
-  // What becomes of a connection from an address: beyond the limit some are told so, the rest are just closed.
+  // What happens to a new connection of an address: beyond the limit some get an answer that says so, the rest are just
+  // closed.
   enum class Welcome : std::uint8_t { welcome, refused, dropped };
   static constexpr std::size_t refused_per_address_max = 64;
 
   explicit Shares(Limits limits) : limits_(limits) {}
 
-  // One connection more of the address. Dropped: it does not count.
+  // Adds a connection of the address. Dropped: it does not count.
   Welcome come(const std::string& address);
   // One less.
   void leave(const std::string& address);
-  // One connection more of the person; false, and nothing has changed, if he has as many as he may.
+  // Adds a connection of the person. False, and nothing has changed, if he has as many as he may.
   bool take(PersonKey person);
   void give_back(PersonKey person, std::size_t unsent);
   // His connections had so many bytes unsent and now have so many.

@@ -62,7 +62,7 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   void acquired(AcquireOutcome outcome) noexcept;
-  // A refusal was told, by whatever face.
+  // A refusal was sent, by HTTP or WebSocket.
   void refused(Code code) noexcept;
   void sign_in_failed(SignInFailure why) noexcept;
   void wait_ended(WaitEnd end) noexcept;

@@ -2,7 +2,7 @@
 
 // A batch of rows as it goes to the server, and what the server's answer says of it.
 //
-// The batch id is made of the rows' ids and texts alone: whoever publishes the same rows again, also another relay,
+// The batch id is made of the rows' ids and texts alone: a relay that publishes the same rows again, also another one,
 // publishes the same batch, which the server answers as before and does not log twice.
 //
 // Pure functions, thread-safe.

@@ -20,7 +20,7 @@ namespace hf::redis {
 std::string audit_id(const LogPlace& place);
 std::optional<LogPlace> read_audit_id(std::string_view text);
 
-// What a row counts for towards the limit of the trail.
+// The size of a row as the limit of the trail counts it.
 std::size_t audit_bytes(const AuditRow& row) noexcept;
 
 std::string write_audit_rows(const std::vector<AuditRow>& rows);

@@ -2,10 +2,10 @@
 
 // AuditTrail keeps one audit trail for all nodes of an installation (docs/decisions/0015).
 //
-// What an entry of the log changed is the same on every node, so it is known by the entry's place. Each node keeps what
-// it decided itself since the trail's end in Redis; the first in rank appends it in batches, and always before a
-// newer image lets entries leave the log. A batch is appended only where the trail ends, so nothing is in it twice.
-// From there each node copies it into a store of its own, which answers for all but the newest changes.
+// An entry of the log changes the same on every node, so its changes are identified by the entry's place. Each node
+// keeps the changes that it decided since the trail's end in Redis. The first node in rank appends them in batches, and
+// always before a newer image lets entries leave the log. A batch is appended only where the trail ends, so nothing is
+// there twice. Each node copies the trail into a store of its own, which answers for all but the newest changes.
 //
 //   hf:{NAME}:audit    stream: id GENERATION-NUMBER of the last entry in the batch, and redis/audit_batch.h
 //   hf:{NAME}:meta     audited: where the trail ends; audit_trimmed: what is not kept any more; audit_bytes
@@ -38,14 +38,14 @@ class AuditStore {
   virtual ~AuditStore() = default;
   // Its last batch; nil places: it has none.
   virtual End end() = 0;
-  // Puts the batch in place of all that the store has behind batch.from, and drops what is at or before `trimmed`.
-  // `done` comes on the loop, maybe from inside this call; it does not come if the store has failed.
+  // Replaces everything after batch.from by the batch, and drops everything at or before `trimmed`. `done` comes on the
+  // loop, maybe from inside this call; it does not come if the store has failed.
   virtual void take(AuditBatch batch, LogPlace trimmed, std::function<void()> done) = 0;
   // Drops what is at or before `trimmed`, some time.
   virtual void trim(LogPlace trimmed) = 0;
-  // Drops the batches that end behind `after`, all rows of them.
+  // Drops the batches that end after `after`, with all their rows.
   virtual void cut(LogPlace after) = 0;
-  // Begins anew; what it has is another trail's.
+  // Starts an empty copy: the former one belongs to another trail.
   virtual void set_aside() = 0;
   // The rows behind `after`, at least one if there is one; then those that fit into `bytes_max`, places as a whole.
   virtual std::vector<AuditRow> rows(LogPlace after, std::size_t bytes_max) = 0;
@@ -66,9 +66,9 @@ class AuditTrail {
  public:
   AuditTrail(AuditTrailOptions options, Link& writer);
 
-  // The node's state is made anew, as it was at `place`: what it decided before is forgotten.
+  // The node's state is rebuilt as of `place`: forgets what it decided before.
   void begin(const LogPlace& place);
-  // What the entry that is being applied changed in a namespace, as a journal would have it.
+  // The changes of the entry being applied in a namespace, as a journal would have them.
   void add(std::string_view ns, std::string_view changes);
   // It has been applied.
   void end_entry(const LogPlace& place, Wall at);
@@ -86,7 +86,7 @@ class AuditTrail {
 
   // Whether store and rows() together are the trail; else why not, as a sentence.
   bool whole(std::string& why) const;
-  // What this node decided behind the store's end, and maybe some before.
+  // The rows that this node decided after the store's end, and maybe some before.
   const std::deque<AuditRow>& rows() const noexcept { return rows_; }
 
   struct Counters {
@@ -134,7 +134,7 @@ class AuditTrail {
   std::vector<AuditRow> entry_;
   std::deque<AuditRow> rows_;
 
-  bool heard_ = false;  // audited_ was told by Redis
+  bool heard_ = false;  // Redis has said what audited_ is
   LogPlace audited_, trimmed_;
   std::size_t lacking_bytes_ = 0;  // of rows_, behind audited_
   Micros asked_at_{0}, moved_at_{0}, paid_at_{0};

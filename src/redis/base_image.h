@@ -1,7 +1,7 @@
 #pragma once
 
-// The state of a whole installation as bytes: what its log begins with (redis/redis_engine.h), and what is left of it
-// when all its nodes have stopped.
+// The state of a whole installation as bytes: the beginning of its log (redis/redis_engine.h), and all that is left
+// when its nodes have stopped.
 //
 //   u8 format, u64 generation, u64 number and text id of the last entry in it, varint members: id, text name, i64 seen,
 //   u64 rules; varint namespaces: text name, text LockTree::image() and StatusBoard::image()
@@ -41,7 +41,7 @@ struct BaseImage {
 inline constexpr std::uint8_t base_image_format = 3;
 inline constexpr std::uint8_t base_image_format_oldest = 2;  // which is read still
 
-// Whether `bytes` begin as this version or one before it writes them; others are of a newer one.
+// Whether this version or an earlier one wrote `bytes`; otherwise a newer one did.
 bool is_base_image(std::string_view bytes) noexcept;
 std::string write_base_image(const BaseImage& image);
 // Nothing if the bytes are malformed.

@@ -1,7 +1,7 @@
 #pragma once
 
-// What a link has to know about commands: how long Redis may keep silent over one, and which answers say that one was
-// not carried out and may be sent again.
+// What a link must know about commands: how long Redis may be silent over one, and which answers say that one was not
+// carried out and may be sent again.
 
 #include <optional>
 

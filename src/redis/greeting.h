@@ -1,7 +1,7 @@
 #pragma once
 
-// Greeting is what a node learns from Redis each time it asks where the log stands (lua/hello.lua), and while the log
-// is closed: who is known, who has spoken, and how far each of those has come. Internal to the engine.
+// Greeting is what a node learns from Redis each time it asks for the state of the log (lua/hello.lua). While the log
+// is closed: the known members, those that have reported, and how far each of these has read. Internal to the engine.
 
 #include <cstdint>
 #include <map>
@@ -32,7 +32,7 @@ struct Greeting {
 
   // Nothing if `reply` is not what hello.lua answers.
   static std::optional<Greeting> read(const Reply& reply);
-  // Whether the node has spoken lately.
+  // Whether the node has reported lately.
   bool has_heard(const Id128& node) const;
 };
 

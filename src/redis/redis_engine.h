@@ -1,12 +1,12 @@
 #pragma once
 
-// RedisEngine keeps one log in Redis and lets every node decide by it.
+// RedisEngine keeps one log in Redis, by which every node decides.
 //
-// A batch of commands is one entry of a stream, appended by one script call. Every node reads the stream and
-// applies each entry to its own LockTree. The tree is deterministic, the entry has the clock, so all nodes hold
-// the same locks, grant the same waiters and know the same conflicts at the same place of the log (state machine
-// replication: Lamport 1978, Schneider 1990). A node answers a command when it has met its own entry: what a client
-// is told is in the log, and everybody else will know it too. No rule is written twice.
+// A batch of commands is one entry of a stream, appended by one script call. Every node reads the stream and applies
+// each entry to its own LockTree. The tree is deterministic and the entry carries the clock, so at the same place of
+// the log all nodes hold the same locks, grant the same waiters and see the same conflicts (state machine replication:
+// Lamport 1978, Schneider 1990). A node answers a command when it reads its own entry: every answer is in the log, and
+// every other node will know it too. No rule is written twice.
 //
 //   hf:{NAME}:log      stream: n number (dense), g generation, o node, b its batch, d bytes (redis/log_entry.h), t ms
 //   hf:{NAME}:meta     hash: generation, opened (the generation of the last opening), open, number, run, base…, wanted
@@ -16,10 +16,11 @@
 //   hf:{NAME}:base:…   hash: the newest image of the state in pieces; the log begins where it ends
 //   hf:{NAME}:audit    stream: the audit trail (redis/audit_trail.h)
 //
-// A gap in the numbers, another generation, or a place that the log does not know, means that this node's state is not
-// this log's: it is thrown away and made anew from the base (on_reset of the sink). Where Redis is another process than
-// before, the log is closed and the nodes report how far they have come; when all have, or after the quarantine, the
-// one that knows most opens it, with its own image if the log lacks something. Tokens then go on above, leases anew.
+// A gap in the numbers, another generation, or a place that the log does not know means that this node's state does not
+// belong to this log: the node discards it and rebuilds it from the base (on_reset of the sink). If Redis is another
+// process than before, the log is closed and the nodes report how far they have read. When all have reported, or after
+// the quarantine, the node that has read furthest opens it, with its own image if the log lacks something. Then tokens
+// go on higher, and leases start anew.
 //
 // Pure: the links do the talking. Not thread-safe: one loop owns it.
 
@@ -44,7 +45,7 @@
 
 namespace hf::redis {
 
-// What one command of the log came to; without a command, the log was opened anew. For tests that judge histories.
+// The outcome of one command of the log; without a command, the log was opened anew. For tests that check histories.
 struct Decided {
   std::uint64_t generation = 0, number = 0;  // of the entry
   NamespaceIndex ns = 0;
@@ -71,14 +72,14 @@ struct EngineOptions {
   bool clock_of_caller = false;       // for tests: the clock given to submit() decides, and nothing ticks by itself
   std::function<Micros()> monotonic;  // a clock that never goes back
   std::function<Id128()> random;
-  // Judges each Redis that is met; a sentence refuses it.
+  // Checks each Redis that the links connect to; a sentence refuses it.
   std::function<std::string(const ServerInfo&)> on_server = [](const ServerInfo&) { return std::string(); };
   std::uint64_t audit_bytes_max = 1ULL << 30;  // of the audit trail, before it is compressed
   Millis audit_age_max{30LL * 24 * 3600 * 1000};
-  Micros audit_gap_after{60'000'000};              // how long a node that knows what the trail lacks is waited for
+  Micros audit_gap_after{60'000'000};              // how long to wait for a node that knows what the trail lacks
   AuditStore* audit = nullptr;                     // this node's copy of it; outlives the engine
-  std::function<void(const Decided&)> on_decided;  // whoever asked, on every node
-  std::function<void()> turn = [] {};              // something was handed out: the loop's turn has to end
+  std::function<void(const Decided&)> on_decided;  // for every command, on every node
+  std::function<void()> turn = [] {};              // something was delivered: the loop's turn has to end
 };
 
 class Engine final : public LockEngine {
@@ -103,7 +104,7 @@ class Engine final : public LockEngine {
 
   // To be called each 100 ms or more often.
   void tick();
-  // Says goodbye to the other nodes. `done` is called when they can know it, or after the timeout.
+  // Says goodbye to the other nodes. Calls `done` when they can know it, or after the timeout.
   void leave(std::function<void()> done);
 
   bool busy() const noexcept { return !gathering_.empty() || flying_.has_value(); }
@@ -116,15 +117,15 @@ class Engine final : public LockEngine {
 
   struct Counters {
     std::uint64_t entries = 0, bytes = 0, batches = 0, commands = 0;
-    std::uint64_t resets = 0;  // how often the state was made anew
+    std::uint64_t resets = 0;  // how often the state was rebuilt
     std::uint64_t images = 0;  // written
     std::uint64_t generation = 0, number = 0, members = 0;
   };
   Counters counters() const noexcept;
   // Appends the state of this node: what a new one begins with.
   std::string image() const;
-  // Takes a state for this node's own: an empty log begins with it; one that is not empty is followed instead, which
-  // counters().resets tells. False if it is malformed. REQUIRES: nothing else was called.
+  // Takes a state as this node's own: an empty log begins with it; if the log is not empty the node follows the log
+  // instead, and counters().resets shows that. False if it is malformed. REQUIRES: nothing else was called.
   bool begin_with(const BaseImage& image);
   const AuditTrail& trail() const noexcept { return trail_; }
 
@@ -183,7 +184,7 @@ class Engine final : public LockEngine {
   void go_live();
   void announce();
   bool reads() const noexcept { return phase_ == Phase::following || phase_ == Phase::live; }
-  // Both links find the master by themselves, and for a while there may be two who believe to be it.
+  // Each link finds the master by itself, and for a while there may be two masters.
   bool on_one_redis() const { return reader_on_ == server_.run_id; }
 
   void read_on();
@@ -211,7 +212,7 @@ class Engine final : public LockEngine {
 
   void append();
   void append_entry(const Entry& entry);
-  // Answers what is under way as unknown_outcome, and forgets it. REQUIRES: something is.
+  // Answers all commands under way with unknown_outcome, and forgets them. REQUIRES: there are some.
   void give_up(const char* why);
   void refuse(const std::vector<Item>& items, Code code, const std::string& why);
   std::string new_base_key() const;
@@ -241,7 +242,7 @@ class Engine final : public LockEngine {
   std::string last_ = "0-0";       // its id
   std::string read_from_ = "0-0";  // where the reader goes on
   Wall redis_now_{};               // of the last greeting
-  std::uint64_t until_ = 0;        // following: what has to be known before this node decides anything
+  std::uint64_t until_ = 0;        // following: the place to read up to before this node decides anything
   bool reading_ = false;
   bool greeting_ = false;
   bool opening_ = false;
@@ -265,7 +266,7 @@ class Engine final : public LockEngine {
   std::optional<Batch> flying_;
   std::uint64_t next_batch_ = 1;
 
-  Micros entry_at_{0};      // when an entry was last met
+  Micros entry_at_{0};      // when an entry was last read
   Micros own_entry_at_{0};  // when this node last appended one
   Micros greeted_at_{0};
   Micros looked_at_{0};

@@ -1,4 +1,4 @@
-// How a closed log is opened: who has to be heard before, who opens it, and as what.
+// How a closed log is opened: who must report before, who opens it, and with which state.
 #include <algorithm>
 #include <charconv>
 #include <set>
@@ -83,7 +83,7 @@ std::map<Id128, std::string> Engine::unheard(const Greeting& greeting) const {
   return known;
 }
 
-// The one that knows most opens, as soon as everybody who may know more has spoken.
+// The node that has read furthest opens, as soon as all that may have read further have reported.
 void Engine::consider_opening(const Greeting& greeting) {
   const auto missing = unheard(greeting);
   const Millis left = options_.quarantine - Millis(greeting.closed_for_ms);
@@ -129,7 +129,7 @@ void Engine::open(const Greeting& greeting, bool with_image) {
          [this, epoch](const Result<Reply>&) {
            if (epoch != epoch_) return;
            opening_ = false;
-           greet();  // whoever opened it: now it is seen from near
+           greet();  // another node may have opened it: look again
          });
   };
   if (!with_image) return finish("", 0);

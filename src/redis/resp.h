@@ -2,9 +2,9 @@
 
 // RESP, the protocol of Redis: bytes to replies, and commands to bytes (RESP2 and RESP3).
 //
-// RespParser takes bytes as they come and gives the same replies however they were cut. What is not RESP, or passes a
-// limit, is an error for good: nothing after it can be told apart, so the connection ends. Memory follows what has
-// arrived, never what a header announces. Attributes of RESP3 are read and dropped.
+// RespParser takes bytes as they come and gives the same replies however they were split. Bytes that are not RESP, or
+// pass a limit, are a permanent error: the parser cannot find the next reply, so the connection ends. Memory grows with
+// the bytes received, never with an announced length. Attributes of RESP3 are read and dropped.
 //
 // Not thread-safe: one parser per connection.
 

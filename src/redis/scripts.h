@@ -36,7 +36,7 @@ extern const std::array<std::string_view, script_count> lua_texts;
 const Script& script_of(std::size_t name);
 
 // Calls a script with `rest`: how many keys, the keys, the arguments. By its digest; by its text if this Redis does not
-// know it, yet or any more. `time_left` is asked at each of the two for what it may take.
+// know it. `time_left` gives the time for each of the two.
 void call_script(Link& link, ScriptName name, Arguments rest, std::function<Millis()> time_left, Done done);
 
 }  // namespace hf::redis

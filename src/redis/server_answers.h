@@ -1,6 +1,6 @@
 #pragma once
 
-// What a Redis says of itself when a connection begins: INFO as values.
+// What a Redis says about itself when a connection begins: INFO as values.
 
 #include <string>
 #include <string_view>
@@ -17,9 +17,9 @@ struct Standing {
   std::uint32_t loading_eta_s = 0;
 };
 
-// The text of INFO as values; what is missing stays as it is by default.
+// The text of INFO as values; missing ones keep their defaults.
 Standing parse_info(std::string_view text);
-// Whether the answer to CONFIG GET save names a rule to write RDB files; false if the question is not allowed.
+// Whether the answer to CONFIG GET save names a rule for writing RDB files; false if CONFIG is not allowed.
 bool parse_saves(const Reply& reply);
 
 }  // namespace hf::redis

@@ -1,6 +1,6 @@
 #pragma once
 
-// Who owns a key: the slots of a Cluster, and what its nodes and the sentinels say about the place of a master.
+// The owner of a key: the slots of a Cluster, and what its nodes and the sentinels say about the address of a master.
 
 #include <cstdint>
 #include <optional>

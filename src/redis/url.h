@@ -6,8 +6,8 @@
 //   redis+cluster://[user:password@]host[:port],…                 a Cluster, any of its nodes; rediss+cluster://
 //   unix://[user:password@]/path/redis.sock[?db=n]                one server on this machine
 // Options, after '?' and parted by '&': ca, cert and key name PEM files; verify=no takes any certificate; timeout_ms is
-// how long a connection may take to stand; sentinel_user and sentinel_password are for the sentinels themselves. What
-// has a meaning in URLs is written as %XX in names and passwords. An IPv6 address stands in brackets.
+// how long connecting may take; sentinel_user and sentinel_password are for the sentinels themselves. Write characters
+// that have a meaning in URLs as %XX in names and passwords, and an IPv6 address in brackets.
 
 #include <cstdint>
 #include <optional>

@@ -3,8 +3,8 @@
 // Config is everything an operator can set, with its default: one TOML file, the environment over it, flags over
 // both. deploy/holdfast.toml is the manual; a test holds it against the keys here.
 //
-// A key is SECTION.NAME in the file, HOLDFAST_SECTION_NAME in the environment. What is not known, of the wrong type
-// or out of range is a problem with the place it stands at; reading goes on, so that all problems are told at once.
+// A key is SECTION.NAME in the file, HOLDFAST_SECTION_NAME in the environment. An unknown key, a wrong type or a value
+// out of range is a problem with its place; reading goes on, so that all problems are reported at once.
 //
 // A value. Nothing here opens a file or reads the environment: texts come in. Secrets are named by where they lie
 // and are not in a Config.
@@ -79,7 +79,7 @@ struct Config {
   Millis http_wait_max{25'000};
   // [status]
   StatusLimits status;
-  bool notices = true;  // a rejection is told to the bill's creator all the same
+  bool notices = true;  // a rejection notifies the bill's creator in any case
   // [limits]
   Limits limits;
   // [log]

@@ -72,7 +72,7 @@ std::string weakness_of_secret(std::string_view secret) {
 
 FileExposure exposure_of(const std::string& path, KeyFile kind) {
   struct stat about{};
-  if (::stat(path.c_str(), &about) != 0) return {};  // whoever reads it says why it cannot be
+  if (::stat(path.c_str(), &about) != 0) return {};  // the reader of the key reports why
   const bool secret = kind == KeyFile::secret;
   const auto may = [&](unsigned all) { return (about.st_mode & (secret ? all : all & 0222U)) != 0; };
   const std::string what = secret ? " can read or change " + path + ": whoever knows the secret signs in as anybody. "

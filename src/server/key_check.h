@@ -10,7 +10,7 @@
 
 namespace hf {
 
-// Texts of one or a few characters, a short text said over and over, and secrets that stand in examples.
+// Texts of one or a few characters, a short text repeated, and secrets from examples.
 std::string weakness_of_secret(std::string_view secret);
 
 // Who beside the owner may do what the file must keep from them: its secret read, or its public key replaced.

@@ -28,7 +28,7 @@ namespace {
 
 constexpr Millis tick_period{100};
 constexpr Millis figures_period{1000};
-constexpr std::size_t descriptors_kept = 512;  // for the store, and for connections that are told there are too many
+constexpr std::size_t descriptors_kept = 512;  // for the store, and for refusing connections when there are too many
 constexpr Millis drain_patience{2000};         // beyond the window, for peers that do not take leave
 
 const char* index_text =

@@ -144,7 +144,7 @@ class RedisHost final : public EngineHost {
   std::unique_ptr<NodeAuditStore> audit_;
   bool ready_ = false;
   std::uint64_t audit_gaps_ = 0;   // told
-  std::set<std::string> reasons_;  // that were told since it was ready
+  std::set<std::string> reasons_;  // reported since it was ready
   std::unique_ptr<redis::Engine> engine_;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the server's program says to whoever starts it: in Chinese if his environment asks for that (LC_ALL,
-// LC_MESSAGES, LANG), else in English. Logs and metrics are for machines and stay English.
+// The server's messages to the person who starts it: in Chinese if his environment asks for that (LC_ALL, LC_MESSAGES,
+// LANG), else in English. Logs and metrics are for machines and stay English.
 //
 // Reads the environment at the first call; thread-safe after it.
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// SignInLog decides which failed sign-ins are told: of each address one a second at most, with a count of those before
-// it that were not. So a guesser leaves a trace, and cannot fill the disk with it.
+// SignInLog decides which failed sign-ins are logged: of each address one a second at most, with a count of those
+// before it that were not. So a guesser leaves a trace, and cannot fill the disk with it.
 //
 // It remembers a bounded number of addresses; those beyond share one entry. A pure value of the times that it is given.
 // Not thread-safe.
@@ -21,7 +21,7 @@ class SignInLog {
  public:
   static constexpr Micros told_each{1'000'000};
   static constexpr std::size_t addresses_max = 4096;
-  // `left_out`: failures of this address since it was told of last, this one not counted.
+  // `left_out`: failures of this address since it was last logged, this one not counted.
   using Tell = std::function<void(std::string_view address, SignInFailure why, std::uint64_t left_out)>;
 
   explicit SignInLog(Tell tell) : tell_(std::move(tell)) {}

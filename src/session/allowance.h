@@ -1,7 +1,7 @@
 #pragma once
 
-// Allowance is how many requests one asker may send at once: it grows by `rate` a second and holds a second's worth
-// (a token bucket: Turner 1986). A rate of 0 never refuses. A plain value; not thread-safe.
+// Allowance limits the requests of one caller: it grows by `rate` a second and holds a second's worth (a token bucket:
+// Turner 1986). A rate of 0 never refuses. A plain value; not thread-safe.
 
 #include <algorithm>
 
@@ -10,11 +10,11 @@
 namespace hf::session {
 
 struct Allowance {
-  Micros at{0};  // when `left` was reckoned
+  Micros at{0};  // when `left` was computed
   double left = 0;
 
   static Allowance full(double rate, Micros now) { return {now, rate}; }
-  // Takes one request, or says that there is none left.
+  // Takes one request. False if there is none left.
   bool take(double rate, Micros now) {
     if (rate == 0) return true;
     refill(rate, now);
@@ -22,7 +22,7 @@ struct Allowance {
     left -= 1;
     return true;
   }
-  // Whether it is as a fresh one would be.
+  // Whether it equals a fresh one.
   bool is_full(double rate, Micros now) {
     refill(rate, now);
     return left >= rate;

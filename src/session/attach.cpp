@@ -21,7 +21,7 @@ void Hub::State::attach(ConnectionId id, Connection& c, SessionId session, std::
   }
   const auto found = connections.find(former);
   if (found == connections.end()) return;
-  // Taken over: what was watched is asked for anew by the window that has it now.
+  // Taken over: the window that has the session now watches its bills again.
   watchers.remove_all(live.ns, Watcher::of(session));
   Connection& old = found->second;
   old.sessions.erase(std::remove(old.sessions.begin(), old.sessions.end(), session), old.sessions.end());
@@ -96,7 +96,7 @@ bool leaves_unheard_session(const Outcome& outcome, bool is_heard) {
 
 void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
   const auto found = connections.find(errand.call.peer);
-  // It must not block the user's limit. One with a request id is told by the repeat.
+  // It must not count towards the user's limit. If there is a request id, the repeat answers with the session.
   if (!errand.resumed && !errand.call.repeatable && leaves_unheard_session(outcome, found != connections.end()))
     undo(errand.call.who, EndSession{own_caller(errand.call.who), errand.opened});
   if (found == connections.end()) return;
@@ -120,7 +120,7 @@ void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
   if (const EpochId epoch = engine.epoch(c.who->ns); !epoch.is_nil()) welcome.epoch = epoch.text();
   if (const SessionOpened* opened = std::get_if<SessionOpened>(&outcome)) {
     if (c.session == errand.opened) c.session = opened->session;
-    errand.opened = opened->session;  // a repeat is told of what the first one opened
+    errand.opened = opened->session;  // a repeat answers with the session that the first one opened
     welcome.lease = opened->lease;
     welcome.seq = opened->seq;
   } else if (SessionResumed* resumed = std::get_if<SessionResumed>(&outcome)) {
@@ -167,7 +167,7 @@ void Hub::State::pong_answered(const Errand& errand, const Outcome& outcome) {
   const auto found = connections.find(errand.call.peer);
   if (found == connections.end()) return;
   if (refusal != nullptr && refusal->code == Code::session_gone) {
-    // Its end was missed (another node's, or a restart): it is told now, and holds up the others no longer.
+    // Its end was missed (another node's, or a restart): says so now, so that it no longer holds up the others.
     const Event ended = SessionEnded{errand.opened, EndReason::expired};
     push(errand.opened, 0, ended);
     detach(errand.opened);

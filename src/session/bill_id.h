@@ -1,13 +1,14 @@
 #pragma once
 
-// One bill, one name: how ids are spelt that come in.
+// One bill, one name: how incoming ids must be spelt.
 //
-// Texts that look alike or that the ERP takes for one, `1001` and `01001`, a composed and a decomposed é, one with a
-// blank behind it, would be two bills here, and two people would edit one. So each id has one spelling, which the
-// catalog gives by type (IdRule); a type that it does not know has texts. What is spelt otherwise is refused and told
-// how it is written. Nothing is mended in silence: who sends another spelling has a fault, and it will show elsewhere.
+// Two texts that look alike, or that the ERP treats as one (`1001` and `01001`, a composed and a decomposed é, a
+// trailing blank), would be two bills here, and two people would edit one bill. So each id has one spelling, which the
+// catalog defines by type (IdRule); for an unknown type an id is a text. Another spelling is refused, and the refusal
+// says the right one. The server never corrects it silently: a client that sends another spelling has a bug, and it
+// will show elsewhere.
 //
-// Of what is kept already nothing is asked: who holds an old spelling can still let go.
+// Locks that the store already has are exempt, so that they can be released.
 //
 // Pure functions, thread-safe.
 
@@ -21,7 +22,7 @@
 
 namespace hf::session {
 
-// What is wrong with the spelling, and its right one where there is one. Nothing: it is spelt so. O(bytes).
+// What is wrong with the spelling, and the right one if there is one. Nothing if it is right. O(bytes).
 struct Misspelt {
   std::string why;
   std::optional<std::string> canonical;

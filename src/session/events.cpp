@@ -48,8 +48,8 @@ void Hub::State::push(SessionId session, std::uint64_t seq, const Event& event) 
   }
 }
 
-// A hand-over moves everybody who waits behind it: they are told with the tick, the newest position only, so that the
-// one who has the lock now is not kept waiting by the others' news.
+// A hand-over moves everybody who waits behind it. They get their newest position with the tick, so that the new holder
+// does not wait for the others' news.
 void Hub::State::tell_positions() {
   for (const LockWaiting& moved : positions.take()) push(moved.session, 0, moved);
 }

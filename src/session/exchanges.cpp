@@ -69,7 +69,7 @@ bool names_tag(std::string_view if_none_match, std::string_view tag) noexcept {
   return false;
 }
 
-// `body`, or 304 for who has it: `tag` is its entity tag.
+// `body`, or 304 for a client that has it: `tag` is its entity tag.
 HttpResponse tagged(const HttpRequest& request, const std::string& body, const std::string& tag) {
   HttpResponse response;
   response.headers.emplace_back("ETag", tag);

@@ -2,10 +2,10 @@
 
 // The table of HTTP paths: each is one operation of the protocol, or one of the few that have no WebSocket face.
 //
-// A segment in braces takes any text and becomes the field of that name; a literal segment goes before it, so
-// that /v1/locks/check is never the lock "check". HEAD goes where GET goes.
+// A segment in braces takes any text and becomes the field of that name; a literal segment has precedence, so that
+// /v1/locks/check is never the lock "check". HEAD has the routes of GET.
 //
-// One list: docs/openapi.yaml names the same paths, and a test holds the two together. Pure, thread-safe.
+// docs/openapi.yaml names the same paths, and a test compares the two. Pure, thread-safe.
 
 #include <cstdint>
 #include <optional>
@@ -19,7 +19,7 @@
 
 namespace hf::session {
 
-// What a path does that is no operation.
+// The paths that are no operation.
 enum class Page : std::uint8_t { operation, health, ready, metrics, openapi, dev_token, login, login_code, logout };
 
 struct HttpRoute {

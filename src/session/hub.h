@@ -1,11 +1,11 @@
 #pragma once
 
-// Hub is the protocol of one node as a state machine: who is connected, who they are, what they may, which
-// requests are in flight, whom an event concerns. Bytes of HTTP and WebSocket framing are the transport's,
-// decisions about locks are the engine's; the hub stands between and touches neither socket nor clock.
+// Hub is the protocol of one node as a state machine: its connections, their users and rights, the requests in flight,
+// and whom an event concerns. The transport does HTTP and WebSocket framing, the engine decides about locks; the hub
+// stands between them and touches neither socket nor clock.
 //
-// Everything comes in as a call with the time, everything goes out by the Transport. The same calls give the
-// same output, so that the protocol is tested without sockets.
+// Everything comes in as a call with the time, and everything goes out by the Transport. The same calls give the same
+// output, so the protocol is tested without sockets.
 //
 // Not thread-safe: one loop owns hub, transport and engine port.
 
@@ -30,24 +30,24 @@ namespace hf {
 // Limits of a node's connections, beside those of base/limits.h.
 inline constexpr std::uint32_t namespaces_dev_max = 100;
 inline constexpr std::uint32_t tokens_remembered_max = 4096;
-// What is read of somebody before it is known who he is.
+// How much the node reads from a peer before it knows the user.
 inline constexpr std::size_t login_bytes_max = 4 * 1024;   // of a login's body
 inline constexpr std::size_t login_code_bytes_max = 64;    // of the code in it
 inline constexpr std::size_t hello_bytes_max = 16 * 1024;  // of a WebSocket's message before it was greeted
 
 // How to-do rows are told (session/todo_delivery.h).
 struct TodoLimits {
-  std::size_t unsent_bytes_max = 1 << 20;  // of a connection: beyond it nothing more is told, until half of it is read
+  std::size_t unsent_bytes_max = 1 << 20;  // of a connection: beyond it it gets nothing more, until it has read half
   Millis behind_max{30'000};               // so long; then the connection is closed
   Millis digest_every{10'000};
-  Millis digest_late_max{500};       // a digest that is due waits so long until what it says of edited bills is settled
-  std::uint32_t questions_max = 64;  // to the engine at a time: a storm of returning clients stands in line
+  Millis digest_late_max{500};       // for so long a digest waits until all changes of edited bills are told
+  std::uint32_t questions_max = 64;  // to the engine at a time: a crowd of returning clients waits in line
   std::uint32_t rows_per_page = 500;
   std::size_t batch_bytes_min = 4096;     // a frame that has so many is compressed
   std::size_t edited_bills_max = 20'000;  // of a namespace, whose rows say who edits them
   std::size_t edited_bills_per_tick = 500;
   bool hide_names = false;       // rows say that somebody edits them, not who
-  Micros window_per_person{10};  // from one flush of a channel to the next, for each who was told; 100 ms at most
+  Micros window_per_person{10};  // from one flush of a channel to the next, for each follower told; 100 ms at most
   std::uint32_t bills_per_frame_max = 2000;  // a channel's window that has so many leaves before its time
 };
 
@@ -76,7 +76,7 @@ struct HttpRequest {
   std::string if_none_match;
   std::string body;
   bool loopback = false;   // the peer's address is a loopback one
-  bool forwarded = false;  // a header says that somebody between passed it on: whose it is, the address does not tell
+  bool forwarded = false;  // a header says that a proxy passed it on: the address is not the client's
 };
 
 struct HttpResponse {
@@ -84,8 +84,8 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::optional<Code> refusal = {};  // that it is, to be counted; nothing: none
-  bool confirm = false;              // its end is told: http_delivered() or http_gone() follows
+  std::optional<Code> refusal = {};  // the code of a refusal, to be counted; nothing: it is none
+  bool confirm = false;              // http_delivered() or http_gone() follows
 };
 
 struct WebSocketOpened {
@@ -103,23 +103,23 @@ class Transport {
   virtual ~Transport() = default;
   // Queues one text message. It is written at the end of the turn, with all others of that connection.
   virtual void send(ConnectionId connection, std::string_view text) = 0;
-  // The same of a large message as it was compressed (wire/batch_frame.h), as one binary message.
+  // The same for a large, compressed message (wire/batch_frame.h), as one binary message.
   virtual void send_batch(ConnectionId connection, std::string_view payload) = 0;
   // Bytes queued for the connection that its socket has not taken yet.
   virtual std::size_t unsent(ConnectionId connection) const = 0;
   // The same of all connections of a person.
   virtual std::size_t unsent_of(PersonKey person) const = 0;
-  // From now on the connection is this person's, and nobody else's. False, and nothing has changed, if he has as many
-  // as he may.
+  // From now on the connection belongs to this person alone. False, and nothing has changed, if he has as many as he
+  // may.
   virtual bool belongs(ConnectionId connection, PersonKey person) = 0;
-  // To be counted: a refusal that was sent by WebSocket (one by HTTP says it itself), and a sign-in that failed.
+  // For the metrics: a refusal by WebSocket (an HttpResponse carries its own), and a failed sign-in.
   virtual void refused(Code code) = 0;
   virtual void sign_in_failed(ConnectionId connection, SignInFailure why) = 0;
   // Calls Hub::wake() at this time of the monotonic clock. Only the earliest of several counts.
   virtual void wake_at(Micros monotonic) = 0;
   // Closes after what is queued has been written.
   virtual void close(ConnectionId connection, std::uint16_t code, std::string_view reason) = 0;
-  // With `confirm` the transport tells, later, whether all of it reached the peer's system.
+  // With `confirm` the transport says later whether all of it reached the peer's system.
   virtual void respond(ExchangeId exchange, HttpResponse response) = 0;
   // Server-sent events: begins the stream, then appends events; ended by http_gone or end_stream.
   virtual void begin_stream(ExchangeId exchange) = 0;
@@ -159,7 +159,7 @@ struct HubOptions {
   std::uint32_t streams_per_user_max = 20;         // of server-sent events
   std::uint32_t login_codes_max = 1000;            // that wait to be used
   std::uint32_t login_codes_per_user_max = 10;
-  // Bytes of answers and pushes that wait to be read. Who has more is asked to read before he asks for more.
+  // Unread bytes of answers and pushes. A client with more must read before it may ask for more.
   std::size_t unread_per_connection_max = 4 << 20;
   std::size_t unread_per_user_max = 16 << 20;
 };
@@ -171,7 +171,7 @@ class Hub final : public LockEngineSink {
 
   void connected(ConnectionId connection, const WebSocketOpened& opened, Now now);
   void message(ConnectionId connection, std::string_view text, Now now);
-  // The peer has taken leave: it is answered what it asked before, then closed.
+  // The peer has sent its close frame: answers its earlier requests, then closes.
   void leaving(ConnectionId connection, Now now);
   void disconnected(ConnectionId connection, Now now);
 

@@ -34,12 +34,12 @@
 namespace hf {
 namespace session {
 
-// Who asks, and how the answer gets there.
+// The caller, and how to answer him.
 struct Call {
   Face face = Face::websocket;
   Language language = Language::en;
-  bool repeatable = false;  // it has a request id: what it did is not undone when its asker is gone
-  bool again = false;       // watch: the asker may show these bills from before
+  bool repeatable = false;  // it has a request id: its effect is not undone when its caller has gone
+  bool again = false;       // watch: the caller may still show these bills from before
   std::uint64_t peer = 0;   // connection or exchange
   MessageId id;             // of a WebSocket message
   BearerPtr who;
@@ -55,7 +55,7 @@ enum class Step : std::uint8_t {
   pong,         // one session renewed for a pong
   watch,        // what the watched bills are now; from here on they are watched
   ask_types,    // the lock's types decide whether the parked command may go
-  owed,         // a command of the hub's own: said again until the engine has decided it
+  owed,         // a command of the hub itself: repeated until the engine has decided it
   status,       // of the status board: tell the asker
   todo,         // of the status board: tell the to-do delivery
   locks,        // a page of all locks: tell the to-do delivery
@@ -82,7 +82,7 @@ struct Errand {
   TodoSelectionPtr selection;      // status: of counts
 };
 
-// A session that a connection carries, or for which requests of somebody are on their way.
+// A session that a connection carries, or that has requests in flight.
 struct Live {
   ConnectionId connection = 0;  // 0: none
   std::uint64_t seq = 0;        // the newest heard of
@@ -110,12 +110,12 @@ struct Exchange {
   Language language = Language::en;
 };
 
-// What the answer to a request without a request id leaves behind, as the command that undoes it: nobody would ever
-// learn of it, should the answer not arrive.
+// The command that undoes a request without a request id: if its answer does not arrive, nobody would ever learn of its
+// effect.
 struct Undelivered {
   BearerPtr who;
   Command undo;
-  std::optional<Command> heard;  // what the engine is told once it has arrived
+  std::optional<Command> heard;  // goes to the engine once it has arrived
 };
 
 inline Refusal refusal_of(Code code, std::string detail = {}, std::string field = {}) {
@@ -138,13 +138,13 @@ inline std::string entity_tag(std::string_view body) {
   return "\"" + Id128{fingerprint(body), body.size()}.text() + "\"";
 }
 
-// What the hub does for itself, so that nothing is left that nobody was told of. Whatever becomes of the engine on the
-// way, it must be decided; each of these may be said twice.
+// Commands of the hub itself, which undo whatever nobody was told of. The engine must decide each of them, whatever
+// happens on the way; sending one twice is harmless.
 struct Owed {
   BearerPtr who;
   Command command;
 };
-constexpr std::size_t owed_max = 100'000;  // beyond it the oldest is left to the end of its session
+constexpr std::size_t owed_max = 100'000;  // beyond it the oldest is dropped, and ends with its session
 
 // Things that are due a fixed time after they began: the queue is its own order.
 struct Due {
@@ -190,7 +190,7 @@ struct Hub::State {
   void shut(ConnectionId id, std::uint16_t code, std::string_view reason);
   void send_error(ConnectionId id, const MessageId& message, const Error& error, Language language);
   void send_refusal(ConnectionId id, const MessageId& message, const Refusal& refusal, const View& view);
-  // The connection is the person's now; false, and it is being closed 4004, if he has too many.
+  // The connection belongs to the person now. False, and it is being closed with 4004, if he has too many.
   bool belongs(ConnectionId id, const MessageId& message, const Bearer& who, Language language);
   std::string drain_reason() const;
   void connections_due();
@@ -203,26 +203,27 @@ struct Hub::State {
   void open_answered(Errand& errand, Outcome& outcome);
   void pong_answered(const Errand& errand, const Outcome& outcome);
   void uncount(SessionId counted);
-  // The secret of a session that a request opens: the same for the same request id, so that a repeat tells it too.
+  // The secret of a session that a request opens: the same for the same request id, so that a repeat answers with it
+  // too.
   Secret new_secret(const Call& call);
 
   // ---- exchanges.cpp
   void http(ExchangeId id, HttpRequest& request);
   void http_gone(ExchangeId id);
-  // Who asks, and by which token: the Authorization header's, or the cookie's where its origin is our own.
+  // The caller, and his token: that of the Authorization header, or of the cookie if the origin is our own.
   session::SignedIn bearer_of(const HttpRequest& request, std::string_view& token);
-  // Answers a sign-in that failed, and has it counted.
+  // Answers a failed sign-in, and counts it.
   void respond_failed(ExchangeId id, const HttpRequest& request, const SignInError& error, Language language);
-  // Nothing, or why the person may not ask once more now, whatever the number of his connections.
+  // Nothing, or why the person may send no further request now, whatever the number of his connections.
   std::optional<Refusal> refuses_to_hear(const Bearer& who, ConnectionId connection);
   bool may_ask(const Bearer& who);
-  // Whether he, or this connection of his, has left as much unread as he may.
+  // Whether he, or this connection of his, has as much unread as he may.
   bool is_unread(const Bearer& who, ConnectionId connection) const;
   static Refusal unread_refusal();
-  // The answer to a question; one that would only add to what is unread becomes a refusal.
+  // Whether the answer to a question would only add to the unread bytes: then it becomes a refusal.
   bool is_answer_unwanted(const Call& call, Op op) const;
   void end_streaming(const Exchange& exchange, ExchangeId id);
-  // `undo`: what takes back what was done, if the answer does not arrive.
+  // `undo`: undoes the request if the answer does not arrive.
   void respond(ExchangeId id, int status, std::string body, std::optional<Command> undo = {});
   void respond(ExchangeId id, HttpResponse response);
   void respond_refusal(ExchangeId id, const Refusal& refusal, const View& view);
@@ -240,13 +241,13 @@ struct Hub::State {
 
   // ---- operations.cpp
   void perform(Call& call, Fields& fields);
-  // The session that the command is for: the one named, or the connection's. Nil, and refused, if there is none.
+  // The session of the command: the one named, or the connection's. Nil, and refused, if there is none.
   SessionId session_for(const Call& call, SessionId named);
   Caller caller_of(const Call& call) const;
   // The same; the request id leaves the call, which needs it no more.
   Caller take_caller(Call& call) const;
-  // Nothing, or why these targets are refused to someone who needs `right` on them.
-  enum class Ids : std::uint8_t { as_spelt, as_kept };  // as_kept: of what a store may have from before
+  // Nothing, or why these targets are refused to a caller who needs `right` on them.
+  enum class Ids : std::uint8_t { as_spelt, as_kept };  // as_kept: targets that a store may have from before
   std::optional<Error> refuses(const Call& call, const std::vector<Target>& targets, Right right,
                                Ids ids = Ids::as_spelt) const;
   // As refuses(), of a filter; empty: none.
@@ -254,12 +255,12 @@ struct Hub::State {
   std::optional<Error> refuses_new_work() const;
   bool sees(const Bearer& who, const Grant& grant) const;
   View view_of(Face face, Language language, const Bearer& who) const;
-  // Under which entry of `sessions` a request is in flight: the session itself where its own connection asks, else
-  // one of this asker alone, so that nobody uses up what another's session may have on its way.
+  // Under which entry of `sessions` a request is in flight: the session itself if its own connection asks, else an
+  // entry for this caller alone, so that nobody uses up the limit of another's session.
   SessionId counted_under(const Call& call, SessionId session) const;
   void submit(Call& call, Op op, SessionId session, Command&& command, Step step = Step::answer);
-  // Asks for the lock's types first: `right` must cover them before `command` may go.
-  // A hold that it does not cover is left to the engine, which may find an edit lock of the caller's own.
+  // Asks for the lock's types first: `right` must cover them before `command` may go. If `right` is lock.hold and does
+  // not cover them, the engine decides: the lock may be the caller's own edit lock.
   void submit_if_types_allow(Call& call, Op op, SessionId session, LockId lock, Right right, Command command);
   void refuse(const Call& call, const Error& error, Millis retry_after = Millis{0});
   void refuse(const Call& call, const Refusal& refusal);
@@ -312,21 +313,21 @@ struct Hub::State {
   void on_status(Ticket ticket, StatusOutcome&& outcome);
   void status_answered(Errand& errand, StatusOutcome&& outcome);
   void answer_status(const Errand& errand, StatusOutcome& outcome);
-  // Who edits what is told to those who follow a tree: all that is locked now, then each change.
+  // Tells the followers of trees who edits what: all locks now, then each change.
   void learn_locks(NamespaceIndex ns, Token after);
   void locks_listed(const Errand& errand, const Outcome& outcome);
-  // The call that began the connection's subscription, if it is not answered yet.
+  // The call that began the connection's subscription, unless it was answered.
   std::optional<Call> take_subscribing(ConnectionId connection);
   void supersede_subscribing(ConnectionId connection);
 
   // ---- outcomes.cpp
-  // An errand leaves for the engine, and comes back: what its connection asked is counted.
+  // An errand leaves for the engine, and comes back: counts the requests of its connection.
   Ticket send_errand(Errand&& errand);
   void errand_done(ConnectionId asker);
   void on_outcome(Ticket ticket, Outcome& outcome);
   void bring(Errand& errand, Ticket ticket, Outcome& outcome);
   void answer(Errand& errand, Outcome& outcome);
-  // What takes back what `outcome` did for a request that nobody can repeat; nothing if there is nothing to take back.
+  // The command that undoes `outcome` for a request that nobody can repeat; nothing if there is nothing to undo.
   std::optional<Command> undo_of(const Errand& errand, const Outcome& outcome) const;
   Command undo_grant(const BearerPtr& who, const Grant& grant) const;
   Command undo_wait(const BearerPtr& who, SessionId session, LockId wait) const;
@@ -338,12 +339,12 @@ struct Hub::State {
   void owe(const BearerPtr& who, Command command);
   void owed_answered(Ticket ticket, const Outcome& outcome);
   void say_owed_again();
-  // The answer to what only this node could tell is on its way: once it has arrived, the engine is told so.
+  // The answer to a wait that only this node can answer is on its way: tells the engine once it has arrived.
   void hears(ExchangeId id, const Exchange& exchange);
   void http_delivered(ExchangeId id);
   Caller own_caller(const BearerPtr& who) const;
 
-  // The engine's state is another than this node told of: who is connected comes back and is told anew.
+  // The engine's state was replaced: closes all connections, so that clients come back and fetch the new state.
   void reset();
   void end_waits();
   void taken_elsewhere(SessionId session);
@@ -359,19 +360,19 @@ struct Hub::State {
   void end_waits_of(SessionId session);
   void target_changed(NamespaceIndex ns, const TargetChanged& changed);
   void tell_locks(const TargetChanged& changed);  // to those in `watching`
-  // Tells those in `watching`, each connection once, the text that is theirs; null: nothing.
+  // Sends each connection in `watching` its text, once; null: nothing.
   template <class TextFor>
   void tell_watching(std::string_view name, const TextFor& text_for);
 
   // ---- watched_bills.cpp
   void on_board_event(NamespaceIndex ns, const BoardEvent& event);
-  // Who is told what the bill is: whoever sees it. And who is told that it is gone: whoever was shown it.
+  // Whoever sees the bill is told what it is; whoever was shown it and no longer sees it is told that it is gone.
   enum class Look : std::uint8_t {
-    changed,  // it may be another now; or a watch has just begun
-    again,    // a watch has begun of somebody who may show it from before: if he does not see it, it is gone
-    recheck,  // his rights are others now: what he is shown already he is not told again
+    changed,  // the bill may have changed; or a watch has just begun
+    again,    // a watch has begun in a window that may still show the bill: if its user does not see it, it is gone
+    recheck,  // his rights have changed: he is not told again what he is already shown
   };
-  // Asks what a watched bill is; `watcher` is told, or else all who watch it.
+  // Asks what a watched bill is, and tells `watcher`, or else all its watchers.
   struct WatchedBill {
     NamespaceIndex ns = 0;
     Target bill;
@@ -387,7 +388,7 @@ struct Hub::State {
   void recheck_watched(const Connection& c, const Bearer& former);
   void locks_again(const Errand& errand, const Outcome& outcome);
 
-  // What the to-do delivery asks of the hub.
+  // The to-do delivery's port to the hub.
   struct TodoLink final : session::TodoPort {
     explicit TodoLink(State& s) : hub(s) {}
     void ask(NamespaceIndex ns, const session::TodoAsker& asker, StatusCommand&& command) override;
@@ -414,26 +415,26 @@ struct Hub::State {
   boost::unordered_flat_map<SessionId, Live, IdHash> sessions;
   boost::unordered_flat_map<ExchangeId, Exchange> exchanges;
   boost::unordered_flat_map<LockId, boost::container::small_vector<ExchangeId, 1>, IdHash> waits;
-  boost::unordered_flat_map<PersonKey, session::Person> people;    // those who have asked lately, or have a stream
+  boost::unordered_flat_map<PersonKey, session::Person> people;    // callers of late, and those with a stream
   boost::unordered_flat_map<ExchangeId, Undelivered> undelivered;  // answered, and on the way to the peer
   session::Tickets<Errand> errands;
   boost::unordered_flat_map<Ticket, Command> parked;
   boost::unordered_flat_map<Ticket, Owed> owed;  // on their way
-  std::deque<Owed> owed_again;                   // could not be decided; said again at the next tick
+  std::deque<Owed> owed_again;                   // could not be decided; sent again at the next tick
   TodoLink todo_link{*this};
   session::TodoDelivery todo;
   boost::unordered_flat_map<ConnectionId, Call> subscribing;  // not answered yet
-  std::vector<bool> locks_known;                              // by namespace: who edits what has been asked for
-  bool locks_unlisted = false;                                // and was refused: again, after a while
+  std::vector<bool> locks_known;                              // by namespace: the locks have been listed, or are being
+  bool locks_unlisted = false;                                // a listing was refused: try again after a while
   static constexpr Micros board_tick{1'000'000};              // how often the board sweeps what is due, at least
   Micros board_due{0};
   session::Positions positions;
   session::Watchers watchers;
   boost::unordered_flat_map<Ticket, WatchedBill> bills_asked;
   std::vector<WatchedBill> bills_unanswered;  // to be asked for again
-  AudiencePtr everybody;                      // who sees all, for questions of our own
-  // Whether the engine makes events for watchers. It is let off only a while after the last one left: a watch
-  // may be on its way.
+  AudiencePtr everybody;                      // sees everything, for the hub's own questions
+  // Whether the engine makes events for watchers. It stops only a while after the last one left, because a watch may be
+  // on its way.
   static constexpr Micros watching_kept{60'000'000};
   bool watching_on = false;
   Micros watching_since{0};
@@ -448,7 +449,7 @@ struct Hub::State {
   bool draining = false;
   Millis drain_retry{1000};  // over how long those sent away should spread their return
   bool engine_ready = true;
-  std::string failed;        // why the engine cannot go on; empty: it can
+  std::string failed;        // why the engine has failed; empty: it has not
   std::string catalog_body;  // made once, at the first question
   std::string catalog_etag;
   const std::string openapi_etag;

@@ -1,13 +1,13 @@
 #pragma once
 
-// Identities turns tokens into bearers: who is asking, in which namespace, with which rights.
+// Identities turns tokens into bearers: the caller, his namespace and his rights.
 //
-// A bearer is immutable and shared; rights that are the same are one object, so that ten thousand connections
-// with one role cost one set. Tokens that come with every HTTP request are verified once and remembered until
-// they expire. One-time codes carry a token into a browser without showing it in a URL.
+// A bearer is immutable and shared; equal rights are one object, so that ten thousand connections with one role cost
+// one set. A token that comes with every HTTP request is verified once and remembered until it expires. One-time codes
+// carry a token into a browser without showing it in a URL.
 //
-// A namespace that is not configured is forbidden; in development any name is made, up to a limit. Nothing here
-// says why a signature failed. Not thread-safe.
+// A namespace that is not configured is forbidden; in development it is created, up to a limit. No error says why a
+// signature failed. Not thread-safe.
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
@@ -20,7 +20,7 @@
 namespace hf::session {
 
 struct Bearer {
-  PersonKey person = 0;  // what all tokens of one user of one namespace have in common
+  PersonKey person = 0;  // the same for all tokens of one user of one namespace
   std::string user;
   std::string name;
   NamespaceIndex ns = 0;
@@ -42,9 +42,9 @@ class Identities {
   // The references outlive this object. Opens the configured namespaces.
   Identities(const HubOptions& options, const Catalog& catalog, LockEngine& engine, SecretSource& secrets);
 
-  // Who `token` speaks for: unauthenticated, or forbidden where its namespace is not known.
+  // The bearer of `token`. Unauthenticated; forbidden if its namespace is unknown.
   SignedIn of_token(std::string_view token, Wall now);
-  // The same, remembered: for tokens that come again and again.
+  // The same, remembered: for tokens that come with every request.
   SignedIn of_repeated_token(std::string_view token, Wall now);
 
   // A code that stands for the person's `token` once, for HubOptions::login_code_valid; too_many beyond

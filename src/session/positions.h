@@ -1,7 +1,7 @@
 #pragma once
 
-// The places of waiters that have changed and were not told yet: of each wait the newest, in the order in which they
-// first changed. A wait that ends meanwhile is not told a place any more. Not thread-safe.
+// The changed positions of waiters that are not sent yet: the newest of each wait, in the order in which they first
+// changed. A wait that ends meanwhile is dropped. Not thread-safe.
 
 #include <cstddef>
 #include <utility>

@@ -81,8 +81,8 @@ Result<std::string> code_in(std::string_view body) {
 
 }  // namespace
 
-// Whoever reaches this path is anybody he likes: so only from this machine, and never through a page of another
-// site whose name was made to point here (DNS rebinding): the names must be loopback ones, too.
+// On this path a caller may be anybody he likes: so only from this machine, and never through a page of another site
+// whose name was made to point here (DNS rebinding): the names must be loopback ones, too.
 void Hub::State::dev_token(ExchangeId id, const HttpRequest& request, Language language) {
   if (!options.dev) return respond_error(id, Error{Code::not_found, "There is no such path.", {}}, language);
   std::string_view origin_host = request.origin;

@@ -2,9 +2,9 @@
 
 // Tickets gives each command on its way to the engine a number, and finds what belongs to the answer.
 //
-// A number is a place in one vector and that place's generation: taking is an index, places are used again, and
-// an answer that comes twice, or for a number never given, finds nothing. No allocation once the vector has grown
-// to the most commands ever on their way at once. Not thread-safe.
+// A number is a place in one vector and that place's generation: taking is an index, places are used again, and an
+// answer that comes twice, or for a number never given, finds nothing. No allocation once the vector has grown to the
+// maximum of commands in flight. Not thread-safe.
 
 #include <cstdint>
 #include <optional>
@@ -18,7 +18,7 @@ namespace hf::session {
 template <class T>
 class Tickets {
  public:
-  // Never 0: that is the ticket of commands nobody waits for.
+  // Never 0: that is the ticket of commands whose outcome nobody waits for.
   Ticket put(T&& value) {
     std::uint32_t place = 0;
     if (free_.empty()) {

@@ -1,11 +1,11 @@
 #pragma once
 
-// TodoCursor is a place in the log as a client keeps it: what its rows are the rows of, as an opaque text.
+// TodoCursor is a place in the log as a client keeps it, as opaque text: the state that its rows show.
 //
-// It needs no signature. It says only what its client has; what the client is told is decided by the audience of his
-// token, now, for old states and new: who makes a cursor up hears of bills that he may see, or is given a snapshot. It
-// is bound to the namespace by the epoch, a random number of that namespace's log, to user and rights by
-// Audience::key(), and to what was subscribed by the selection; where one differs it is not served.
+// It needs no signature. It says only what its client has; the audience of the token decides what the client gets, for
+// old states and new. A client with a forged cursor gets only bills that it may see, or a snapshot. A cursor is bound
+// to the namespace by the epoch, a random number of that namespace's log, to user and rights by Audience::key(), and to
+// the subscription by the selection; if one of them differs the server does not serve it.
 
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,7 @@
 #pragma once
 
-// What a digest proves: the rows, and which of them say that somebody edits the bill. The second part is added up from
-// the locks as the node knows them, not from what was told.
+// The two parts of a digest: the rows, and the rows that say that somebody edits the bill. The second part is added up
+// from the locks as the node knows them, not from the frames sent.
 
 #include <optional>
 #include <string>
@@ -30,7 +30,7 @@ struct EditedRows {
   Tally sum(const Sees& sees) const;
 };
 
-// Without `edited` nothing is proved of who edits.
+// Without `edited` the digest proves nothing about who edits.
 void append_digest(std::string& out, const TodoCursor& cursor, const Tally& rows, const std::optional<Tally>& edited);
 
 }  // namespace hf::session

@@ -24,7 +24,7 @@ void TodoEditing::set(Space& space, Mark& mark, std::optional<Editor> now) {
   space.edition = ++editions_;
 }
 
-// What was owed before somebody was told of all bills stays owed: he may have been told what no longer is.
+// An update owed from before somebody was told of all bills stays owed: he may have been told something outdated.
 void TodoEditing::weigh(NamespaceIndex ns, Space& space, Marks::iterator at) {
   Mark& mark = at->second;
   const bool differs = mark.astray || mark.now != mark.told;

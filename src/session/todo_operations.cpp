@@ -76,7 +76,7 @@ void Hub::State::operate(Call& call, StatusResyncFields& f) {
 }
 
 // ---------------------------------------------------------------------------------------------- asking
-// No right is asked for: what somebody may see is in his audience, and the board tells him nothing else.
+// These need no right: the audience says what somebody may see, and the board tells him nothing else.
 
 void Hub::State::operate(Call& call, StatusGetFields& f) {
   if (const auto error = session::refuses_bill(catalog, f.type, f.bill, "bill")) return refuse(call, *error);

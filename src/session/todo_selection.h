@@ -1,7 +1,7 @@
 #pragma once
 
-// TodoSelection is what somebody subscribes of a to-do tree: which types are counted, and of which groups rows are
-// told. A value, immutable once made: safe to read from many threads.
+// TodoSelection is the part of a to-do tree that a client subscribes to: the types to count, and the groups to send
+// rows of. An immutable value: safe to read from many threads.
 
 #include <cstdint>
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace hf::session {
 
-// What somebody subscribes: which groups are counted and of which the rows are told, by type.
+// The groups to count and those to send rows of, by type.
 struct TodoSelection {
   std::vector<bool> counted;
   std::vector<std::uint32_t> rows;  // bits of groups

@@ -1,7 +1,7 @@
 #pragma once
 
-// TodoWindow gathers what became of bills until it is told: of several changes of a bill the last one stays, and each
-// row that was lost meanwhile with the state by which it was lost last.
+// TodoWindow gathers changes of bills until the next flush: of several changes of a bill it keeps the last one, and for
+// each row lost meanwhile the state by which it was last lost.
 //
 // Not thread-safe.
 
@@ -21,7 +21,7 @@ class TodoWindow {
   struct Change {
     BillPtr first, now;  // `first` holds the key
     std::vector<Removal> lost;
-    std::uint64_t stirred = 0;  // when something changed last that has no offset, as a client's cursor has; 0: nothing
+    std::uint64_t stirred = 0;  // the last change without an offset, counted; 0: none
   };
 
   // The bill has rows in the groups `has` by `after`, and had them in `had` by `before`. REQUIRES: `before`, if it had.

@@ -1,4 +1,4 @@
-// What watched bills are: told to each watcher who sees them, and taken back when he does so no more.
+// Tells each watcher what the bills are that he sees, and takes it back when he no longer sees them.
 #include <algorithm>
 
 #include "session/hub_state.h"

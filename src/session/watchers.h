@@ -1,11 +1,11 @@
 #pragma once
 
-// Watchers knows who wants to hear of which bills.
+// Watchers knows who watches which bills.
 //
-// A watcher is a session or a stream of server-sent events; it watches bills. A change of any target is told to
-// the watchers of its bill (a part or a line is the bill's business), a change of a whole type to the watchers of
-// every bill of that type. Each watcher is named once per change, in the order of ids, so that the same calls
-// give the same output. It remembers to whom a bill is shown, so that who ceases to see it is told so.
+// A watcher is a session or a stream of server-sent events; it watches bills. A change of any target is told to the
+// watchers of its bill (a part or a line is the bill's business), a change of a whole type to the watchers of every
+// bill of that type. Each watcher is named once per change, in the order of ids, so that the same calls give the same
+// output. It remembers to whom a bill is shown, so that a watcher who may no longer see it learns that.
 //
 // Finding the watchers of a bill costs two lookups and allocates nothing. Not thread-safe.
 
@@ -43,11 +43,11 @@ class Watchers {
   bool nobody() const noexcept { return watched_.empty(); }
   // What it watches, in the order in which it began.
   std::vector<Target> watched_by(Watcher watcher) const;
-  // Whether the watcher is shown the bill from now on: it was told what the bill is, or that it is gone. Gives back
-  // whether it was shown it before; at first it is not. O(what it watches).
+  // Sets whether the watcher is shown the bill: it was told what the bill is, or that it is gone. Returns whether it
+  // was shown the bill before; initially it is not. O(bills it watches).
   bool show(Watcher watcher, std::string_view bill, bool shown);
 
-  // Sets `out` to all who are to hear that `changed` has changed.
+  // Sets `out` to all watchers of `changed`.
   void watching(NamespaceIndex ns, const Target& changed, std::vector<Watcher>& out) const;
   // The same for a bill, by its text.
   void watching(NamespaceIndex ns, std::string_view type, std::string_view bill, std::vector<Watcher>& out) const;

@@ -1,9 +1,10 @@
 #pragma once
 
-// The audit trail as values: what was changed, where that stands, and how a page of it is asked for.
+// The audit trail as values: its entries, their places, and how to ask for a page of it.
 //
-// Where several nodes live by one log, a change is known by the place of its log entry and by its index among the
-// changes of one namespace in that entry: the same on every node. On one machine the store's rows take the log's part.
+// Where several nodes share a log, a change is identified by the place of its log entry and its index among the changes
+// of one namespace in that entry: the same on every node. On one machine the store's rows take the place of log
+// entries.
 
 #include <compare>
 #include <cstdint>
@@ -29,10 +30,10 @@ struct AuditFilter {
   std::optional<Wall> to;
 };
 bool matches(const AuditEntry& entry, const AuditFilter& filter);
-// Whether the trail speaks of a change, without decoding it. REQUIRES: `change` is not a note.
+// Whether a change belongs into the trail, without decoding it. REQUIRES: `change` is not a note.
 bool is_audited(const ChangeView& change) noexcept;
 
-// A place in the audit trail, between entries. As it is made: after the newest.
+// A place in the audit trail, between entries. By default: after the newest.
 struct AuditCursor {
   std::uint64_t seq = std::uint64_t{1} << 62;  // the store's row, or the number of the log entry
   std::uint32_t index = 0;
@@ -46,14 +47,14 @@ struct AuditPage {
   bool end = false;                 // there are none
 };
 
-// How far a log that several nodes live by has come. Nothing: at its beginning.
+// A place in a log that several nodes share. Default: its beginning.
 struct LogPlace {
   std::uint64_t generation = 0, number = 0;
   auto operator<=>(const LogPlace&) const = default;
   bool is_nil() const noexcept { return *this == LogPlace{}; }
 };
 
-// What one log entry changed in one namespace, as far as the trail speaks of it (engine/change.h).
+// What one log entry changed in one namespace, as far as it belongs into the trail (engine/change.h).
 struct AuditRow {
   LogPlace place;
   Wall at{};
@@ -62,10 +63,10 @@ struct AuditRow {
   bool operator==(const AuditRow&) const = default;
 };
 
-// All rows of the log entries behind `from`, up to `to`; in order, of one place by namespace.
+// All rows of the log entries after `from`, up to `to`, in order; rows of one place are ordered by namespace.
 struct AuditBatch {
   LogPlace from, to;
-  Id128 id;  // chance: tells the batches of two trails apart
+  Id128 id;  // random: distinguishes the batches of two trails
   std::vector<AuditRow> rows;
   bool operator==(const AuditBatch&) const = default;
 };
@@ -81,11 +82,11 @@ class AuditPager {
   // `before`: where the page begins.
   AuditPager(const AuditFilter& filter, const AuditCursor& before, const Size& size);
 
-  // Whether it wants no more rows: it is full, enough was read for one page, or all that follows is too old.
+  // Whether it wants no more rows: it is full, it has read enough for one page, or all further rows are too old.
   bool done() const noexcept {
     return too_old_ || full_ || page_.entries.size() >= size_.limit || scanned_ >= size_.scan_bytes_max;
   }
-  // False: the changes are not what was written. REQUIRES: the row is of the page's namespace, and not done().
+  // False if the changes are corrupt. REQUIRES: the row is of the page's namespace, and not done().
   bool add(const LogPlace& place, Wall at, std::string_view changes);
   // `all`: there were no more rows.
   AuditPage take(bool all);

@@ -1,15 +1,15 @@
 #pragma once
 
-// The port to an engine, of locks and of status: a command goes in, later its outcome and events come out, by value.
+// The port to an engine of locks and status: a command goes in; later its outcome and events come out, by value.
 //
 // Guarantees of every implementation:
 //   1. each accepted command is answered exactly once, on the thread (loop) that owns the port;
-//   2. nothing comes out that depends on a change which is not durable at the configured level;
+//   2. nothing comes out that depends on a change that is not durable at the configured level;
 //   3. outcomes and events come out in the order in which the engine decided them; events of a command come
 //      before its outcome;
-//   4. after a failed commit nothing comes out but unknown_outcome for what was pending (then `on_failed`).
+//   4. after a failed commit pending commands get unknown_outcome, then on_failed() comes, and nothing else.
 //
-// Embedded, Redis and the simulator are equal citizens. Not thread-safe: one loop owns it.
+// The embedded engine, the one over Redis and the simulator implement it alike. Not thread-safe: one loop owns it.
 
 #include <cstdint>
 #include <functional>
@@ -28,21 +28,21 @@ using Ticket = std::uint64_t;
 // A namespace's place in the engine's table: 0, 1, 2 …
 using NamespaceIndex = std::uint16_t;
 
-// Where an engine delivers to.
+// The receiver of an engine's outcomes and events.
 class LockEngineSink {
  public:
   virtual ~LockEngineSink() = default;
   virtual void on_outcome(Ticket ticket, Outcome&& outcome) = 0;
   virtual void on_event(NamespaceIndex ns, Event event) = 0;
-  // The same of the status board. Its commands and those of locks are decided in one order and told in it.
+  // The same for the status board. An engine decides its commands and those of locks in one order, and delivers in it.
   virtual void on_status([[maybe_unused]] Ticket ticket, [[maybe_unused]] StatusOutcome&& outcome) {}
   virtual void on_board_event([[maybe_unused]] NamespaceIndex ns, [[maybe_unused]] const BoardEvent& event) {}
   // The end of one delivery turn: write what you have, once per socket.
   virtual void on_turn_end() = 0;
-  // What this node knew is not what the engine decides by any more (a failover lost it): sessions that are connected
-  // must come back and take up their state anew.
+  // The engine's state was replaced (a failover lost the former one): connected sessions must come back and fetch their
+  // state again.
   virtual void on_reset() {}
-  // A connection on another node carries the session now: who is connected to it here has been superseded.
+  // A connection on another node carries the session now, instead of the one on this node.
   virtual void on_taken_elsewhere([[maybe_unused]] const SessionId& session) {}
   // The engine cannot go on (failed commit, lost store). The process must stop and recover from the file.
   virtual void on_failed(std::string why) = 0;
@@ -57,16 +57,16 @@ class LockEngine {
   // inside this call.
   virtual void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) = 0;
   virtual void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) = 0;
-  // Which log the namespace's board lives by, for those who kept a cursor; nil before the first command.
+  // The epoch of the namespace's status log, to compare cursors with; nil before the first command.
   virtual EpochId epoch(NamespaceIndex ns) const = 0;
-  // This node, among those that decide by the same engine: what only it can tell somebody is marked by it
-  // (Acquire::node). Another with each start where several decide; one and the same where it is alone.
+  // The id of this node among those of the same engine; it marks waits that only this node can answer (Acquire::node).
+  // New with each start where there are several nodes; always the same for a node that is alone.
   virtual Id128 self() const { return {0, 1}; }
   // Ends the caller's turn: what was submitted since the last call may be committed as one batch.
   virtual void flush() = 0;
-  // Whether anybody watches targets: without, an engine need not make TargetChanged events. On at first.
+  // Whether anybody watches targets: if not, an engine need not make TargetChanged events. Initially on.
   virtual void set_watching(bool any) = 0;
-  // False while acquires must be refused (disk reserve, lost engine): says why for /readyz.
+  // False while acquires must be refused (disk reserve, lost engine); `why` is for /readyz.
   virtual bool ready(std::string& why) const = 0;
 };
 

@@ -2,9 +2,8 @@
 
 // AuditMirror is a node's copy of an audit trail that lies elsewhere, in one SQLite file, DIRECTORY/audit.db.
 //
-// It answers questions about the trail, and what it has can be made anew from the trail: a file that is damaged is put
-// aside as audit.old.db, and one that is lost costs reading. So nothing is synced but what SQLite must for a
-// file that opens again.
+// It answers questions about the trail, and can be rebuilt from the trail: a damaged file is renamed to audit.old.db,
+// and a lost one costs only reading. So it syncs no more than SQLite needs for a file that opens again.
 //
 // Blocks. Not thread-safe: one thread at a time. After the first failed write every call fails.
 
@@ -36,19 +35,19 @@ class AuditMirror {
   // The last batch that it has; nil: none.
   const End& end() const noexcept { return end_; }
 
-  // Puts the batch in place of all that is behind batch.from, and drops what is at or before `trimmed`.
+  // Replaces everything after batch.from by the batch, and drops everything at or before `trimmed`.
   Result<void> take(const AuditBatch& batch, const LogPlace& trimmed);
   Result<void> trim(const LogPlace& trimmed);
-  // Drops all batches that end behind `after`.
+  // Drops all batches that end after `after`.
   Result<void> cut(const LogPlace& after);
-  // Puts the file aside, in place of one that was put aside before, and begins anew.
+  // Renames the file, replacing one renamed before, and starts an empty one.
   Result<void> set_aside();
 
-  // The rows behind `after`, in order: at least one if there is one, then those that fit into `bytes_max`; of one place
-  // all. Sorted by place, then namespace.
+  // The rows after `after`, in order: at least one if there is one, then those that fit into `bytes_max`; all rows of a
+  // place or none. Sorted by place, then namespace.
   Result<std::vector<AuditRow>> rows(const LogPlace& after, std::size_t bytes_max);
-  // Gives the namespace's rows at or before the cursor to `pager`, from new to old, until it is done. Whether there
-  // were no more.
+  // Passes the namespace's rows at or before the cursor to `pager`, from new to old, until it is done. Returns whether
+  // there were no more.
   Result<bool> read(std::string_view ns, const AuditCursor& before, AuditPager& pager);
 
  private:

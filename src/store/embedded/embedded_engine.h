@@ -3,13 +3,12 @@
 // EmbeddedEngine decides in memory and keeps its decisions in one file: a LockTree per namespace, a Journal for
 // all of them.
 //
-// A command is applied at once, on the calling loop; its answer waits until the batch it belongs to is
-// committed. While one batch is being committed the next one grows: that is the whole of group commit. What
-// changes nothing (a query, a refusal) waits only for the commit that it may have seen.
+// A command is applied at once, on the calling loop; its answer waits until its batch is committed. While one batch is
+// being committed the next one grows: that is all there is to group commit. A command that changes nothing (a query, a
+// refusal) waits only for the commit whose changes it may have seen.
 //
-// The journal is worked by one thread of the engine's own. At Durability::relaxed, where a commit is a few
-// microseconds, the loop commits by itself whenever that thread leaves the journal alone, and spares the way
-// there and back.
+// One worker thread of the engine uses the journal. At Durability::relaxed, where a commit takes a few microseconds,
+// the loop itself commits whenever the worker does not use the journal, and saves the way there and back.
 //
 // submit(), flush(), deliver(), stop() and everything else belong to one loop. The only call to the outside
 // from another thread is Options::wake. The sink is called from flush(), deliver() and stop() only, and may call
@@ -46,7 +45,7 @@ struct EmbeddedOptions {
   std::size_t namespaces_max = 100;
   std::size_t batch_bytes_max = 64 << 20;  // of changes not committed, beyond which acquires are refused
   Micros fold_at_stop{500'000};
-  // Where identities of logs come from: one for each namespace that has none.
+  // Makes the ids of status logs: one for each namespace that has none.
   std::function<Id128()> next_id = [] { return Id128{1, 1}; };
   // Makes the loop call deliver(), soon. Called from any thread, also from within the loop's own calls.
   std::function<void()> wake = [] {};
@@ -69,19 +68,19 @@ class EmbeddedEngine final : public LockEngine {
   void flush() override;
   bool ready(std::string& why) const override;
 
-  // Hands out what has been committed, then lets the next batch go. To be called after each wake().
+  // Delivers what has been committed, then starts the next commit. Call it after each wake().
   void deliver();
 
-  // Commits and hands out what was submitted, folds what is quick, closes the file. Nothing may be submitted
-  // afterwards. At most Options::fold_at_stop longer than the commits take.
+  // Commits and delivers everything submitted, folds for at most Options::fold_at_stop, and closes the file. REQUIRES:
+  // nothing is submitted afterwards.
   void stop();
 
-  // One page of the audit trail: what is durable. Waits for the worker's slice of work (milliseconds).
+  // One page of the durable audit trail. Waits for the worker's slice of work (milliseconds).
   Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
                           std::size_t bytes_max = page_bytes_max);
   BoardStats board_stats(NamespaceIndex ns) const;
 
-  // Copies the file to `path` while work goes on; `done` comes on the loop, from deliver().
+  // Copies the file to `path` while work goes on; deliver() calls `done` on the loop.
   void backup(const std::string& path, std::function<void(Result<void>)> done);
 
   // For an operator who put a backup in place: raises what every namespace's tokens start from.
@@ -89,7 +88,7 @@ class EmbeddedEngine final : public LockEngine {
 
   // The first broken invariant of any namespace, or empty. O(everything).
   std::string check() const;
-  // Whether anything submitted has not been handed out.
+  // Whether anything submitted has not been delivered.
   bool busy() const noexcept;
   // Names by index.
   std::vector<std::string> namespace_names() const;
@@ -116,8 +115,8 @@ class EmbeddedEngine final : public LockEngine {
   std::string refusal_of(bool adds) const;
   // What the namespace's commands of the gathering turn have changed so far.
   std::string& changes_of(NamespaceIndex ns);
-  // The place of the command's answer in the gathering turn; null: nobody is answered any more. What the command made
-  // of events is the answer's once it has ended.
+  // The place of the command's answer in the gathering turn; null: nobody waits for an answer any more. When the
+  // command has ended its events belong to the answer.
   Answer* begin_answer(NamespaceIndex ns, Ticket ticket, Wall clock);
   void end_answer(Answer& answer) const;
   void pump();

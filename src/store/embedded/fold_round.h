@@ -1,11 +1,10 @@
 #pragma once
 
-// A FoldRound is what a run of journal rows comes to: for each key its last put or its erase.
+// A FoldRound is the net effect of a run of journal rows: for each key its last put or its erase.
 //
-// A key whose first change in the run is a fresh put was not in the state before: its erase then leaves
-// nothing to do. That is what makes folding cheap where locks come and go: most never reach the state.
-// What is_folded() says no of is left out. What is left at the end comes ordered by StateKey, as the state's rows
-// are. Not thread-safe.
+// If a key's first change in the run is a fresh put, the key was not in the state before, and a later erase cancels the
+// put. That makes folding cheap where locks come and go: most never reach the state. It leaves out changes for which
+// is_folded() is false. Its entries come out in the order of StateKey, as the state's rows are. Not thread-safe.
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
@@ -44,7 +43,7 @@ class FoldRound {
       return IdHash{}(key.key) ^ (std::size_t{key.ns} << 8) ^ static_cast<std::size_t>(key.entity);
     }
   };
-  // By hash, because nearly all that comes goes again: only what stays is worth putting in order.
+  // By hash, because nearly all keys that come go again: only the rest is worth sorting.
   boost::unordered_flat_map<StateKey, FoldEntry, KeyHash> entries_;
   std::size_t bytes_ = 0;
 };

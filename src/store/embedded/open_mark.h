@@ -1,14 +1,15 @@
 #pragma once
 
-// OpenMark is a file beside a database, holdfast.open, that is there while the database was not cleanly closed. It
-// says how much of the write-ahead log there must be, for the log itself cannot: SQLite takes a log that is gone,
-// or bad from its first byte on, for one in which nothing was written.
+// OpenMark is a file beside a database, holdfast.open, that exists until the database is closed cleanly. It says how
+// much of the write-ahead log there must be, because the log cannot: if the log is missing, or bad from its first byte
+// on, SQLite believes that nothing was written.
 //
-//   1. What was answered is claimed before it is answered: `told` frames are in the log however the process ends,
-//      as long as the machine goes on; `synced` frames are in it whatever ends.
-//   2. A claim is about one life of the log, known by its salts: once the log begins anew, what an older claim
-//      spoke of is in the database.
-//   3. Claims are not synced, but for the first: one that a power cut took back claims less, never too much.
+//   1. It claims frames before anybody is answered for them: `told` frames are in the log however the process ends, as
+//      long as the machine goes on; `synced` frames are in it even after a power cut.
+//   2. A claim is about one life of the log, identified by its salts: once the log begins anew, the frames of an older
+//      claim are in the database.
+//   3. Claims are not synced, except the first: after a power cut an older claim may be there, which claims less, never
+//      too much.
 //
 // Blocks. Not thread-safe: the Journal's.
 
@@ -24,13 +25,13 @@ namespace hf {
 
 struct LogClaim {
   std::uint64_t salts = 0;   // of the log's life
-  std::uint64_t told = 0;    // frames that somebody may have been answered for
-  std::uint64_t synced = 0;  // of them, outlive a power cut
+  std::uint64_t told = 0;    // frames for which somebody may have been answered
+  std::uint64_t synced = 0;  // of them, those that survive a power cut
   std::string boot;          // which run of the machine it was made in; empty: not known
   bool operator==(const LogClaim&) const = default;
 };
 std::string bytes_of(const LogClaim& claim);
-// Nothing if it is not what was written.
+// Nothing if the bytes are corrupt.
 std::optional<LogClaim> log_claim_from(std::string_view bytes);
 
 // The run of the machine, which `kill -9` does not end and a power cut does; empty if the system does not tell.
