@@ -5,9 +5,14 @@
 namespace hf {
 namespace {
 
-constexpr std::size_t kEntryBytes = 128;  // a place in the table, about
+constexpr std::size_t entry_bytes = 128;  // a place in the table, about
 
 }  // namespace
+
+bool outlives_folding(Entity entity) noexcept {
+  return entity == Entity::session || entity == Entity::grant || entity == Entity::wait || entity == Entity::ended ||
+         entity == Entity::note;
+}
 
 bool FoldRound::add(const SectionView& section) {
   std::string_view changes = section.changes;
@@ -37,7 +42,7 @@ void FoldRound::put(const StateKey& key, bool fresh, std::string_view body) {
   FoldEntry& entry = it->second;
   if (is_new) {
     entry.fresh = fresh;
-    bytes_ += kEntryBytes;
+    bytes_ += entry_bytes;
   }
   bytes_ += body.size();
   bytes_ -= entry.body.size();
@@ -49,9 +54,9 @@ void FoldRound::erase(const StateKey& key) {
   const auto [it, is_new] = entries_.try_emplace(key);
   FoldEntry& entry = it->second;
   bytes_ -= entry.body.size();
-  if (is_new) bytes_ += kEntryBytes;
+  if (is_new) bytes_ += entry_bytes;
   if (!is_new && entry.fresh) {
-    bytes_ -= kEntryBytes;
+    bytes_ -= entry_bytes;
     entries_.erase(it);
     return;
   }

@@ -23,6 +23,9 @@ struct FoldEntry {
   std::string body;  // of the last put
 };
 
+// Whether anybody asks for it once it is folded: the audit trail, and a start that wants to know how grants ended.
+bool outlives_folding(Entity entity) noexcept;
+
 class FoldRound {
  public:
   using Row = std::pair<StateKey, FoldEntry>;
@@ -46,6 +49,18 @@ class FoldRound {
   // By hash, because nearly all keys that come go again: only the rest is worth sorting.
   boost::unordered_flat_map<StateKey, FoldEntry, KeyHash> entries_;
   std::size_t bytes_ = 0;
+};
+
+// A round under way: first its rows are gathered, then what they come to is written.
+struct FoldWork {
+  FoldRound round;
+  bool resumed = false;  // an earlier process wrote some of the keys
+  bool gathered = false;
+  std::uint64_t next = 0;   // the next row to gather
+  std::uint64_t bytes = 0;  // of the rows gathered
+  std::vector<FoldRound::Row> rows;
+  std::size_t at = 0;   // the next of them to write
+  bool strips = false;  // some of the rows have states of bills
 };
 
 }  // namespace hf

@@ -17,9 +17,10 @@
 //   5. after the first failed write or sync nothing more is written: every call fails, and the file is left for
 //      the next start to recover from.
 //
+// journal.cpp commits and tends; journal_opening.cpp, journal_loading.cpp, journal_folding.cpp and journal_audit.cpp
+// are what their names say.
+//
 // Blocks. Not thread-safe: one thread at a time.
-
-#include <sys/types.h>
 
 #include <chrono>
 #include <cstdint>
@@ -34,7 +35,9 @@
 #include "base/result.h"
 #include "engine/page.h"
 #include "store/audit.h"
+#include "store/embedded/backup_copy.h"
 #include "store/embedded/directory_lock.h"
+#include "store/embedded/files.h"
 #include "store/embedded/fold_round.h"
 #include "store/embedded/journal_format.h"
 #include "store/embedded/open_mark.h"
@@ -74,12 +77,6 @@ struct JournalBatch {
   Wall at{};
   std::span<const std::string> new_namespaces;  // get the next indices, in order
   std::span<const JournalSection> sections;
-};
-
-struct FileId {
-  dev_t device = 0;
-  ino_t file = 0;
-  bool operator==(const FileId&) const = default;
 };
 
 class Journal {
@@ -161,8 +158,6 @@ class Journal {
   Sizes sizes() const noexcept;
 
  private:
-  struct Fold;
-  struct Backup;
   Journal(std::string directory, JournalOptions options, DirectoryLock lock);
 
   std::string path() const { return directory_ + "/holdfast.db"; }
@@ -204,7 +199,6 @@ class Journal {
   bool retention_due(Wall now) const noexcept;
   void retention_slice(Wall now);
   void find_oldest();
-  void backup_slice();
 
   std::string directory_;
   JournalOptions options_;
@@ -229,8 +223,8 @@ class Journal {
   bool whole_ = false;      // the last emptying left nothing in it
   std::optional<FileId> database_, log_;
   std::string failed_;
-  std::unique_ptr<Fold> fold_;
-  std::unique_ptr<Backup> backup_;
+  std::unique_ptr<FoldWork> fold_;
+  std::unique_ptr<BackupCopy> backup_;
 };
 
 }  // namespace hf

@@ -125,6 +125,8 @@ void append_put(std::string& out, const StateKey& key, std::string_view body) {
   out.append(body);
 }
 
+std::string ceiling_name(std::size_t ns) { return "ceiling/" + std::to_string(ns); }
+
 std::string seal_meta(std::string_view name, std::string_view bytes) {
   std::string sealed(bytes);
   append(sealed, checksum_of(checksum_of(0, name), bytes));

@@ -22,6 +22,8 @@
 
 namespace hf {
 
+constexpr std::uint64_t database_page_bytes = 4096;
+
 struct StateKey {
   NamespaceIndex ns = 0;
   Entity entity = Entity::note;
@@ -56,6 +58,8 @@ std::optional<StateView> open_state(const StateKey& key, std::string_view sealed
 // Appends a put, flagged fresh, of a state row: what recovery reads.
 void append_put(std::string& out, const StateKey& key, std::string_view body);
 
+// The name under which the tokens of a namespace are kept.
+std::string ceiling_name(std::size_t ns);
 std::string seal_meta(std::string_view name, std::string_view bytes);
 std::optional<std::string_view> open_meta(std::string_view name, std::string_view sealed) noexcept;
 
