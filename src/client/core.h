@@ -15,6 +15,9 @@
 //   5. with several addresses, one that cannot be reached, has no session for us, drains or renews no lease is left for
 //      the next; a link that just broke is tried again where it was.
 //
+// core.cpp has the link and time; core_requests.cpp, core_messages.cpp, core_locks.cpp and core_status.cpp are what
+// their names say.
+//
 // Not thread-safe: one thread owns it. Held and Lease are shared with handles, which read their atomics.
 
 #include <atomic>
@@ -264,8 +267,24 @@ class Core {
   void hello_refused(Time now, const Refusal& refusal, std::string_view message);
   void renewed(Time sent);
   void beat(Time now);
-  void ping(Time now, const Ping& ping);
   void push(Time now, const Push& push, std::string_view text);
+  void hear(Time now, const Ping& ping, std::string_view text);
+  void hear(Time now, const LockGranted& told, std::string_view text);
+  void hear(Time now, const LockWaiting& told, std::string_view text);
+  void hear(Time now, const WaitEnded& told, std::string_view text);
+  void hear(Time now, const LockLost& told, std::string_view text);
+  void hear(Time now, const LockExpiring& expiring, std::string_view text);
+  void hear(Time now, const LockRequested& told, std::string_view text);
+  void hear(Time now, const LockAnswered& told, std::string_view text);
+  void hear(Time now, const SessionState& told, std::string_view text);
+  void hear(Time now, const SessionEnded& told, std::string_view text);
+  void hear(Time now, const TargetChanged& told, std::string_view text);
+  void hear(Time now, const AuthRequired& told, std::string_view text);
+  void hear(Time now, const Drain& told, std::string_view text);
+  void hear(Time now, const UnknownPush& told, std::string_view text);
+  // Any other event, by its name.
+  void hear_event(Time now, const std::string& name, std::string_view text);
+  void bill_changed(std::string_view text);
   bool pushed_status(Time now, const std::string& name, std::string_view text);
   void saw(Time now, std::uint64_t seq);
   void ask_state(Time now);
@@ -279,7 +298,6 @@ class Core {
   void hand_out(Time now, const Granted& granted, Time asked, Waiting waiting);
   void wait_over(Time now, LockId wait, holdfast::Error why);
   void requested(const AskInfo& ask);
-  void expiring(Time now, const LockExpiring& expiring);
   void lose(const std::shared_ptr<Held>& held, holdfast::Lost lost);
   void lose_all(holdfast::LostReason reason);
   void drop_lock(LockId lock);
