@@ -32,7 +32,7 @@ struct EntrySection {
 
 struct Entry {
   EntryKind kind = EntryKind::tick;
-  std::int64_t clock_us = 0;           // 0: Redis says it (redis_engine.cpp, clock_of)
+  std::int64_t clock_us = 0;           // 0: Redis says it (redis/replica.h, clock_of)
   std::vector<EntrySection> sections;  // commands
   std::string name;                    // join
   std::uint64_t rules = 0;             // join

@@ -2,28 +2,20 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <limits>
 
 #include "base/assert.h"
 #include "engine/command_codec.h"
 #include "engine/status_command_codec.h"
+#include "redis/digits.h"
 
 namespace hf::redis {
 namespace {
 
-// Tokens are microseconds of engine time or above (decision 0001): an old master that goes on alone, cut off, does not
-// catch up with the new one for 19 hours.
-constexpr Token reopened_by = Token{1} << 36;
 constexpr Micros tick_after{100'000};        // without an entry, the first node appends one
 constexpr Micros tick_apart{25'000};         // the next in rank waits that much longer
 constexpr Micros presence_every{5'000'000};  // each node appends something that often
-constexpr Millis member_gone_after{20'000};
 constexpr Micros greet_again{200'000};
-constexpr Micros look_every{1'000'000};  // whether a node that comes misses what the log begins with
 constexpr Micros part_again{1'000'000};
-constexpr std::size_t piece_bytes = 1 << 20;
-constexpr std::size_t pieces_a_time = 16;
 constexpr Millis block{1000};
 
 Refusal refusal(Code code, std::string detail) {
@@ -31,12 +23,6 @@ Refusal refusal(Code code, std::string detail) {
   made.code = code;
   made.detail = std::move(detail);
   return made;
-}
-
-std::uint64_t number_in(std::string_view text) {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
 }
 
 // What somebody else put into the log is nobody's: it has no number, and all nodes pass over it.
@@ -49,24 +35,20 @@ bool is_ours(const std::vector<Reply>& fields) {
   return true;
 }
 
-// The clock of an entry is the milliseconds in its id, as versions without "t" have it, unless the id is ahead of what
-// Redis' clock showed (t): an id never goes back, so once it was ahead, time would stand still until the clock is.
-Wall clock_of(std::string_view id, const std::vector<Reply>& fields) {
-  constexpr std::uint64_t ahead_max = 1000, ms_max = std::numeric_limits<std::int64_t>::max() / 1000;
-  std::uint64_t ms = number_in(id);
-  if (fields.size() >= 12 && fields[10].text == "t") {
-    const std::uint64_t shown = number_in(fields[11].text);
-    if (ms > shown && ms - shown > ahead_max) ms = shown;
-  }
-  return wall_us(static_cast<std::int64_t>(std::min(ms, ms_max)) * 1000);
+// What Redis' clock showed when the entry was appended; versions that tell no "t" leave it to the id.
+std::optional<std::uint64_t> shown_ms(const std::vector<Reply>& fields) {
+  if (fields.size() < 12 || fields[10].text != "t") return std::nullopt;
+  return number_in(fields[11].text);
 }
-
-std::string digits(std::uint64_t n) { return std::to_string(n); }
 
 }  // namespace
 
 Engine::Engine(EngineOptions options, Link& writer, Link& reader)
-    : options_(std::move(options)), writer_(writer), reader_(reader), trail_(trail_options(), writer) {
+    : options_(std::move(options)),
+      writer_(writer),
+      reader_(reader),
+      trail_(trail_options(), writer),
+      replica_(options_, trail_) {
   const auto guarded = [alive = std::weak_ptr(alive_)](auto work) {
     return [alive, work](const auto& argument) {
       if (!alive.expired()) work(argument);
@@ -113,42 +95,16 @@ AuditTrailOptions Engine::trail_options() const {
           .store = options_.audit};
 }
 
-std::string Engine::new_base_key() const {
-  return key("base:" + digits(place_.number) + ":" + options_.random().text());
-}
-
-void Engine::begin_anew(Partition& partition) const {
-  LockTreeOptions tree = options_.tree;
-  tree.board_version = [&partition](std::string_view bill) { return partition.board->version_of(bill); };
-  tree.board_life = [&partition](std::string_view bill) { return partition.board->life_of(bill); };
-  partition.tree = std::make_unique<LockTree>(std::move(tree));
-  partition.tree->set_watching(watching_);
-  partition.board = std::make_unique<StatusBoard>(options_.board);
-  partition.born = false;
-}
-
-NamespaceIndex Engine::index_of(std::string_view name) {
-  for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    if (partitions_[i]->name == name) return static_cast<NamespaceIndex>(i);
-  }
-  auto made = std::make_unique<Partition>();
-  made->name = name;
-  begin_anew(*made);
-  partitions_.push_back(std::move(made));
-  return static_cast<NamespaceIndex>(partitions_.size() - 1);
-}
-
 Result<NamespaceIndex> Engine::open_namespace(std::string_view name) {
-  const bool known = std::ranges::any_of(partitions_, [&](const auto& p) { return p->name == name; });
-  if (!known && partitions_.size() >= options_.namespaces_max)
+  if (!replica_.knows(name) && replica_.namespaces() >= options_.namespaces_max)
     return fail(Code::too_many,
                 "there are " + std::to_string(options_.namespaces_max) + " namespaces, the most that are allowed",
                 "ns");
-  return index_of(name);
+  return replica_.index_of(name);
 }
 
 void Engine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) {
-  HF_ASSERT(ns < partitions_.size());
+  HF_ASSERT(ns < replica_.namespaces());
   callers_clock_ = clock;
   if (std::holds_alternative<Tick>(command) && !options_.clock_of_caller) return;  // the log has its own
   ++counters_.commands;
@@ -161,7 +117,7 @@ void Engine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall cl
 }
 
 void Engine::submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) {
-  HF_ASSERT(ns < partitions_.size());
+  HF_ASSERT(ns < replica_.namespaces());
   callers_clock_ = clock;
   if (std::holds_alternative<StatusTick>(command) && !options_.clock_of_caller) return;
   ++counters_.commands;
@@ -184,10 +140,7 @@ void Engine::flush() {
   append();
 }
 
-void Engine::set_watching(bool any) {
-  watching_ = any;
-  for (const auto& partition : partitions_) partition->tree->set_watching(any);
-}
+void Engine::set_watching(bool any) { replica_.set_watching(any); }
 
 bool Engine::ready(std::string& why) const {
   if (phase_ == Phase::live && joined() && refused_.empty()) return true;
@@ -201,32 +154,12 @@ std::string Engine::reason() const {
   return why_;
 }
 
-std::vector<std::string> Engine::namespace_names() const {
-  std::vector<std::string> names;
-  names.reserve(partitions_.size());
-  for (const auto& partition : partitions_) names.push_back(partition->name);
-  return names;
-}
-
-std::string Engine::check() const {
-  for (const auto& partition : partitions_) {
-    std::string broken = partition->tree->check();
-    if (broken.empty()) broken = partition->board->check();
-    if (!broken.empty()) return partition->name + ": " + broken;
-  }
-  return {};
-}
-
 Engine::Counters Engine::counters() const noexcept {
   Counters counters = counters_;
   counters.generation = generation_;
-  counters.number = place_.number;
-  counters.members = members_.size();
+  counters.number = replica_.place().number;
+  counters.members = replica_.members().size();
   return counters;
-}
-
-std::size_t Engine::rank() const {
-  return static_cast<std::size_t>(std::distance(members_.begin(), members_.find(options_.self)));
 }
 
 void Engine::tick() {
@@ -245,12 +178,12 @@ void Engine::tick() {
   read_on();
   if (phase_ != Phase::live) return;
   flush();
-  const Micros patient = tick_after + tick_apart * static_cast<int>(std::min<std::size_t>(rank(), 20));
+  const Micros patient = tick_after + tick_apart * static_cast<int>(std::min<std::size_t>(replica_.rank(), 20));
   // A node that was refused asks until it is not: what others may write says nothing of what it may.
   const bool due = !refused_.empty() || now - entry_at_ >= patient || now - own_entry_at_ >= presence_every;
   if (!flying_ && !options_.clock_of_caller && due) append_entry(Entry{});
   consider_image();
-  trail_.tick({.generation = generation_}, rank(), now);
+  trail_.tick({.generation = generation_}, replica_.rank(), now);
 }
 
 void Engine::leave(std::function<void()> done) {
@@ -276,8 +209,8 @@ void Engine::give_up(const char* why) {
   refuse(batch.items, Code::unknown_outcome, why);
 }
 
-void Engine::refuse(const std::vector<Item>& items, Code code, const std::string& why) {
-  for (const Item& item : items) {
+void Engine::refuse(const std::vector<Replica::Item>& items, Code code, const std::string& why) {
+  for (const Replica::Item& item : items) {
     // A question changes nothing: it may be asked again without doubt.
     const bool query = std::visit([](const auto& command) { return is_query(command); }, item.command);
     const Code told = query ? Code::unavailable : code;
@@ -317,8 +250,8 @@ void Engine::greet() {
   greeting_ = true;
   greeted_at_ = options_.monotonic();
   call(script_hello, {key("meta"), key("log"), key("reports"), key("members")},
-       {options_.self.text(), digits(generation_), digits(place_.generation), digits(place_.number), last_,
-        options_.node},
+       {options_.self.text(), digits(generation_), digits(replica_.place().generation), digits(replica_.place().number),
+        replica_.last(), options_.node},
        [this, epoch = epoch_](const Result<Reply>& answer) {
          greeting_ = false;
          if (epoch == epoch_) greeted(answer);
@@ -358,76 +291,18 @@ void Engine::greeted(const Result<Reply>& answer) {
   aside_.reset();
   if (greeting->found) {
     base_bytes_ = greeting->base_bytes;
-    return follow(place_.number == greeting->base_number ? "0-0" : last_, greeting->place.number);
+    return follow(replica_.place().number == greeting->base_number ? "0-0" : replica_.last(), greeting->place.number);
   }
-  if (place_.number != 0) reset();
+  if (replica_.place().number != 0) reset();
   load(*greeting);
-}
-
-void Engine::upload(const std::string& image, std::string base, std::function<void(bool)> done) {
-  auto failed = std::make_shared<bool>(false);
-  const auto sent = [alive = std::weak_ptr(alive_), failed](const Result<Reply>& reply) {
-    if (!alive.expired() && (!reply || reply->is_error())) *failed = true;
-  };
-  for (std::size_t at = 0; at < image.size(); at += piece_bytes)
-    writer_.send({"HSET", base, digits(at / piece_bytes), image.substr(at, piece_bytes)}, options_.timeout * 5, sent);
-  // An image that nobody puts under a log goes away by itself.
-  writer_.send({"EXPIRE", base, "600"}, options_.timeout * 5,
-               [alive = std::weak_ptr(alive_), failed, sent, done = std::move(done)](const Result<Reply>& reply) {
-                 sent(reply);
-                 if (!alive.expired()) done(!*failed);
-               });
 }
 
 // ------------------------------------------------------------------------------------------------- the image
 
-std::string Engine::image() const {
-  BaseImage image{
-      .generation = place_.generation, .number = place_.number, .last = last_, .members = members_, .trees = {}};
-  for (const auto& partition : partitions_) {
-    if (!partition->born) continue;
-    image.trees.push_back({partition->name, {}});
-    partition->tree->image(image.trees.back().image);
-    partition->board->image(image.trees.back().image);
-  }
-  return write_base_image(image);
-}
-
-bool Engine::begin_with(const BaseImage& image) {
-  stand({image.generation, image.number}, image.last);
-  trail_.begin(place_);
-  members_.insert(image.members.begin(), image.members.end());
-  for (const BaseImage::Tree& tree : image.trees) {
-    Partition& partition = *partitions_[index_of(tree.ns)];
-    begin_anew(partition);
-    partition.born = true;
-    if (!partition.tree->recover(tree.image) || !partition.tree->recovered(clock_of(last_, {}), 0)) return false;
-    if (!partition.board->recover(tree.image) || !partition.board->recovered(clock_of(last_, {}), {})) return false;
-  }
-  return true;
-}
-
-std::string Engine::take_image(std::string_view bytes) {
-  if (!is_base_image(bytes)) return "The state in Redis is of a newer version than this node: upgrade it.";
-  const auto image = read_base_image(bytes);
-  if (image && begin_with(*image)) return {};
-  return "The image of the state in Redis is damaged, or of a newer version than this node.";
-}
-
-void Engine::stand(const Place& place, std::string last) {
-  place_ = place;
-  last_ = std::move(last);
-}
-
 void Engine::reset() {
   ++counters_.resets;
-  stand({}, "0-0");
-  trail_.begin(place_);
+  replica_.begin_anew();
   log_bytes_ = 0;
-  members_.clear();
-  for (const auto& partition : partitions_) {
-    begin_anew(*partition);
-  }
   if (flying_) give_up("This node lost its place in the log: repeat the request.");
   if (sink_ != nullptr) sink_->on_reset();
 }
@@ -451,47 +326,6 @@ void Engine::step_aside_for_good() {
          ": give each node a name of its own (server.node), then start this one again.";
 }
 
-void Engine::load(const Greeting& greeting) {
-  phase_ = Phase::loading;
-  if (missing_ != greeting.base) why_ = "The state is being read from Redis.";
-  base_bytes_ = greeting.base_bytes;
-  if (greeting.base.empty()) return follow("0-0", greeting.place.number);
-  load_piece(std::make_shared<std::string>(), greeting, 0);
-}
-
-void Engine::load_piece(std::shared_ptr<std::string> bytes, const Greeting& greeting, std::size_t at) {
-  Arguments pieces{"HMGET", greeting.base};
-  for (std::size_t i = at; i < at + pieces_a_time; ++i) pieces.push_back(digits(i));
-  reader_.send(std::move(pieces), options_.timeout * 5,
-               [this, alive = std::weak_ptr(alive_), bytes, greeting, at, epoch = epoch_](const Result<Reply>& reply) {
-                 if (alive.expired() || epoch != epoch_ || phase_ != Phase::loading) return;
-                 if (reply && !reply->is_error()) {
-                   for (const Reply& piece : reply->items) *bytes += piece.text;
-                   if (bytes->size() < greeting.base_bytes && !reply->items.empty() && !reply->items[0].is_null())
-                     return load_piece(bytes, greeting, at + pieces_a_time);
-                   if (bytes->size() == greeting.base_bytes) {
-                     if (std::string wrong = take_image(*bytes); !wrong.empty()) return step_aside(std::move(wrong));
-                     return follow("0-0", greeting.place.number);
-                   }
-                   want_image();
-                 }
-                 phase_ = Phase::greeting;
-               });
-}
-
-// What the log begins with is not there to its end. Who lives by it has the state still and puts a new image there; if
-// another one took the place of that one meanwhile, nobody does anything, and this node begins again with it.
-void Engine::want_image() {
-  // Found again as it was: it is not just being replaced.
-  if (missing_ == base_)
-    why_ =
-        "What the log begins with is gone from Redis. A node that lives puts it back; if none does, all is lost: "
-        "delete " +
-        key("*") + " to begin anew.";
-  missing_ = base_;
-  writer_.send({"HSET", key("meta"), "wanted", base_}, options_.timeout, [](const Result<Reply>&) {});
-}
-
 // Reads on from a place of the log, up to where it ended when this node asked.
 void Engine::follow(std::string read_from, std::uint64_t until) {
   phase_ = Phase::following;
@@ -500,11 +334,11 @@ void Engine::follow(std::string read_from, std::uint64_t until) {
   read_from_ = std::move(read_from);
   reading_ = false;
   reader_.reconnect();  // a read of an earlier place may be on its way
-  if (place_.number >= until_) go_live();
+  if (replica_.place().number >= until_) go_live();
 }
 
 void Engine::go_live() {
-  for (const auto& [id, member] : members_) {
+  for (const auto& [id, member] : replica_.members()) {
     const bool gone = std::chrono::abs(redis_now_ - member.seen) > member_gone_after;
     if (id == options_.self || member.rules == options_.rules || gone) continue;
     phase_ = Phase::greeting;
@@ -538,11 +372,11 @@ void Engine::append() {
     batch.entry.kind = EntryKind::commands;
     if (options_.clock_of_caller) batch.entry.clock_us = to_us(callers_clock_);
     batch.items.swap(gathering_);
-    std::vector<std::size_t> section(partitions_.size(), SIZE_MAX);
-    for (const Item& item : batch.items) {
+    std::vector<std::size_t> section(replica_.namespaces(), SIZE_MAX);
+    for (const Replica::Item& item : batch.items) {
       if (section[item.ns] == SIZE_MAX) {
         section[item.ns] = batch.entry.sections.size();
-        batch.entry.sections.push_back({.ns = partitions_[item.ns]->name});
+        batch.entry.sections.push_back({.ns = replica_.name_of(item.ns)});
       }
       // A question is asked here alone, but at its place in the log.
       EntrySection& in = batch.entry.sections[section[item.ns]];
@@ -574,7 +408,7 @@ void Engine::append() {
            return;  // it may come yet: the reader will tell, or time
          }
          // It is surely not in the log: what it carried waits on, as long as its patience lasts.
-         std::vector<Item> again = std::move(flying_->items);
+         std::vector<Replica::Item> again = std::move(flying_->items);
          if (!again.empty()) gathering_since_ = flying_->began;
          flying_.reset();
          again.insert(again.end(), std::make_move_iterator(gathering_.begin()),
@@ -618,8 +452,8 @@ void Engine::read(const Result<Reply>& answer) {
 
 // WAIT speaks of the writes of its own connection, so that one is made: then the replicas have all that was before it.
 void Engine::confirm(const std::shared_ptr<const Reply>& entries) {
-  writer_.send({"HSET", key("nodes"), "seen:" + options_.self.text(), digits(place_.number)}, options_.timeout,
-               [](const Result<Reply>&) {});
+  writer_.send({"HSET", key("nodes"), "seen:" + options_.self.text(), digits(replica_.place().number)},
+               options_.timeout, [](const Result<Reply>&) {});
   writer_.send(
       {"WAIT", digits(options_.wait_replicas), digits(static_cast<std::uint64_t>(options_.timeout.count()) / 2)},
       options_.timeout * 2, [this, alive = std::weak_ptr(alive_), entries, epoch = epoch_](const Result<Reply>& reply) {
@@ -652,7 +486,7 @@ void Engine::take(const Reply& entries) {
     if (!came || met != Met::elsewhere) return greet();
     return want_image();  // tick() greets: another image takes its time
   }
-  if (phase_ == Phase::following && place_.number >= until_) go_live();
+  if (phase_ == Phase::following && replica_.place().number >= until_) go_live();
   read_on();
   flush();
 }
@@ -666,225 +500,76 @@ Engine::Met Engine::take_entry(const Reply& reply) {
     return Met::known;
   }
   const Place place{number_in(fields[3].text), number_in(fields[1].text)};
-  if (place.number <= place_.number) {  // it is in the image
+  if (place.number <= replica_.place().number) {  // it is in the image
     read_from_ = id;
     return Met::known;
   }
-  if (place.number != place_.number + 1) return Met::elsewhere;
+  if (place.number != replica_.place().number + 1) return Met::elsewhere;
   const auto origin = Id128::parse(fields[5].text);
   const auto entry = read_entry(fields[9].text);
   if (!origin || !entry) return Met::unreadable;
   // Who lives while the log is opened did not see it close: whether its place is in that log, Redis has to say.
   if (entry->kind == EntryKind::open && phase_ == Phase::live) return Met::opening;
-  if (entry->kind != EntryKind::open && place.generation != place_.generation) return Met::elsewhere;
+  if (entry->kind != EntryKind::open && place.generation != replica_.place().generation) return Met::elsewhere;
   const std::uint64_t batch = number_in(fields[7].text);
-  std::vector<Commands> commands;  // of others; all are read before one is applied
-  for (const EntrySection& section : entry->sections) {
-    Commands& in = commands.emplace_back();
-    if (is_own(*origin, batch)) continue;
-    std::string_view rest = section.commands;
-    while (!rest.empty()) {
-      auto command = take_command(rest);
-      if (!command) return Met::unreadable;
-      in.of_locks.push_back(*std::move(command));
-    }
-    rest = section.status;
-    while (!rest.empty()) {
-      auto command = take_status_command(rest);
-      if (!command) return Met::unreadable;
-      in.of_status.push_back(*std::move(command));
-    }
-    if (in.of_locks.size() != section.count || in.of_status.size() != section.status_count) return Met::unreadable;
-  }
+  const bool own = is_own(*origin, batch);  // what it carried is still here
+  const auto commands = own ? std::vector<SectionCommands>(entry->sections.size()) : read_commands(*entry);
+  if (!commands) return Met::unreadable;  // before one is applied
   read_from_ = id;
-  stand(place, id);
+  replica_.stand(place, id);
   entry_at_ = options_.monotonic();
   ++counters_.entries;
   counters_.bytes += fields[9].text.size();
   log_bytes_ += fields[9].text.size() + 64;
-  const Wall clock = entry->clock_us != 0 ? wall_us(entry->clock_us) : clock_of(id, fields);
-  apply(*entry, commands, *origin, batch, clock);
-  trail_.end_entry(place, clock);
+  const Wall clock = entry->clock_us != 0 ? wall_us(entry->clock_us) : clock_of(id, shown_ms(fields));
+  apply(*entry, *commands, *origin, own, clock);
+  replica_.end_entry(clock);
   return Met::known;
 }
 
-void Engine::apply(const Entry& entry, const std::vector<Commands>& commands, const Id128& origin, std::uint64_t batch,
+void Engine::apply(const Entry& entry, const std::vector<SectionCommands>& commands, const Id128& origin, bool own,
                    Wall clock) {
-  if (const auto member = members_.find(origin); member != members_.end()) member->second.seen = clock;
-  const bool own = is_own(origin, batch);
-  switch (entry.kind) {
-    case EntryKind::commands: {
-      for (std::size_t i = 0; i < commands.size(); ++i) {
-        const NamespaceIndex ns = index_of(entry.sections[i].ns);
-        partitions_[ns]->born = true;
-        if (partitions_[ns]->board->epoch().is_nil()) begin_epoch(ns, origin, "first", clock);
-        // Questions only: time passes on the nodes too that were not asked.
-        if (entry.sections[i].count == 0) decide(ns, 0, Command(Tick{}), clock);
-        for (const Command& command : commands[i].of_locks) decide(ns, 0, command, clock);
-        // What one batch asks of locks and of the board never meets: their order beside each other is the asker's own.
-        for (const StatusCommand& command : commands[i].of_status) decide(ns, 0, command, clock);
-      }
-      if (own) apply_own(clock);
-      // Here too: a log that is never idle has no ticks.
-      if (!options_.clock_of_caller) forget_silent(clock, own ? Whose::own : Whose::others);
-      return;
+  const Whose whose = own ? Whose::own : Whose::others;
+  replica_.hear(origin, clock);
+  if (entry.kind == EntryKind::commands) {
+    replica_.apply_commands(entry, commands, origin, clock);
+    if (own) {
+      const Batch batch = std::move(*flying_);
+      flying_.reset();
+      replica_.apply_own(batch.items, clock);
     }
-    case EntryKind::join: apply_join(entry, origin, clock); break;
-    case EntryKind::leave: forget_members({origin}, clock, Whose::others); break;
-    case EntryKind::open: apply_open(entry, origin, clock); break;
-    case EntryKind::tick: break;
+    // Here too: a log that is never idle has no ticks.
+    if (!options_.clock_of_caller) bury(replica_.forget_silent(clock), whose);
+    return;
   }
-  for (std::size_t i = 0; i < partitions_.size() && !options_.clock_of_caller; ++i) {
-    if (partitions_[i]->born) pass_time(static_cast<NamespaceIndex>(i), clock);
-  }
-  forget_silent(clock, own ? Whose::own : Whose::others);
+  apply_of_node(entry, origin, clock);
+  replica_.pass_time(clock);
+  bury(replica_.forget_silent(clock), whose);
   if (own) flying_.reset();
 }
 
-// A node that is back under its name takes the place of its former self.
-void Engine::apply_join(const Entry& entry, const Id128& origin, Wall clock) {
-  std::vector<Id128> former;
-  for (const auto& [node, member] : members_) {
-    if (node != origin && member.name == entry.name) former.push_back(node);
-  }
-  replaced_ = replaced_ || (joined() && origin != options_.self && entry.name == options_.node);
+// What a node says of itself or of the log.
+void Engine::apply_of_node(const Entry& entry, const Id128& origin, Wall clock) {
   const bool own = origin == options_.self;
-  members_[origin] = Member{entry.name, clock, entry.rules};
-  if (!former.empty()) forget_members(former, clock, own ? Whose::own : Whose::others);
-  if (own) announce();
-}
-
-void Engine::apply_open(const Entry& entry, const Id128& origin, Wall clock) {
-  // What differs with who opens: two sides of a cut that are both opened anew give no token twice.
-  for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    if (!partitions_[i]->born) continue;
-    if (!partitions_[i]->tree->reopen(clock, reopened_by + (origin.lo >> 32))) HF_ASSERT(false);
-    // The log's tail may be gone: what clients have of it is not to be built upon.
-    begin_epoch(static_cast<NamespaceIndex>(i), origin, "reopened", clock);
-  }
-  if (options_.on_decided) options_.on_decided({.generation = place_.generation, .number = place_.number});
-  // Whoever was not heard joins anew when it comes: the next opening does not wait for it.
-  forget_members(entry.unheard, clock, origin == options_.self ? Whose::own : Whose::others);
-}
-
-void Engine::forget_silent(Wall clock, Whose entry) {
-  std::vector<Id128> gone;
-  for (auto& [node, member] : members_) {
-    member.seen = std::min(member.seen, clock);  // the clock may have been put right
-    if (clock - member.seen > member_gone_after) gone.push_back(node);
-  }
-  if (!gone.empty()) forget_members(gone, clock, entry);
-}
-
-// These are dead, or as good as dead: all nodes know it from the same entry on, and one of them tells Redis.
-void Engine::forget_members(const std::vector<Id128>& gone, Wall clock, Whose told_by) {
-  for (const Id128& node : gone) {
-    members_.erase(node);
-    if (told_by == Whose::own)
-      writer_.send({"HDEL", key("members"), node.text()}, options_.timeout, [](const Result<Reply>&) {});
-  }
-  if (options_.clock_of_caller) return;
-  NodesLiving living;
-  for (const auto& [node, member] : members_) living.nodes.push_back(node);
-  for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    if (partitions_[i]->tree->has_unheard()) decide(static_cast<NamespaceIndex>(i), 0, Command(living), clock);
+  const Whose whose = own ? Whose::own : Whose::others;
+  switch (entry.kind) {
+    case EntryKind::join:
+      replaced_ = replaced_ || (joined() && !own && entry.name == options_.node);
+      bury(replica_.join(entry, origin, clock), whose);
+      if (own) announce();
+      break;
+    case EntryKind::leave: bury(replica_.leave(origin, clock), Whose::others); break;
+    case EntryKind::open: bury(replica_.open(entry, origin, clock), whose); break;
+    case EntryKind::commands:
+    case EntryKind::tick: break;
   }
 }
 
-void Engine::apply_own(Wall clock) {
-  const Batch batch = std::move(*flying_);
-  flying_.reset();
-  for (const Item& item : batch.items)
-    std::visit(
-        [&]<class C>(const C& command) {
-          if constexpr (std::is_same_v<C, Command>) {
-            decide(item.ns, item.ticket, command, clock, Whose::own);
-          } else {
-            decide(item.ns, item.ticket, command, clock);
-          }
-        },
-        item.command);
-}
-
-void Engine::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock, Whose whose) {
-  events_.clear();
-  journal_.clear();
-  Outcome outcome = partitions_[ns]->tree->apply(command, clock, events_, journal_);
-  if (!journal_.empty()) trail_.add(partitions_[ns]->name, journal_);
-  if (options_.on_decided)
-    options_.on_decided({place_.generation, place_.number, ns, clock, &command, &outcome, &events_});
-  if (sink_ == nullptr) return;
-  for (Event& event : events_) sink_->on_event(ns, std::move(event));
-  if (ticket != 0) {
-    sink_->on_outcome(ticket, std::move(outcome));
-  } else if (const auto* over = std::get_if<TakeOver>(&command);
-             over != nullptr && whose == Whose::others && std::holds_alternative<hf::Done>(outcome)) {
-    sink_->on_taken_elsewhere(over->session);
-  }
-}
-
-void Engine::decide(NamespaceIndex ns, Ticket ticket, const StatusCommand& command, Wall clock) {
-  std::vector<BoardEvent> events;
-  journal_.clear();
-  StatusOutcome outcome = partitions_[ns]->board->apply(command, clock, events, journal_);
-  if (sink_ == nullptr) return;
-  for (const BoardEvent& event : events) sink_->on_board_event(ns, event);
-  if (ticket != 0) sink_->on_status(ticket, std::move(outcome));
-}
-
-void Engine::pass_time(NamespaceIndex ns, Wall clock) {
-  decide(ns, 0, Command(Tick{}), clock);
-  decide(ns, 0, StatusCommand(StatusTick{}), clock);
-}
-
-// The same on every node: it is made of the entry's place and its writer.
-void Engine::begin_epoch(NamespaceIndex ns, const Id128& origin, const char* why, Wall clock) {
-  const EpochId epoch{Id128{origin.hi ^ place_.generation, origin.lo ^ place_.number}};
-  decide(ns, 0, StatusCommand(BeginEpoch{epoch, why}), clock);
-}
-
-void Engine::consider_image() {
-  if (rank() == 0 && !members_.empty() && log_bytes_ >= std::max(options_.log_bytes_max, base_bytes_)) write_image();
-  const Micros now = options_.monotonic();
-  // The first in rank may have died unseen: the others look too, less often.
-  if (!refused_.empty() || now - looked_at_ < look_every * static_cast<int>(std::min<std::size_t>(rank(), 20) + 1))
-    return;
-  looked_at_ = now;
-  writer_.send({"HMGET", key("meta"), "wanted", "base"}, options_.timeout,
-               [this, alive = std::weak_ptr(alive_), epoch = epoch_](const Result<Reply>& reply) {
-                 if (alive.expired() || epoch != epoch_ || !reply || reply->items.size() != 2) return;
-                 if (!reply->items[0].is_null() && reply->items[0].text == reply->items[1].text) write_image();
-               });
-}
-
-// The log may be cut as far as the trail has what its entries changed (rebase.lua looks again).
-void Engine::write_image() {
-  if (imaging_) return;
-  imaging_ = true;
-  trail_.settle({.generation = generation_}, place_, SIZE_MAX,
-                [this, state = image(), place = place_, last = last_, epoch = epoch_](bool audited) {
-                  if (audited && epoch == epoch_) return upload_image(state, place, last);
-                  imaging_ = false;
-                  log_bytes_ = 0;  // the next try comes with as much log again
-                });
-}
-
-void Engine::upload_image(const std::string& state, const Place& place, const std::string& last) {
-  const std::string base = new_base_key();
-  ++counters_.images;
-  const auto finish = [this](std::size_t size) {
-    imaging_ = false;
-    log_bytes_ = 0;  // after a failure too: the next try comes with as much log again
-    if (size != 0) base_bytes_ = size;
-  };
-  upload(state, base, [this, base, place, last, size = state.size(), epoch = epoch_, finish](bool done) {
-    if (!done || epoch != epoch_) return finish(0);
-    call(script_rebase, {key("meta"), key("log")},
-         {digits(generation_), base, digits(place.number), last, digits(size), digits(place.generation)},
-         [finish, size](const Result<Reply>& reply) {
-           finish(reply && reply->kind == Reply::Kind::integer && reply->integer == 1 ? size : 0);
-         });
-  });
+// All nodes know that these are gone, and one of them tells Redis.
+void Engine::bury(const Replica::Gone& gone, Whose told_by) {
+  if (told_by == Whose::others) return;
+  for (const Id128& node : gone)
+    writer_.send({"HDEL", key("members"), node.text()}, options_.timeout, [](const Result<Reply>&) {});
 }
 
 }  // namespace hf::redis

@@ -22,6 +22,8 @@
 // the quarantine, the node that has read furthest opens it, with its own image if the log lacks something. Then tokens
 // go on higher, and leases start anew.
 //
+// What an entry comes to is the replica's to decide (redis/replica.h); the engine is the machine of phases around it.
+//
 // Pure: the links do the talking. Not thread-safe: one loop owns it.
 
 #include <deque>
@@ -33,54 +35,16 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/lock_tree.h"
-#include "engine/status_board.h"
 #include "redis/audit_trail.h"
-#include "redis/base_image.h"
+#include "redis/engine_options.h"
 #include "redis/greeting.h"
 #include "redis/log_entry.h"
 #include "redis/port.h"
+#include "redis/replica.h"
 #include "redis/scripts.h"
 #include "store/lock_engine.h"
 
 namespace hf::redis {
-
-// The outcome of one command of the log; without a command, the log was opened anew. For tests that check histories.
-struct Decided {
-  std::uint64_t generation = 0, number = 0;  // of the entry
-  NamespaceIndex ns = 0;
-  Wall clock{};
-  const Command* command = nullptr;
-  const Outcome* outcome = nullptr;
-  const std::vector<Event>* events = nullptr;
-};
-
-struct EngineOptions {
-  std::string name = "holdfast";  // of the installation: part of every key
-  std::string node = "node";      // of this node, for people
-  Id128 self;                     // of this process: new with each start
-  LockTreeOptions tree;
-  StatusBoardOptions board;
-  std::uint64_t rules = 0;  // a digest of what the tree decides by: nodes of one installation must agree
-  Millis timeout{2000};     // of one command, and for how long a request waits for a Redis that is away
-  Millis quarantine = quarantine_default;
-  Micros heartbeats_wait{50'000};        // for others, so that many share one entry
-  std::uint32_t wait_replicas = 0;       // how many replicas have an entry before it is answered
-  std::size_t log_bytes_max = 16 << 20;  // of entries on top of an image that is smaller
-  std::size_t batch_bytes_max = 8 << 20;
-  std::size_t namespaces_max = 100;
-  bool clock_of_caller = false;       // for tests: the clock given to submit() decides, and nothing ticks by itself
-  std::function<Micros()> monotonic;  // a clock that never goes back
-  std::function<Id128()> random;
-  // Checks each Redis that the links connect to; a sentence refuses it.
-  std::function<std::string(const ServerInfo&)> on_server = [](const ServerInfo&) { return std::string(); };
-  std::uint64_t audit_bytes_max = 1ULL << 30;  // of the audit trail, before it is compressed
-  Millis audit_age_max{30LL * 24 * 3600 * 1000};
-  Micros audit_gap_after{60'000'000};              // how long to wait for a node that knows what the trail lacks
-  AuditStore* audit = nullptr;                     // this node's copy of it; outlives the engine
-  std::function<void(const Decided&)> on_decided;  // for every command, on every node
-  std::function<void()> turn = [] {};              // something was delivered: the loop's turn has to end
-};
 
 class Engine final : public LockEngine {
  public:
@@ -90,14 +54,17 @@ class Engine final : public LockEngine {
   static std::string key_of(std::string_view name) { return "hf:{" + std::string(name) + "}:log"; }
 
   // REQUIRES: before the first tick().
-  void attach(LockEngineSink& sink) { sink_ = &sink; }
+  void attach(LockEngineSink& sink) {
+    sink_ = &sink;
+    replica_.attach(sink);
+  }
 
   Result<NamespaceIndex> open_namespace(std::string_view name) override;
   void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
   void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override;
   void flush() override;
-  EpochId epoch(NamespaceIndex ns) const override { return partitions_[ns]->board->epoch(); }
-  BoardStats board_stats(NamespaceIndex ns) const { return partitions_[ns]->board->stats(); }
+  EpochId epoch(NamespaceIndex ns) const override { return replica_.board(ns).epoch(); }
+  BoardStats board_stats(NamespaceIndex ns) const { return replica_.board(ns).stats(); }
   Id128 self() const override { return options_.self; }
   void set_watching(bool any) override;
   bool ready(std::string& why) const override;
@@ -108,12 +75,12 @@ class Engine final : public LockEngine {
   void leave(std::function<void()> done);
 
   bool busy() const noexcept { return !gathering_.empty() || flying_.has_value(); }
-  std::vector<std::string> namespace_names() const;
+  std::vector<std::string> namespace_names() const { return replica_.namespace_names(); }
   // The first broken invariant of any namespace, or empty. O(everything).
-  std::string check() const;
+  std::string check() const { return replica_.check(); }
 
   // Engine time of a namespace.
-  Instant time(NamespaceIndex ns) const { return partitions_[ns]->tree->now(); }
+  Instant time(NamespaceIndex ns) const { return replica_.tree(ns).now(); }
 
   struct Counters {
     std::uint64_t entries = 0, bytes = 0, batches = 0, commands = 0;
@@ -123,32 +90,20 @@ class Engine final : public LockEngine {
   };
   Counters counters() const noexcept;
   // Appends the state of this node: what a new one begins with.
-  std::string image() const;
+  std::string image() const { return replica_.image(); }
   // Takes a state as this node's own: an empty log begins with it; if the log is not empty the node follows the log
   // instead, and counters().resets shows that. False if it is malformed. REQUIRES: nothing else was called.
-  bool begin_with(const BaseImage& image);
+  bool begin_with(const BaseImage& image) { return replica_.begin_with(image); }
   const AuditTrail& trail() const noexcept { return trail_; }
 
  private:
   enum class Phase : std::uint8_t { away, greeting, closed, loading, following, live };
-  struct Partition {
-    std::string name;
-    std::unique_ptr<LockTree> tree;
-    std::unique_ptr<StatusBoard> board;
-    bool born = false;  // the log has named it
-  };
-  struct Item {
-    Ticket ticket = 0;
-    NamespaceIndex ns = 0;
-    std::variant<Command, StatusCommand> command;
-  };
   struct Batch {
     std::uint64_t number = 0;
-    std::vector<Item> items;
+    std::vector<Replica::Item> items;
     Entry entry;
     Micros began{0};
   };
-  using Member = BaseImage::Member;
   // What this version cannot read; nothing is tried again until something else is there.
   struct Aside {
     std::uint64_t generation = 0;
@@ -156,11 +111,7 @@ class Engine final : public LockEngine {
     std::string why;
   };
   enum class Met : std::uint8_t { known, opening, elsewhere, unreadable };
-  enum class Whose : std::uint8_t { own, others };  // command
-  struct Commands {
-    std::vector<Command> of_locks;
-    std::vector<StatusCommand> of_status;
-  };
+  enum class Whose : std::uint8_t { own, others };  // entry
 
   void call(ScriptName script, std::vector<std::string> keys, std::vector<std::string> arguments, Done done);
 
@@ -177,7 +128,6 @@ class Engine final : public LockEngine {
   std::string take_image(std::string_view bytes);
   void step_aside(std::string why);
   void step_aside_for_good();
-  void stand(const Place& place, std::string last);
   void reset();
   void want_image();
   void follow(std::string read_from, std::uint64_t until);
@@ -195,16 +145,10 @@ class Engine final : public LockEngine {
   bool is_own(const Id128& origin, std::uint64_t batch) const {
     return origin == options_.self && flying_ && flying_->number == batch;
   }
-  void apply(const Entry& entry, const std::vector<Commands>& commands, const Id128& origin, std::uint64_t batch,
+  void apply(const Entry& entry, const std::vector<SectionCommands>& commands, const Id128& origin, bool own,
              Wall clock);
-  void apply_own(Wall clock);
-  void apply_join(const Entry& entry, const Id128& origin, Wall clock);
-  void apply_open(const Entry& entry, const Id128& origin, Wall clock);
-  void forget_silent(Wall clock, Whose entry);
-  void forget_members(const std::vector<Id128>& gone, Wall clock, Whose told_by);
-  void decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock, Whose whose = Whose::others);
-  void decide(NamespaceIndex ns, Ticket ticket, const StatusCommand& command, Wall clock);
-  void pass_time(NamespaceIndex ns, Wall clock);
+  void apply_of_node(const Entry& entry, const Id128& origin, Wall clock);
+  void bury(const Replica::Gone& gone, Whose told_by);
   void hand_out();
   void consider_image();
   void write_image();
@@ -214,17 +158,13 @@ class Engine final : public LockEngine {
   void append_entry(const Entry& entry);
   // Answers all commands under way with unknown_outcome, and forgets them. REQUIRES: there are some.
   void give_up(const char* why);
-  void refuse(const std::vector<Item>& items, Code code, const std::string& why);
+  void refuse(const std::vector<Replica::Item>& items, Code code, const std::string& why);
   std::string new_base_key() const;
   AuditTrailOptions trail_options() const;
-  void begin_anew(Partition& partition) const;
-  void begin_epoch(NamespaceIndex ns, const Id128& origin, const char* why, Wall clock);
-  NamespaceIndex index_of(std::string_view name);
   std::string key(std::string_view of) const;
-  std::size_t rank() const;
   // Why this node is not ready. REQUIRES: it is not.
   std::string reason() const;
-  bool joined() const { return members_.contains(options_.self); }
+  bool joined() const { return replica_.joined(); }
 
   EngineOptions options_;
   Link& writer_;
@@ -238,8 +178,6 @@ class Engine final : public LockEngine {
   ServerInfo server_;
   std::string reader_on_;          // run id
   std::uint64_t generation_ = 0;   // of the log when this node last asked
-  Place place_;                    // of the last entry applied
-  std::string last_ = "0-0";       // its id
   std::string read_from_ = "0-0";  // where the reader goes on
   Wall redis_now_{};               // of the last greeting
   std::uint64_t until_ = 0;        // following: the place to read up to before this node decides anything
@@ -253,13 +191,9 @@ class Engine final : public LockEngine {
   bool imaging_ = false;
   std::optional<std::string> missing_;  // an image that could not be read, by its key
   std::optional<Aside> aside_;
-  std::map<Id128, Member> members_;
   bool replaced_ = false;  // another process joined under this node's name
 
-  std::vector<std::unique_ptr<Partition>> partitions_;
-  bool watching_ = true;
-
-  std::vector<Item> gathering_;
+  std::vector<Replica::Item> gathering_;
   Micros gathering_since_{0};
   bool only_heartbeats_ = true;
   Wall callers_clock_{};
@@ -273,10 +207,9 @@ class Engine final : public LockEngine {
   Micros parted_at_{0};  // when both links were last made anew because they were not on one Redis
   std::function<void()> left_;
 
-  std::vector<Event> events_;
-  std::string journal_;
   Counters counters_;
   AuditTrail trail_;
+  Replica replica_;
 };
 
 }  // namespace hf::redis

@@ -1,8 +1,8 @@
 // How a closed log is opened: who must report before, who opens it, and with which state.
 #include <algorithm>
-#include <charconv>
 #include <set>
 
+#include "redis/digits.h"
 #include "redis/redis_engine.h"
 
 namespace hf::redis {
@@ -11,14 +11,6 @@ namespace {
 constexpr std::int64_t report_stale_ms = 3000;
 // What the opening of a log waits for; what is more (Redis forgot a long trail) is appended while the nodes serve.
 constexpr std::size_t audit_batches_before_opening = 16;
-
-std::uint64_t number_in(std::string_view text) {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
-std::string digits(std::uint64_t n) { return std::to_string(n); }
 
 // "generation number time name"
 Greeting::Report read_report(std::string_view rest) {
@@ -71,7 +63,7 @@ bool Greeting::has_heard(const Id128& node) const {
 // former one is dead.
 std::map<Id128, std::string> Engine::unheard(const Greeting& greeting) const {
   std::map<Id128, std::string> known = greeting.members;
-  for (const auto& [node, member] : members_) known.insert_or_assign(node, member.name);
+  for (const auto& [node, member] : replica_.members()) known.insert_or_assign(node, member.name);
   std::set<std::string> spoken{options_.node};
   for (const auto& [node, report] : greeting.reports) {
     if (!greeting.has_heard(node)) continue;
@@ -96,7 +88,7 @@ void Engine::consider_opening(const Greeting& greeting) {
     return;
   }
   Id128 best = options_.self;
-  Place most = place_;
+  Place most = replica_.place();
   for (const auto& [node, report] : greeting.reports) {  // in the order of their ids: of equals the first
     if (!greeting.has_heard(node)) continue;
     if (report.place > most || (report.place == most && node < best)) {
@@ -111,8 +103,9 @@ void Engine::consider_opening(const Greeting& greeting) {
 // Of one generation: this node is ahead, or stands where the log took another turn. That can only be with entries that
 // were on their way to the old master and that nobody was answered, for a node reads no log that it has not asked for.
 bool Engine::knows_more_than(const Greeting& greeting) const {
-  if (place_.generation != greeting.place.generation) return place_.generation > greeting.place.generation;
-  return !greeting.found && place_.number >= greeting.base_number;
+  if (replica_.place().generation != greeting.place.generation)
+    return replica_.place().generation > greeting.place.generation;
+  return !greeting.found && replica_.place().number >= greeting.base_number;
 }
 
 void Engine::open(const Greeting& greeting, bool with_image) {
@@ -125,7 +118,8 @@ void Engine::open(const Greeting& greeting, bool with_image) {
   const auto finish = [this, greeting, data = write_entry(entry), epoch = epoch_](const std::string& base,
                                                                                   std::size_t bytes) {
     call(script_open, {key("meta"), key("log"), key("reports"), key("nodes")},
-         {digits(greeting.generation), options_.self.text(), data, base, digits(place_.number), last_, digits(bytes)},
+         {digits(greeting.generation), options_.self.text(), data, base, digits(replica_.place().number),
+          replica_.last(), digits(bytes)},
          [this, epoch](const Result<Reply>&) {
            if (epoch != epoch_) return;
            opening_ = false;
@@ -135,10 +129,10 @@ void Engine::open(const Greeting& greeting, bool with_image) {
   if (!with_image) return finish("", 0);
   // What the image contains leaves no log entries behind: the trail is told first. If it cannot be, the log is opened
   // all the same, for people wait; then this node goes on with it as soon as it is live.
-  trail_.settle({greeting.generation, false}, place_, audit_batches_before_opening,
+  trail_.settle({greeting.generation, false}, replica_.place(), audit_batches_before_opening,
                 [this, finish, epoch = epoch_](bool) {
                   if (epoch != epoch_) return;
-                  const std::string state = image();
+                  const std::string state = replica_.image();
                   const std::string base = new_base_key();
                   upload(state, base, [this, finish, base, size = state.size(), epoch](bool done) {
                     if (epoch != epoch_) return;
