@@ -9,7 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
-#include "net/connection.h"
+#include "net/peer_connection.h"
 
 namespace hf {
 namespace {
@@ -47,11 +47,11 @@ struct Gateway::State : GatewayShared {
   bool accepting = false;
   bool closed = false;
 
-  Connection* find(ConnectionId id) {
+  PeerConnection* find(ConnectionId id) {
     const auto found = connections.find(id);
     return found == connections.end() ? nullptr : found->second.get();
   }
-  Connection* find_exchange(ExchangeId id) {
+  PeerConnection* find_exchange(ExchangeId id) {
     const auto found = exchanges.find(id);
     return found == exchanges.end() ? nullptr : found->second;
   }
@@ -109,7 +109,7 @@ void Gateway::State::accepted(Socket socket) {
   const int taken = socket.release(error);  // from Asio, which would watch it too
   if (error) return shares.leave(from);
   const bool full = connections.size() >= options.connections_max;
-  auto connection = std::make_shared<Connection>(self(), taken, Peer{from, loopback});
+  auto connection = std::make_shared<PeerConnection>(self(), taken, Peer{from, loopback});
   connections.emplace(connection->id(), connection);
   if (welcome == Shares::Welcome::refused) {
     connection->start_refused(429, Code::too_many,
@@ -161,7 +161,7 @@ void Gateway::State::read_ready() {
 void Gateway::State::turn_end() {
   now = Loop::now();
   handler.turn_end();
-  std::vector<std::shared_ptr<Connection>> work;
+  std::vector<std::shared_ptr<PeerConnection>> work;
   work.swap(dirty);
   for (const auto& connection : work) connection->turn_end();
   if (dirty.empty()) {
@@ -225,7 +225,7 @@ void Gateway::tick() {
 void Gateway::drain() {
   State& s = *state_;
   s.draining = true;
-  std::vector<std::shared_ptr<Connection>> all;
+  std::vector<std::shared_ptr<PeerConnection>> all;
   for (const auto& [id, connection] : s.connections) all.push_back(connection);
   for (const auto& connection : all) connection->drain();
 }
@@ -240,7 +240,7 @@ bool Gateway::empty() const noexcept { return state_->connections.empty(); }
 void Gateway::close_all() {
   State& s = *state_;
   s.now = Loop::now();
-  std::vector<std::shared_ptr<Connection>> all;
+  std::vector<std::shared_ptr<PeerConnection>> all;
   for (const auto& [id, connection] : s.connections) all.push_back(connection);
   for (const auto& connection : all) connection->abort();
 }
@@ -248,14 +248,14 @@ void Gateway::close_all() {
 GatewayCounts Gateway::counts() const noexcept { return state_->counts; }
 
 std::size_t Gateway::unsent(ConnectionId connection) const {
-  const Connection* c = state_->find(connection);
+  const PeerConnection* c = state_->find(connection);
   return c == nullptr ? 0 : c->unsent();
 }
 
 std::size_t Gateway::unsent_of(PersonKey person) const { return state_->shares.unsent(person); }
 
 bool Gateway::belongs(ConnectionId connection, PersonKey person) {
-  Connection* const c = state_->find(connection);
+  PeerConnection* const c = state_->find(connection);
   return c == nullptr || c->belong(person);
 }
 
@@ -264,16 +264,16 @@ void Gateway::refused(Code code) {
 }
 
 void Gateway::sign_in_failed(ConnectionId connection, SignInFailure why) {
-  const Connection* const c = state_->find(connection);
+  const PeerConnection* const c = state_->find(connection);
   if (c != nullptr && state_->options.on_sign_in_failed) state_->options.on_sign_in_failed(c->address(), why);
 }
 
 void Gateway::send(ConnectionId connection, std::string_view text) {
-  if (Connection* c = state_->find(connection)) c->send(Opcode::text, text);
+  if (PeerConnection* c = state_->find(connection)) c->send(Opcode::text, text);
 }
 
 void Gateway::send_batch(ConnectionId connection, std::string_view payload) {
-  if (Connection* c = state_->find(connection)) c->send(Opcode::binary, payload);
+  if (PeerConnection* c = state_->find(connection)) c->send(Opcode::binary, payload);
 }
 
 void Gateway::wake_at(Micros monotonic) {
@@ -287,23 +287,23 @@ void Gateway::wake_at(Micros monotonic) {
 }
 
 void Gateway::close(ConnectionId connection, std::uint16_t code, std::string_view reason) {
-  if (Connection* c = state_->find(connection)) c->close_websocket(code, reason);
+  if (PeerConnection* c = state_->find(connection)) c->close_websocket(code, reason);
 }
 
 void Gateway::respond(ExchangeId exchange, HttpResponse response) {
-  if (Connection* c = state_->find_exchange(exchange)) c->respond(response);
+  if (PeerConnection* c = state_->find_exchange(exchange)) c->respond(response);
 }
 
 void Gateway::begin_stream(ExchangeId exchange) {
-  if (Connection* c = state_->find_exchange(exchange)) c->begin_stream();
+  if (PeerConnection* c = state_->find_exchange(exchange)) c->begin_stream();
 }
 
 void Gateway::stream(ExchangeId exchange, std::string_view event) {
-  if (Connection* c = state_->find_exchange(exchange)) c->stream(event);
+  if (PeerConnection* c = state_->find_exchange(exchange)) c->stream(event);
 }
 
 void Gateway::end_stream(ExchangeId exchange) {
-  if (Connection* c = state_->find_exchange(exchange)) c->end_stream();
+  if (PeerConnection* c = state_->find_exchange(exchange)) c->end_stream();
 }
 
 std::string Gateway::metrics_text() {
