@@ -150,8 +150,34 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(self.findings({"src/base/id.cpp": "int todo_rows; // to-do\n"}), [])
 
     def test_files_have_an_end(self):
-        self.refuses("long", {"src/base/id.cpp": "\n" * 1501}, "src/base/id.cpp:1501")
-        self.assertEqual(self.findings({"src/base/id.cpp": "\n" * 1500, "catalog/erp.toml": "\n" * 3000}), [])
+        self.refuses("long", {"src/base/id.cpp": "\n" * 801}, "src/base/id.cpp:801")
+        self.refuses("long", {"tests/server/a_test.cpp": "\n" * 801})
+        self.assertEqual(self.findings({"src/base/id.cpp": "\n" * 800, "catalog/erp.toml": "\n" * 3000}), [])
+
+    def test_functions_fit_a_screen(self):
+        body = "  n();\n" * 69
+        self.assertEqual(self.findings({"src/base/id.cpp": "void f() {\n" + body[7:] + "}\n"}), [])
+        for start, indent in [("void f() {\n", ""), ("auto X::f(int a,\n          int b) const {\n", ""),
+                              ("TEST(Id, is_one) {\n", ""), ("namespace hf {\nvoid f() {\n", ""),
+                              ("struct S : T {\n  S(int a)\n      : a_(a) {\n", "  "),
+                              ("class C {\n public:\n  struct D {\n    void f() {\n", "    ")]:
+            with self.subTest(start):
+                code = start + body + indent + "}\n" + ("};\n" if indent else "") + ("};\n" if len(indent) > 2 else "")
+                self.refuses("long", {"src/base/id.cpp": code + ("}  // namespace hf\n" if "namespace" in start else "")})
+        whole = "".join(f"void f{n}() {{\n{body[7:]}}}\n" for n in range(3))
+        self.assertEqual(self.findings({"src/base/id.cpp": "namespace hf {\n" + whole + "}  // namespace hf\n"}), [])
+        table = "constexpr int table[] = {\n" + "    1,\n" * 90 + "};\n"
+        self.assertEqual(self.findings({"src/base/id.cpp": table}), [], "what is listed is no function")
+
+    def test_what_was_too_long_may_only_shrink(self):
+        code = {"src/base/id.cpp": "\n" * 900 + "void f() {\n" + "  n();\n" * 98 + "}\n"}
+        listed = "1000 src/base/id.cpp\n100 src/base/id.cpp:f  # some day\n"
+        self.assertEqual(self.findings({**code, "tests/tidy/too_long.txt": listed}), [])
+        for less in [listed.replace("1000", "999"), listed.replace("100 ", "99 "), listed.partition("\n")[2]]:
+            with self.subTest(less):
+                self.refuses("long", {**code, "tests/tidy/too_long.txt": less}, "src/base/id.cpp")
+        self.refuses("long", {"src/base/id.cpp": "void f() {\n}\n", "tests/tidy/too_long.txt": "100 src/base/id.cpp:f\n"},
+                     "tests/tidy/too_long.txt:1")
 
     def test_code_of_others_stays_outside(self):
         self.refuses("foreign", {"third_party/json/json.h": "#pragma once\n"}, "third_party:1")
