@@ -1,41 +1,38 @@
 #include "observe/log.h"
 
-#include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <ctime>
-#include <iterator>
-#include <memory>
+#include <mutex>
 
 namespace hf {
 namespace {
 
 constexpr std::array<std::string_view, 5> level_names = {"debug", "info", "warning", "error", "off"};
 
-// The sink adds nothing: the line is ours whole, so that it is JSON whatever it says.
-spdlog::logger& logger() {
-  static const std::unique_ptr<spdlog::logger> made = [] {
-    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    auto made_logger = std::make_unique<spdlog::logger>("holdfast", std::move(sink));
-    made_logger->set_pattern("%v");
-    made_logger->flush_on(spdlog::level::trace);
-    return made_logger;
-  }();
-  return *made;
-}
+std::atomic<LogLevel> level_from = LogLevel::info;
 
-spdlog::level::level_enum to_spdlog(LogLevel level) noexcept {
-  switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warning: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
-    case LogLevel::off: break;
+// Lines of several threads do not mix, whatever a pipe takes at a time. What cannot be written has nobody to be told.
+void write_whole(std::string_view text) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard guard(one_at_a_time);
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+      ::poll(&room, 1, -1);
+    } else if (errno != EINTR) {
+      return;
+    }
   }
-  return spdlog::level::off;
 }
 
 void append_text(std::string& out, std::string_view text) {
@@ -46,7 +43,10 @@ void append_text(std::string& out, std::string_view text) {
       out += '\\';
       out += c;
     } else if (byte < 0x20 || byte == 0x7f) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(byte));
+      constexpr std::string_view hex = "0123456789abcdef";
+      out += "\\u00";
+      out += hex[byte >> 4];
+      out += hex[byte & 15];
     } else {
       out += c;
     }
@@ -60,11 +60,13 @@ void append_value(std::string& out, const LogField& field) {
   } else if (const auto* flag = std::get_if<bool>(&field.value)) {
     out += *flag ? "true" : "false";
   } else if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
-    fmt::format_to(std::back_inserter(out), "{}", *number);
+    out += std::to_string(*number);
   } else if (const auto* count = std::get_if<std::uint64_t>(&field.value)) {
-    fmt::format_to(std::back_inserter(out), "{}", *count);
+    out += std::to_string(*count);
   } else if (const auto* real = std::get_if<double>(&field.value)) {
-    fmt::format_to(std::back_inserter(out), "{:.3f}", *real);
+    std::array<char, 400> digits{};  // the largest double has 309 before the point
+    const auto end = std::to_chars(digits.begin(), digits.end(), *real, std::chars_format::fixed, 3).ptr;
+    out.append(digits.begin(), end);
   }
 }
 
@@ -74,13 +76,15 @@ std::string now_text() {
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
   std::tm utc{};
   gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec, millis);
+  std::array<char, 32> text{};
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.", &utc);
+  const std::string rest = std::to_string(1000 + millis).substr(1);  // three digits
+  return std::string(text.data(), size) + rest + "Z";
 }
 
 }  // namespace
 
-void set_log_level(LogLevel level) noexcept { logger().set_level(to_spdlog(level)); }
+void set_log_level(LogLevel level) noexcept { level_from.store(level, std::memory_order_relaxed); }
 
 bool log_level_from_name(std::string_view name, LogLevel& level) noexcept {
   for (std::size_t i = 0; i < level_names.size(); ++i) {
@@ -111,8 +115,8 @@ std::string log_line(std::string_view at, LogLevel level, std::string_view event
 }
 
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
-  if (level == LogLevel::off || !logger().should_log(to_spdlog(level))) return;
-  logger().log(to_spdlog(level), "{}", log_line(now_text(), level, event, fields));
+  if (level == LogLevel::off || level < level_from.load(std::memory_order_relaxed)) return;
+  write_whole(log_line(now_text(), level, event, fields) + '\n');
 }
 
 }  // namespace hf

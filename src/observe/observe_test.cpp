@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
 #include "observe/log.h"
 #include "observe/metrics.h"
 
@@ -17,6 +22,38 @@ TEST(Log, a_line_is_json_whatever_its_values_contain) {
                 {"ok", false}}),
       R"({"at":"2026-01-02T03:04:05.678Z","level":"warning","event":"refused","why":"a \"quote\",\u000aa \\ and \u0001",)"
       R"("n":-3,"big":18446744073709551615,"ok":false})");
+}
+
+TEST(Log, a_real_number_has_three_digits_behind_its_point) {
+  EXPECT_EQ(log_line("t", LogLevel::info, "e", {{"ms", 0.25}, {"much", 1234567.0}, {"less", -0.0004}}),
+            R"({"at":"t","level":"info","event":"e","ms":0.250,"much":1234567.000,"less":-0.000})");
+}
+
+TEST(Log, lines_of_several_threads_are_written_whole_and_none_below_the_level) {
+  const std::string filler(10'000, 'x');  // more than a pipe takes as one
+  testing::internal::CaptureStderr();
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < 50; ++i) {
+          log(LogLevel::debug, "unseen");
+          log(LogLevel::info, "seen", {{"filler", filler}});
+        }
+      });
+    }
+  }
+  set_log_level(LogLevel::off);
+  log(LogLevel::error, "unseen");
+  set_log_level(LogLevel::info);
+  std::istringstream written(testing::internal::GetCapturedStderr());
+  const std::string end = R"(Z","level":"info","event":"seen","filler":")" + filler + "\"}";
+  int lines = 0;
+  for (std::string line; std::getline(written, line); ++lines) {
+    EXPECT_TRUE(line.starts_with("{\"at\":\"20") && line.ends_with(end)) << line.substr(0, 200);
+    EXPECT_EQ(line.size(), std::string_view("{\"at\":\"2026-01-02T03:04:05.678").size() + end.size());
+  }
+  EXPECT_EQ(lines, 200);
 }
 
 TEST(Log, only_the_five_levels_have_a_name) {
