@@ -168,11 +168,9 @@ ClientInfo client_of(const Reader& in) {
 
 Verified verified_of(const Reader& in) {
   Verified verified{in.flag("valid"), in.duration("valid_for_ms"), in.text("why"), {}};
-  const json::object* tokens = in.object("tokens");
-  if (tokens == nullptr) return verified;
-  for (const auto& [text, value] : *tokens) {
-    auto target = Target::parse(std::string_view(text.data(), text.size()));
-    const auto token = whole_number(value);
+  for (const auto& [text, value] : in.wide("tokens")) {
+    auto target = Target::parse(text);
+    const auto token = whole_number(*value);
     if (!target || !token) {
       (void)in.wrong("tokens", Token{0});
       continue;
