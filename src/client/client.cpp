@@ -208,8 +208,8 @@ std::optional<Nothing> nothing(const hf::Outcome&) { return Nothing{}; }
 Work<bool> agree_work(const std::string& request, std::optional<std::uint64_t> version) {
   const auto id = hf::LockId::parse(request);
   if (!id) return refused<bool>(no_id("request"));
-  hf::AgreeFields fields;
-  fields.request = *id;
+  hf::Agree fields;
+  fields.wait = *id;
   fields.version = version;
   return operation<bool>(std::move(fields), [](const hf::Outcome& outcome) -> std::optional<bool> {
     const auto* answered = std::get_if<hf::Answered>(&outcome);
@@ -220,8 +220,8 @@ Work<bool> agree_work(const std::string& request, std::optional<std::uint64_t> v
 Work<Nothing> refuse_work(const std::string& request, const std::string& reason) {
   const auto id = hf::LockId::parse(request);
   if (!id) return refused<Nothing>(no_id("request"));
-  hf::RefuseFields fields;
-  fields.request = *id;
+  hf::Refuse fields;
+  fields.wait = *id;
   fields.reason = reason;
   return operation<Nothing>(std::move(fields), nothing);
 }
@@ -229,14 +229,14 @@ Work<Nothing> refuse_work(const std::string& request, const std::string& reason)
 Work<Nothing> defer_work(const std::string& request, Millis by) {
   const auto id = hf::LockId::parse(request);
   if (!id) return refused<Nothing>(no_id("request"));
-  hf::DeferFields fields;
-  fields.request = *id;
+  hf::Defer fields;
+  fields.wait = *id;
   fields.by = by;
   return operation<Nothing>(std::move(fields), nothing);
 }
 
 Work<std::vector<Request>> requests_work() {
-  return operation<std::vector<Request>>(hf::RequestListFields{},
+  return operation<std::vector<Request>>(hf::ListAsks{},
                                          [](const hf::Outcome& outcome) -> std::optional<std::vector<Request>> {
                                            const auto* list = std::get_if<hf::AskList>(&outcome);
                                            if (list == nullptr) return std::nullopt;
@@ -252,18 +252,19 @@ Work<Verification> verify_work(const std::string& lock, Token token, const std::
   auto parsed = hf::client::from_public(targets);
   if (!id) return refused<Verification>(no_id("lock"));
   if (!parsed) return refused<Verification>(to_public(parsed.error()));
-  return operation<Verification>(hf::VerifyFields{*id, token, *std::move(parsed), min_valid},
-                                 [](const hf::Outcome& outcome) -> std::optional<Verification> {
-                                   const auto* verified = std::get_if<hf::Verified>(&outcome);
-                                   return verified == nullptr ? std::nullopt : std::optional(to_public(*verified));
-                                 });
+  return operation<Verification>(
+      hf::Verify{.caller = {}, .lock = *id, .token = token, .targets = *std::move(parsed), .min_valid = min_valid},
+      [](const hf::Outcome& outcome) -> std::optional<Verification> {
+        const auto* verified = std::get_if<hf::Verified>(&outcome);
+        return verified == nullptr ? std::nullopt : std::optional(to_public(*verified));
+      });
 }
 
 Work<std::vector<CheckedTarget>> check_work(const std::vector<std::string>& targets, Mode mode) {
   auto parsed = hf::client::from_public(targets);
   if (!parsed) return refused<std::vector<CheckedTarget>>(to_public(parsed.error()));
   return operation<std::vector<CheckedTarget>>(
-      hf::CheckFields{{}, *std::move(parsed), static_cast<hf::Mode>(mode)},
+      hf::Check{.caller = {}, .session = {}, .targets = *std::move(parsed), .mode = static_cast<hf::Mode>(mode)},
       [](const hf::Outcome& outcome) -> std::optional<std::vector<CheckedTarget>> {
         const auto* checked = std::get_if<hf::Checked>(&outcome);
         if (checked == nullptr) return std::nullopt;
@@ -274,7 +275,7 @@ Work<std::vector<CheckedTarget>> check_work(const std::vector<std::string>& targ
 }
 
 Work<LockPage> list_work(const ListFilter& filter) {
-  hf::LockListFields fields;
+  hf::ListLocks fields;
   fields.type = filter.type;
   fields.user = filter.user;
   fields.client = filter.client;
@@ -288,7 +289,7 @@ Work<LockPage> list_work(const ListFilter& filter) {
   fields.limit = filter.limit;
   if (!filter.next.empty()) {
     const auto end = filter.next.data() + filter.next.size();
-    const auto parsed = std::from_chars(filter.next.data(), end, fields.next);
+    const auto parsed = std::from_chars(filter.next.data(), end, fields.after);
     if (parsed.ec != std::errc() || parsed.ptr != end) return refused<LockPage>(no_id("next"));
   }
   return operation<LockPage>(std::move(fields), [](const hf::Outcome& outcome) -> std::optional<LockPage> {
@@ -306,7 +307,7 @@ Work<Nothing> transfer_work(const std::string& lock, const std::string& to_sessi
   const auto session = hf::SessionId::parse(to_session);
   if (!id) return refused<Nothing>(no_id("lock"));
   if (!session) return refused<Nothing>(no_id("to_session"));
-  hf::TransferFields fields;
+  hf::Transfer fields;
   fields.lock = *id;
   fields.to_session = *session;
   return operation<Nothing>(std::move(fields), nothing);
@@ -315,7 +316,7 @@ Work<Nothing> transfer_work(const std::string& lock, const std::string& to_sessi
 Work<Nothing> force_work(const std::string& lock, const std::string& reason) {
   const auto id = hf::LockId::parse(lock);
   if (!id) return refused<Nothing>(no_id("lock"));
-  hf::ForceFields fields;
+  hf::Force fields;
   fields.lock = *id;
   fields.reason = reason;
   return operation<Nothing>(std::move(fields), nothing);

@@ -123,7 +123,7 @@ class ScriptedServer : private hf::WebSocketSink {
   std::thread thread_;
 };
 
-hf::Grant grant_of(const hf::AcquireFields& fields) {
+hf::Grant grant_of(const hf::Acquire& fields) {
   hf::Grant grant;
   grant.lock = hf::LockId{{1, 2}};
   grant.token = 77;
@@ -144,12 +144,12 @@ void obliging(ScriptedServer& server, const hf::ParsedMessage& message) {
     welcome.resumed = !hello.session.is_nil();
     welcome.rights = {"lock.edit"};
     encode_welcome(text, welcome);
-  } else if (std::holds_alternative<hf::AcquireFields>(*message.fields)) {
+  } else if (std::holds_alternative<hf::Acquire>(*message.fields)) {
     encode_answer(text, message.id, hf::Op::lock_acquire,
-                  hf::Granted{grant_of(std::get<hf::AcquireFields>(*message.fields)), false, {}});
-  } else if (std::holds_alternative<hf::ReleaseFields>(*message.fields)) {
+                  hf::Granted{grant_of(std::get<hf::Acquire>(*message.fields)), false, {}});
+  } else if (std::holds_alternative<hf::Release>(*message.fields)) {
     encode_answer(text, message.id, hf::Op::lock_release, hf::Released{true, 0, false});
-  } else if (std::holds_alternative<hf::SessionEndFields>(*message.fields)) {
+  } else if (std::holds_alternative<hf::EndSession>(*message.fields)) {
     encode_answer(text, message.id, hf::Op::session_end, hf::SessionClosed{0});
   } else {
     return;
@@ -212,7 +212,7 @@ TEST(Client, a_destroyed_handle_releases) {
   std::promise<void> released;
   ScriptedServer server([&](ScriptedServer& s, const hf::ParsedMessage& message) {
     obliging(s, message);
-    if (std::holds_alternative<hf::ReleaseFields>(*message.fields)) released.set_value();
+    if (std::holds_alternative<hf::Release>(*message.fields)) released.set_value();
   });
   auto client = Client::open(options(server));
   {
@@ -268,12 +268,12 @@ TEST(Client, comes_back_after_a_drop_and_repeats_what_was_not_answered) {
   std::atomic<int> acquires{0};
   std::string first;
   ScriptedServer server([&](ScriptedServer& s, const hf::ParsedMessage& message) {
-    if (std::holds_alternative<hf::AcquireFields>(*message.fields) && acquires++ == 0) {
-      first = std::get<hf::AcquireFields>(*message.fields).request_id;
+    if (std::holds_alternative<hf::Acquire>(*message.fields) && acquires++ == 0) {
+      first = std::get<hf::Acquire>(*message.fields).caller.request_id;
       return s.close_link();
     }
-    if (std::holds_alternative<hf::AcquireFields>(*message.fields))
-      EXPECT_EQ(std::get<hf::AcquireFields>(*message.fields).request_id, first);
+    if (std::holds_alternative<hf::Acquire>(*message.fields))
+      EXPECT_EQ(std::get<hf::Acquire>(*message.fields).caller.request_id, first);
     obliging(s, message);
   });
   auto client = Client::open(options(server));
@@ -312,8 +312,8 @@ TEST(Client, closing_ends_the_session_and_answers_everybody_who_waits) {
   std::atomic<bool> ended{false};
   std::promise<void> asked;
   ScriptedServer server([&](ScriptedServer& s, const hf::ParsedMessage& message) {
-    if (std::holds_alternative<hf::AcquireFields>(*message.fields)) return asked.set_value();
-    if (std::holds_alternative<hf::SessionEndFields>(*message.fields)) ended = true;
+    if (std::holds_alternative<hf::Acquire>(*message.fields)) return asked.set_value();
+    if (std::holds_alternative<hf::EndSession>(*message.fields)) ended = true;
     obliging(s, message);
     if (ended) s.close_link();
   });

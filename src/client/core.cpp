@@ -207,8 +207,7 @@ void Core::stop(Time now, holdfast::Error why, LostReason reason) {
 void Core::end(Time now) {
   end_due(now);
   if (phase_ == Phase::closed) return;
-  if (phase_ == Phase::ready)
-    append_message(out_.messages.emplace_back(), MessageId(++last_id_), Fields(SessionEndFields{}));
+  if (phase_ == Phase::ready) append_message(out_.messages.emplace_back(), MessageId(++last_id_), Fields(EndSession{}));
   auto messages = std::move(out_.messages);
   stop(now, own(holdfast::Code::session_gone, "this client was closed"), LostReason::closed);
   out_.messages = std::move(messages);

@@ -20,7 +20,7 @@ void Core::acquire(Time now, holdfast::Acquire what, Reply<Taken> reply) {
     why.field = "targets";
     return answer<Taken>(reply, tl::unexpected(std::move(why)));
   }
-  AcquireFields fields;
+  Acquire fields;
   fields.targets = *std::move(targets);
   fields.mode = static_cast<Mode>(what.mode);
   fields.kind = static_cast<Kind>(what.kind);
@@ -49,12 +49,12 @@ void Core::ask(Time now, holdfast::Ask what, Reply<Taken> reply) {
     why.field = lock ? "targets" : "lock";
     return answer<Taken>(reply, tl::unexpected(std::move(why)));
   }
-  LockRequestFields fields;
+  Ask fields;
   fields.lock = *lock;
   fields.targets = *std::move(targets);
   fields.mode = static_cast<Mode>(what.mode);
   fields.message = std::move(what.message);
-  fields.wait = what.wait;
+  fields.wait_for = what.wait;
   Waiting waiting{
       std::move(reply), std::move(what.on_waiting), std::move(what.on_answered), std::move(what.on_lost), {},
       Millis(0)};
@@ -73,7 +73,7 @@ void Core::take_over(Time now, const std::string& lock, Reply<Taken> reply) {
   if (!id) return answer<Taken>(reply, failure(holdfast::Code::invalid, "this is no lock id", "lock"));
   Pending pending;
   pending.claims = true;
-  pending.fields = TransferFields{.request_id = {}, .lock = *id, .session = {}, .to_session = {}};
+  pending.fields = Transfer{.caller = {}, .session = {}, .lock = *id, .to_session = {}};
   Waiting waiting;
   waiting.reply = std::move(reply);
   pending.complete = [this, waiting](Time at, holdfast::Result<Answered> answered) {
@@ -134,7 +134,7 @@ void Core::granted(Time now, const Granted& granted, Time asked, Waiting waiting
   if (!pushed || waiting.ttl.count() == 0) return hand_out(now, granted, asked, std::move(waiting));
   Pending pending;
   pending.claims = true;
-  pending.fields = ExtendFields{.request_id = {}, .lock = granted.grant.lock, .session = {}, .ttl = waiting.ttl};
+  pending.fields = Extend{.caller = {}, .session = {}, .lock = granted.grant.lock, .ttl = waiting.ttl};
   pending.complete = [this, granted, waiting](Time at, holdfast::Result<Answered> answered) {
     if (answered && !answered->abandoned) return hand_out(at, granted, answered->sent, waiting);
     if (!answered) answer<Taken>(waiting.reply, tl::unexpected(answered.error()));
@@ -196,7 +196,7 @@ void Core::release(Time now, const Taken& taken, std::optional<std::uint64_t> ve
 // its owner's, who may have counted it elsewhere.
 void Core::give_back(Time now, const std::shared_ptr<Held>& held, std::optional<std::uint64_t> version, Share share,
                      Reply<Nothing> reply) {
-  ReleaseFields fields;
+  Release fields;
   fields.lock = held->lock;
   fields.version = version;
   if (held->lease == nullptr) {
@@ -251,7 +251,7 @@ void Core::release_all(Time now, const std::string& type, Reply<std::uint32_t> r
     remember(releasing_, held->lock);
   }
   Pending pending;
-  pending.fields = ReleaseAllFields{.request_id = {}, .session = {}, .type = type};
+  pending.fields = ReleaseAll{.caller = {}, .session = {}, .type = type};
   pending.complete = [this, reply](Time, holdfast::Result<Answered> answered) {
     releasing_.clear();
     if (!answered) return answer<std::uint32_t>(reply, tl::unexpected(answered.error()));
@@ -266,7 +266,7 @@ void Core::extend(Time now, const std::string& lock, Millis ttl, Reply<holdfast:
   auto id = LockId::parse(lock);
   if (!id) return answer<holdfast::LockInfo>(reply, failure(holdfast::Code::invalid, "this is no lock id", "lock"));
   Pending pending;
-  pending.fields = ExtendFields{.request_id = {}, .lock = *id, .session = {}, .ttl = ttl};
+  pending.fields = Extend{.caller = {}, .session = {}, .lock = *id, .ttl = ttl};
   pending.complete = [this, reply, id = *id, ttl](Time at, holdfast::Result<Answered> answered) {
     if (!answered) return answer<holdfast::LockInfo>(reply, tl::unexpected(answered.error()));
     holdfast::LockInfo info;
@@ -291,7 +291,7 @@ void Core::withdraw(Time now, const std::string& id, Reply<Nothing> reply) {
   if (!wait)
     return answer<Nothing>(reply, failure(holdfast::Code::invalid, "this is no id of a request or wait", "request"));
   Pending pending;
-  pending.fields = CancelWaitFields{{}, {}, *wait};
+  pending.fields = CancelWait{.caller = {}, .session = {}, .wait = *wait};
   pending.complete = [this, reply, wait = *wait](Time at, holdfast::Result<Answered> answered) {
     if (!answered) return answer<Nothing>(reply, tl::unexpected(answered.error()));
     // It may have been granted a moment before: then it is the waiter's.
@@ -328,7 +328,7 @@ void Core::ask_state(Time now) {
   }
   state_asked_ = true;
   Pending pending;
-  pending.fields = SessionStateFields{};
+  pending.fields = GetSession{};
   // What came after the question was sent may be missing in the answer: it is not held against it.
   std::set<LockId> locks, waits;
   for (const auto& [id, held] : locks_) locks.insert(id);
@@ -415,7 +415,7 @@ void Core::settle(Time now) {
   auto locks = std::exchange(strange_locks_, {});
   for (LockId lock : locks) {
     if (locks_.contains(lock) || waits_.contains(lock)) continue;
-    ReleaseFields release;
+    Release release;
     release.lock = lock;
     release.all = true;
     quietly(now, std::move(release));

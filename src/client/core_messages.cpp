@@ -109,7 +109,7 @@ void Core::renewed(Time sent) {
 void Core::beat(Time now) {
   beat_due_ = now + trusted(lease_length_) / 8;
   Pending pending;
-  HeartbeatFields fields;
+  Heartbeat fields;
   if (options_.idle) fields.idle = std::max(Millis(0), options_.idle());
   pending.fields = fields;
   pending.complete = [this, session = session_](Time, holdfast::Result<Answered> answered) {
@@ -284,7 +284,7 @@ void Core::hear(Time now, const LockExpiring& expiring, std::string_view) {
   }
   if (expiring.reason != EndReason::max_hold) return;
   Pending probe;
-  HeartbeatFields beat;
+  Heartbeat beat;
   if (options_.idle) beat.idle = std::max(Millis(0), options_.idle());
   probe.fields = beat;
   probe.complete = [this, lock = expiring.lock, end = expiring.expires_at](Time at,

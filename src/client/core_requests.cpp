@@ -47,7 +47,7 @@ void Core::pump(Time now) {
 }
 
 void Core::transmit(Time now, std::uint64_t id, Pending& pending) {
-  if (auto* here = std::get_if<TransferFields>(&pending.fields); here != nullptr && here->to_session.is_nil())
+  if (auto* here = std::get_if<Transfer>(&pending.fields); here != nullptr && here->to_session.is_nil())
     here->to_session = session_;
   if (auto* todo = std::get_if<TodoSubscribeFields>(&pending.fields); todo != nullptr && followed_ != nullptr)
     todo->cursor = followed_->todo.cursor();
@@ -79,11 +79,13 @@ void Core::quietly(Time now, Fields fields) {
   submit(now, std::move(pending), Millis(0));
 }
 
-void Core::cancel_quietly(Time now, LockId wait) { quietly(now, CancelWaitFields{{}, {}, wait}); }
+void Core::cancel_quietly(Time now, LockId wait) {
+  quietly(now, CancelWait{.caller = {}, .session = {}, .wait = wait});
+}
 
 // One share of it, so that a handle of an earlier grant of the same lock keeps what it has.
 void Core::release_quietly(Time now, const Grant& grant) {
-  ReleaseFields fields;
+  Release fields;
   fields.lock = grant.lock;
   fields.owner = grant.owner;
   quietly(now, std::move(fields));
@@ -212,7 +214,7 @@ void Core::call(Time now, const std::string& op, const std::string& fields_json,
                                failure(holdfast::Code::invalid, "the fields of a call are a JSON object", "fields"));
   }
   Pending pending;
-  pending.fields = StatsGetFields{};
+  pending.fields = GetStats{};
   pending.raw_op = op;
   if (!value->get_object().empty()) {
     const std::string whole = boost::json::serialize(*value);

@@ -199,7 +199,7 @@ class Script {
   }
   std::shared_ptr<Asked> holding(std::uint64_t n = 1) {
     auto asked = acquire();
-    answers(last<AcquireFields>().id, Op::lock_acquire, Granted{grant(n), false, {}});
+    answers(last<Acquire>().id, Op::lock_acquire, Granted{grant(n), false, {}});
     EXPECT_TRUE(asked->granted());
     return asked;
   }

@@ -54,8 +54,8 @@ void Core::publish(Time now, const std::vector<holdfast::LogEvent>& events, cons
                        "the outbox is full: " + std::to_string(outbox_events_) + " events wait for the server"));
   }
   Pending pending;
-  StatusPublishFields fields;
-  fields.request_id = batch_id.empty() ? id_prefix_ + "p" + std::to_string(last_id_ + 1) : batch_id;
+  Publish fields;
+  fields.caller.request_id = batch_id.empty() ? id_prefix_ + "p" + std::to_string(last_id_ + 1) : batch_id;
   for (std::size_t i = 0; i < events.size(); ++i) {
     auto event = from_public(events[i], i);
     if (!event) return answer<Results>(reply, tl::unexpected(to_public(event.error())));
@@ -68,7 +68,7 @@ void Core::publish(Time now, const std::vector<holdfast::LogEvent>& events, cons
     return answer<Results>(
         reply, failure(holdfast::Code::too_large, "a batch has up to 1,000,000 bytes: publish it in parts", "events"));
   }
-  pending.fields = StatsGetFields{};
+  pending.fields = GetStats{};
   pending.raw_op = name_of(Op::status_publish);
   pending.raw_fields = whole.substr(1, whole.size() - 2);
   pending.in_line = !outbox_.empty();
@@ -194,7 +194,7 @@ void Core::list_notices(Time now) {
 
 void Core::ask_notices(Time now) {
   Pending pending;
-  pending.fields = NoticeListFields{.limit = notices_per_page, .next = followed_->notices_page};
+  pending.fields = ListNotices{.audience = nullptr, .after = followed_->notices_page, .limit = notices_per_page};
   pending.complete = [this, followed = followed_](Time at, const holdfast::Result<Answered>& answered) {
     if (answered && followed_ == followed) notices_listed(at, answered->body);
   };

@@ -39,7 +39,7 @@ TEST(Core, before_any_ping_the_deadline_counts_from_the_sending_of_hello) {
   s.now += seconds(3);
   s.welcomes(s.greeting());
   auto lock = s.acquire();
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Granted{grant(1), false, {}});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Granted{grant(1), false, {}});
   s.now = hello + half_lost - std::chrono::milliseconds(1);
   EXPECT_TRUE(s.held(lock));
   s.now = hello + half_lost;
@@ -71,13 +71,12 @@ TEST(Core, a_lease_shorter_than_the_pings_renews_itself) {
   welcome.lease = Millis(10'000);
   s.welcomes(welcome);
   auto lock = s.acquire();
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Granted{grant(1), false, {}});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Granted{grant(1), false, {}});
   for (int i = 0; i < 10; ++i) {
     s.sent.clear();
     s.pass(Millis(7'000));
-    ASSERT_EQ(s.count<HeartbeatFields>(), 1U);
-    s.answers(s.last<HeartbeatFields>().id, Op::session_heartbeat,
-              Renewed{wall_us(1'700'000'000'000'000), 0, {lock_id(1)}});
+    ASSERT_EQ(s.count<Heartbeat>(), 1U);
+    s.answers(s.last<Heartbeat>().id, Op::session_heartbeat, Renewed{wall_us(1'700'000'000'000'000), 0, {lock_id(1)}});
   }
   EXPECT_TRUE(s.held(lock));
   EXPECT_TRUE(lock->lost.empty());
@@ -91,7 +90,7 @@ TEST(Core, a_lease_that_pings_renew_in_time_sends_no_heartbeat_of_its_own) {
     s.pass(seconds(10));
     s.pings(n, n - 1);
   }
-  EXPECT_EQ(s.count<HeartbeatFields>(), 0U);
+  EXPECT_EQ(s.count<Heartbeat>(), 0U);
   EXPECT_TRUE(s.held(lock));
 }
 
@@ -118,7 +117,7 @@ TEST(Core, a_lost_lock_never_comes_back_and_is_given_back_when_the_server_still_
   ASSERT_EQ(lock->lost.size(), 1U);
   s.resume(s.state({grant(1)}));
   EXPECT_FALSE(s.held(lock));
-  const auto& release = std::get<ReleaseFields>(s.last<ReleaseFields>().fields);
+  const auto& release = std::get<Release>(s.last<Release>().fields);
   EXPECT_EQ(release.lock, lock_id(1));
   EXPECT_TRUE(release.all);
 }
@@ -168,7 +167,7 @@ TEST(Core, a_resume_shows_the_session_and_its_newest_secret_and_keeps_the_locks)
   welcome.state = s.state({grant(1)});
   s.welcomes(welcome);
   EXPECT_TRUE(s.held(lock));
-  EXPECT_EQ(s.count<ReleaseFields>(), 0U);
+  EXPECT_EQ(s.count<Release>(), 0U);
   s.breaks();
   s.open_link();
   EXPECT_EQ(std::get<HelloFields>(s.last<HelloFields>().fields).secret, secret(2));
@@ -240,13 +239,13 @@ TEST(Core, an_unanswered_request_is_repeated_on_the_next_link_under_the_same_req
   Script s;
   s.ready();
   auto asked = s.acquire();
-  const auto first = std::get<AcquireFields>(s.last<AcquireFields>().fields).request_id;
+  const auto first = std::get<Acquire>(s.last<Acquire>().fields).caller.request_id;
   EXPECT_FALSE(first.empty());
   s.breaks();
   s.resume(s.state({}));
-  ASSERT_EQ(s.count<AcquireFields>(), 1U);
-  EXPECT_EQ(std::get<AcquireFields>(s.last<AcquireFields>().fields).request_id, first);
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Granted{grant(1), false, {}});
+  ASSERT_EQ(s.count<Acquire>(), 1U);
+  EXPECT_EQ(std::get<Acquire>(s.last<Acquire>().fields).caller.request_id, first);
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Granted{grant(1), false, {}});
   EXPECT_TRUE(asked->granted());
   EXPECT_EQ(asked->calls, 1);
 }
@@ -257,10 +256,10 @@ TEST(Core, a_grant_whose_answer_was_lost_is_not_given_back_while_the_repeat_is_u
   auto asked = s.acquire();
   s.breaks();
   s.resume(s.state({grant(1)}, 1));
-  EXPECT_EQ(s.count<ReleaseFields>(), 0U);
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Granted{grant(1), false, {}});
+  EXPECT_EQ(s.count<Release>(), 0U);
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Granted{grant(1), false, {}});
   EXPECT_TRUE(asked->granted());
-  EXPECT_EQ(s.count<ReleaseFields>(), 0U);
+  EXPECT_EQ(s.count<Release>(), 0U);
   EXPECT_TRUE(s.held(asked));
 }
 
@@ -269,12 +268,12 @@ TEST(Core, what_may_be_repeated_is_repeated_with_jitter_and_the_same_id_and_noth
     Script s;
     s.ready();
     auto asked = s.acquire();
-    const auto first = std::get<AcquireFields>(s.last<AcquireFields>().fields).request_id;
-    s.refuses(s.last<AcquireFields>().id, code);
+    const auto first = std::get<Acquire>(s.last<Acquire>().fields).caller.request_id;
+    s.refuses(s.last<Acquire>().id, code);
     EXPECT_FALSE(asked->result);
     s.pass(seconds(1));
-    ASSERT_EQ(s.count<AcquireFields>(), 2U) << code_name(code);
-    EXPECT_EQ(std::get<AcquireFields>(s.last<AcquireFields>().fields).request_id, first);
+    ASSERT_EQ(s.count<Acquire>(), 2U) << code_name(code);
+    EXPECT_EQ(std::get<Acquire>(s.last<Acquire>().fields).caller.request_id, first);
   }
   for (const auto code :
        {hf::Code::locked, hf::Code::stale_version, hf::Code::not_holder, hf::Code::lock_gone, hf::Code::forbidden,
@@ -282,11 +281,11 @@ TEST(Core, what_may_be_repeated_is_repeated_with_jitter_and_the_same_id_and_noth
     Script s;
     s.ready();
     auto asked = s.acquire();
-    s.refuses(s.last<AcquireFields>().id, code);
+    s.refuses(s.last<Acquire>().id, code);
     ASSERT_TRUE(asked->result) << code_name(code);
     EXPECT_EQ(static_cast<int>(asked->code()), static_cast<int>(code));
     s.pass(seconds(9));
-    EXPECT_EQ(s.count<AcquireFields>(), 1U) << code_name(code);
+    EXPECT_EQ(s.count<Acquire>(), 1U) << code_name(code);
   }
 }
 
@@ -294,18 +293,18 @@ TEST(Core, a_repeat_waits_as_long_as_the_server_says) {
   Script s;
   s.ready();
   auto asked = s.acquire();
-  s.refuses(s.last<AcquireFields>().id, hf::Code::too_many, Millis(4'000));
+  s.refuses(s.last<Acquire>().id, hf::Code::too_many, Millis(4'000));
   s.pass(Millis(3'990));
-  EXPECT_EQ(s.count<AcquireFields>(), 1U);
+  EXPECT_EQ(s.count<Acquire>(), 1U);
   s.pass(Millis(100));
-  EXPECT_EQ(s.count<AcquireFields>(), 2U);
+  EXPECT_EQ(s.count<Acquire>(), 2U);
 }
 
 TEST(Core, a_repeat_that_would_come_after_the_deadline_is_not_made) {
   Script s;
   s.ready();
   auto asked = s.acquire();
-  s.refuses(s.last<AcquireFields>().id, hf::Code::too_many, Millis(11'000));
+  s.refuses(s.last<Acquire>().id, hf::Code::too_many, Millis(11'000));
   EXPECT_EQ(asked->code(), Code::too_many);
 }
 
@@ -336,12 +335,12 @@ TEST(Core, a_grant_that_comes_after_the_callers_deadline_is_given_back) {
   Script s;
   s.ready();
   auto asked = s.acquire();
-  const auto id = s.last<AcquireFields>().id;
+  const auto id = s.last<Acquire>().id;
   s.pass(seconds(11));
   ASSERT_EQ(asked->code(), Code::unknown_outcome);
   s.answers(id, Op::lock_acquire, Granted{grant(1), false, {}});
   EXPECT_EQ(asked->calls, 1);
-  EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).lock, lock_id(1));
+  EXPECT_EQ(std::get<Release>(s.last<Release>().fields).lock, lock_id(1));
 }
 
 TEST(Core, a_gap_in_the_numbers_asks_for_the_whole_state_and_reports_what_is_missing_in_it) {
@@ -349,10 +348,10 @@ TEST(Core, a_gap_in_the_numbers_asks_for_the_whole_state_and_reports_what_is_mis
   s.ready();
   auto lock = s.holding();
   s.pings(1, 0, 5);
-  ASSERT_EQ(s.count<SessionStateFields>(), 1U);
+  ASSERT_EQ(s.count<GetSession>(), 1U);
   s.pings(2, 1, 5);
-  EXPECT_EQ(s.count<SessionStateFields>(), 1U);
-  s.answers(s.last<SessionStateFields>().id, Op::session_state, s.state({}, 5));
+  EXPECT_EQ(s.count<GetSession>(), 1U);
+  s.answers(s.last<GetSession>().id, Op::session_state, s.state({}, 5));
   ASSERT_EQ(lock->lost.size(), 1U);
   EXPECT_EQ(lock->lost[0].reason, LostReason::missing);
 }
@@ -367,10 +366,10 @@ TEST(Core, a_push_whose_number_skips_one_asks_for_the_whole_state) {
   ask.wait.targets = {target("SaleOrder:1001")};
   ask.lock = lock_id(1);
   s.pushes(LockRequested{session_id(1), 1, ask});
-  EXPECT_EQ(s.count<SessionStateFields>(), 0U);
+  EXPECT_EQ(s.count<GetSession>(), 0U);
   ask.wait.wait = lock_id(10);
   s.pushes(LockRequested{session_id(1), 3, ask});
-  EXPECT_EQ(s.count<SessionStateFields>(), 1U);
+  EXPECT_EQ(s.count<GetSession>(), 1U);
 }
 
 TEST(Core, a_grant_of_an_acquire_given_up_is_released_and_not_taken_for_one_moved_here) {
@@ -386,14 +385,14 @@ TEST(Core, a_grant_of_an_acquire_given_up_is_released_and_not_taken_for_one_move
   s.breaks();
   s.resume(s.state({grant(1)}, 1));
   EXPECT_EQ(moved, 0);
-  EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).lock, lock_id(1));
+  EXPECT_EQ(std::get<Release>(s.last<Release>().fields).lock, lock_id(1));
 }
 
 TEST(Core, a_lock_granted_after_the_state_was_asked_for_is_not_missing_in_it) {
   Script s;
   s.ready();
   s.pings(1, 0, 3);
-  const auto state = s.last<SessionStateFields>().id;
+  const auto state = s.last<GetSession>().id;
   auto lock = s.holding();
   s.answers(state, Op::session_state, s.state({}, 3));
   EXPECT_TRUE(lock->lost.empty());
@@ -404,8 +403,8 @@ TEST(Core, a_listed_lock_that_nobody_knows_is_released) {
   Script s;
   s.ready();
   s.pings(1, 0, 1);
-  s.answers(s.last<SessionStateFields>().id, Op::session_state, s.state({grant(4)}, 1));
-  const auto& release = std::get<ReleaseFields>(s.last<ReleaseFields>().fields);
+  s.answers(s.last<GetSession>().id, Op::session_state, s.state({grant(4)}, 1));
+  const auto& release = std::get<Release>(s.last<Release>().fields);
   EXPECT_EQ(release.lock, lock_id(4));
 }
 
@@ -421,11 +420,11 @@ TEST(Core, a_hold_is_neither_released_as_unknown_nor_lost_with_the_session) {
   what.owner = hold.owner;
   what.ttl = std::chrono::hours(1);
   auto asked = s.acquire(what);
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Granted{hold, false, {}});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Granted{hold, false, {}});
   ASSERT_TRUE(asked->granted());
   s.pings(1, 0, 9);
-  s.answers(s.last<SessionStateFields>().id, Op::session_state, s.state({hold}, 9));
-  EXPECT_EQ(s.count<ReleaseFields>(), 0U);
+  s.answers(s.last<GetSession>().id, Op::session_state, s.state({hold}, 9));
+  EXPECT_EQ(s.count<Release>(), 0U);
   s.breaks();
   s.pass(seconds(31));
   EXPECT_TRUE(asked->lost.empty());
@@ -440,7 +439,7 @@ TEST(Core, a_wait_tells_its_position_and_ends_with_the_pushed_grant) {
   holdfast::Acquire what;
   what.wait = Millis(60'000);
   auto asked = s.acquire(what);
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Queued{lock_id(1), 3});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Queued{lock_id(1), 3});
   s.pass(seconds(14));
   s.pings(1, 0);
   s.pushes(LockWaiting{session_id(1), lock_id(1), 2});
@@ -448,7 +447,7 @@ TEST(Core, a_wait_tells_its_position_and_ends_with_the_pushed_grant) {
   EXPECT_FALSE(asked->result);
   s.pushes(LockGranted{session_id(1), 1, lock_id(1), Granted{grant(1), false, {}}});
   EXPECT_TRUE(asked->granted());
-  EXPECT_EQ(s.count<SessionStateFields>(), 0U);
+  EXPECT_EQ(s.count<GetSession>(), 0U);
 }
 
 TEST(Core, a_grant_pushed_before_the_answer_that_names_its_wait_is_not_lost) {
@@ -458,9 +457,9 @@ TEST(Core, a_grant_pushed_before_the_answer_that_names_its_wait_is_not_lost) {
   what.wait = Millis(60'000);
   auto asked = s.acquire(what);
   s.pushes(LockGranted{session_id(1), 1, lock_id(1), Granted{grant(1), false, {}}});
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Queued{lock_id(1), 1});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Queued{lock_id(1), 1});
   EXPECT_TRUE(asked->granted());
-  EXPECT_EQ(s.count<ReleaseFields>(), 0U);
+  EXPECT_EQ(s.count<Release>(), 0U);
 }
 
 TEST(Core, a_wait_that_ends_says_why) {
@@ -469,7 +468,7 @@ TEST(Core, a_wait_that_ends_says_why) {
   holdfast::Acquire what;
   what.wait = Millis(5'000);
   auto asked = s.acquire(what);
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Queued{lock_id(1), 1});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Queued{lock_id(1), 1});
   Refusal why;
   why.code = hf::Code::locked;
   s.pushes(WaitEnded{session_id(1), 1, lock_id(1), why});
@@ -482,11 +481,11 @@ TEST(Core, a_wait_granted_while_the_link_was_down_is_found_in_the_state) {
   holdfast::Acquire what;
   what.wait = Millis(60'000);
   auto asked = s.acquire(what);
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Queued{lock_id(1), 1});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Queued{lock_id(1), 1});
   s.breaks();
   s.resume(s.state({grant(1)}, 1));
   EXPECT_TRUE(asked->granted());
-  EXPECT_EQ(s.count<ReleaseFields>(), 0U);
+  EXPECT_EQ(s.count<Release>(), 0U);
 }
 
 TEST(Core, a_wait_that_is_gone_after_a_drop_ends) {
@@ -495,7 +494,7 @@ TEST(Core, a_wait_that_is_gone_after_a_drop_ends) {
   holdfast::Acquire what;
   what.wait = Millis(60'000);
   auto asked = s.acquire(what);
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Queued{lock_id(1), 1});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Queued{lock_id(1), 1});
   s.breaks();
   s.resume(s.state({}, 1));
   EXPECT_EQ(asked->code(), Code::request_gone);
@@ -509,7 +508,7 @@ TEST(Core, a_time_to_live_counts_from_the_first_sending_of_the_acquire) {
   auto asked = s.acquire(what);
   const Time sent = s.now;
   s.pass(seconds(2));
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Granted{grant(1), false, {}});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Granted{grant(1), false, {}});
   s.now = sent + Millis(9'299);
   EXPECT_TRUE(s.held(asked));
   s.now = sent + Millis(9'300);  // 10 s - 2 % - 500 ms
@@ -523,13 +522,13 @@ TEST(Core, a_time_to_live_after_a_wait_is_set_anew_from_a_known_moment) {
   what.ttl = Millis(10'000);
   what.wait = Millis(60'000);
   auto asked = s.acquire(what);
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Queued{lock_id(1), 1});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Queued{lock_id(1), 1});
   s.pass(seconds(12));
   s.pings(1, 0);
   s.pushes(LockGranted{session_id(1), 1, lock_id(1), Granted{grant(1), false, {}}});
   EXPECT_FALSE(asked->result);
-  EXPECT_EQ(std::get<ExtendFields>(s.last<ExtendFields>().fields).ttl, Millis(10'000));
-  s.answers(s.last<ExtendFields>().id, Op::lock_extend, Granted{grant(1), false, {}});
+  EXPECT_EQ(std::get<Extend>(s.last<Extend>().fields).ttl, Millis(10'000));
+  s.answers(s.last<Extend>().id, Op::lock_extend, Granted{grant(1), false, {}});
   ASSERT_TRUE(asked->granted());
   EXPECT_TRUE(s.held(asked));
 }
@@ -541,7 +540,7 @@ TEST(Core, the_longest_hold_ends_a_lock_here_though_the_link_went_down) {
   const Wall server = wall_us(1'700'000'100'000'000);
   s.pushes(LockExpiring{session_id(1), lock_id(1), server + seconds(20), EndReason::max_hold});
   const Time sent = s.now;
-  s.answers(s.last<HeartbeatFields>().id, Op::session_heartbeat, Renewed{server + seconds(30), 0, {lock_id(1)}});
+  s.answers(s.last<Heartbeat>().id, Op::session_heartbeat, Renewed{server + seconds(30), 0, {lock_id(1)}});
   s.now = sent + Millis(19'099);
   EXPECT_TRUE(s.held(lock));
   s.now = sent + Millis(19'100);  // 20 s - 2 % - 500 ms
@@ -555,19 +554,19 @@ TEST(Core, a_lock_taken_twice_is_released_twice) {
   auto second = s.acquire();
   Grant again = grant(1);
   again.holds = 2;
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Granted{again, true, {}});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Granted{again, true, {}});
   ASSERT_TRUE(second->granted());
   EXPECT_EQ((*first->result)->held, (*second->result)->held);
   s.core.release(s.now, **first->result, std::nullopt, {});
   s.turn();
-  EXPECT_EQ(s.count<ReleaseFields>(), 1U);
-  EXPECT_FALSE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all) << "the other handle holds it on";
+  EXPECT_EQ(s.count<Release>(), 1U);
+  EXPECT_FALSE(std::get<Release>(s.last<Release>().fields).all) << "the other handle holds it on";
   EXPECT_TRUE(s.held(second));
   s.core.release(s.now, **second->result, std::nullopt, {});
   s.turn();
-  EXPECT_EQ(s.count<ReleaseFields>(), 2U);
+  EXPECT_EQ(s.count<Release>(), 2U);
   EXPECT_FALSE(s.held(second));
-  const auto& last = std::get<ReleaseFields>(s.last<ReleaseFields>().fields);
+  const auto& last = std::get<Release>(s.last<Release>().fields);
   EXPECT_TRUE(last.all);
   EXPECT_EQ(last.holds, 1U);
 }
@@ -579,21 +578,21 @@ TEST(Core, the_only_handle_ends_its_lock_whatever_it_counts) {
   auto lock = s.acquire();
   Grant twice = grant(1);
   twice.holds = 2;
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Granted{twice, true, {}});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Granted{twice, true, {}});
   std::optional<holdfast::Result<holdfast::Nothing>> result;
   s.core.release(s.now, **lock->result, std::nullopt,
                  {[&](holdfast::Result<holdfast::Nothing> r) { result = std::move(r); }, false});
   s.turn();
-  EXPECT_TRUE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all);
-  EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).holds, 2U);
-  s.answers(s.last<ReleaseFields>().id, Op::lock_release, Released{.holds = 3, .already = true});
+  EXPECT_TRUE(std::get<Release>(s.last<Release>().fields).all);
+  EXPECT_EQ(std::get<Release>(s.last<Release>().fields).holds, 2U);
+  s.answers(s.last<Release>().id, Op::lock_release, Released{.holds = 3, .already = true});
   EXPECT_FALSE(result) << "nothing happened";
-  EXPECT_TRUE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all);
-  EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).holds, 3U);
-  s.answers(s.last<ReleaseFields>().id, Op::lock_release, Released{.released = true});
+  EXPECT_TRUE(std::get<Release>(s.last<Release>().fields).all);
+  EXPECT_EQ(std::get<Release>(s.last<Release>().fields).holds, 3U);
+  s.answers(s.last<Release>().id, Op::lock_release, Released{.released = true});
   ASSERT_TRUE(result);
   EXPECT_TRUE(*result);
-  EXPECT_EQ(s.count<ReleaseFields>(), 2U);
+  EXPECT_EQ(s.count<Release>(), 2U);
 }
 
 TEST(Core, a_last_release_leaves_the_share_that_is_on_its_way_to_another_handle) {
@@ -601,24 +600,24 @@ TEST(Core, a_last_release_leaves_the_share_that_is_on_its_way_to_another_handle)
   s.ready();
   auto first = s.holding(1);
   auto second = s.acquire();
-  const std::uint64_t acquire = s.last<AcquireFields>().id;
+  const std::uint64_t acquire = s.last<Acquire>().id;
   s.core.release(s.now, **first->result, std::nullopt, {});
   s.turn();
-  EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).holds, 1U) << "of two, which the server knows of";
+  EXPECT_EQ(std::get<Release>(s.last<Release>().fields).holds, 1U) << "of two, which the server knows of";
   Grant again = grant(1);
   again.holds = 2;
   s.answers(acquire, Op::lock_acquire, Granted{again, true, {}});
   ASSERT_TRUE(second->granted());
-  s.answers(s.last<ReleaseFields>().id, Op::lock_release, Released{.holds = 2, .already = true});
-  EXPECT_EQ(s.count<ReleaseFields>(), 2U);
-  EXPECT_FALSE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all);
-  EXPECT_FALSE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).holds);
-  s.answers(s.last<ReleaseFields>().id, Op::lock_release, Released{.holds = 1});
+  s.answers(s.last<Release>().id, Op::lock_release, Released{.holds = 2, .already = true});
+  EXPECT_EQ(s.count<Release>(), 2U);
+  EXPECT_FALSE(std::get<Release>(s.last<Release>().fields).all);
+  EXPECT_FALSE(std::get<Release>(s.last<Release>().fields).holds);
+  s.answers(s.last<Release>().id, Op::lock_release, Released{.holds = 1});
   EXPECT_TRUE(s.held(second));
   s.core.release(s.now, **second->result, std::nullopt, {});
   s.turn();
-  EXPECT_TRUE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all);
-  EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).holds, 1U);
+  EXPECT_TRUE(std::get<Release>(s.last<Release>().fields).all);
+  EXPECT_EQ(std::get<Release>(s.last<Release>().fields).holds, 1U);
 }
 
 TEST(Core, an_unanswered_acquire_may_have_taken_the_share_that_a_last_release_met) {
@@ -628,8 +627,8 @@ TEST(Core, an_unanswered_acquire_may_have_taken_the_share_that_a_last_release_me
   auto second = s.acquire();
   s.core.release(s.now, **first->result, std::nullopt, {});
   s.turn();
-  s.answers(s.last<ReleaseFields>().id, Op::lock_release, Released{.holds = 2, .already = true});
-  EXPECT_FALSE(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).all);
+  s.answers(s.last<Release>().id, Op::lock_release, Released{.holds = 2, .already = true});
+  EXPECT_FALSE(std::get<Release>(s.last<Release>().fields).all);
 }
 
 TEST(Core, an_upgrade_changes_the_token_of_all_handles) {
@@ -637,7 +636,7 @@ TEST(Core, an_upgrade_changes_the_token_of_all_handles) {
   s.ready();
   auto first = s.holding(1);
   auto second = s.acquire();
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Granted{grant(1, "SaleOrder:1001", 900), false, {}});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Granted{grant(1, "SaleOrder:1001", 900), false, {}});
   EXPECT_EQ((*first->result)->held->token.load(), 901U);
 }
 
@@ -650,8 +649,8 @@ TEST(Core, a_release_of_what_has_ended_is_no_error) {
     s.core.release(s.now, **lock->result, 7,
                    {[&](holdfast::Result<holdfast::Nothing> r) { result = std::move(r); }, false});
     s.turn();
-    EXPECT_EQ(std::get<ReleaseFields>(s.last<ReleaseFields>().fields).version, 7U);
-    s.refuses(s.last<ReleaseFields>().id, code);
+    EXPECT_EQ(std::get<Release>(s.last<Release>().fields).version, 7U);
+    s.refuses(s.last<Release>().id, code);
     ASSERT_TRUE(result);
     EXPECT_TRUE(*result);
   }
@@ -695,7 +694,7 @@ TEST(Core, a_part_lost_leaves_the_rest_held) {
   auto lock = s.acquire({.targets = {"SaleOrder:1", "SaleOrder:2"}});
   Grant both = grant(1, "SaleOrder:1");
   both.targets.push_back({target("SaleOrder:2"), both.token});
-  s.answers(s.last<AcquireFields>().id, Op::lock_acquire, Granted{both, false, {}});
+  s.answers(s.last<Acquire>().id, Op::lock_acquire, Granted{both, false, {}});
   s.pushes(LockLost{
       session_id(1), 1, lock_id(1), EndReason::handed_over, {target("SaleOrder:2")}, false, "wang", "Wang", ""});
   ASSERT_EQ(lock->lost.size(), 1U);
@@ -818,9 +817,9 @@ TEST(Core, no_more_than_sixty_requests_are_in_flight_and_the_rest_follow) {
   Script s;
   s.ready();
   for (int i = 0; i < 70; ++i) s.acquire();
-  ASSERT_EQ(s.count<AcquireFields>(), in_flight_max);
+  ASSERT_EQ(s.count<Acquire>(), in_flight_max);
   s.refuses(s.sent[0].id, hf::Code::locked);
-  EXPECT_EQ(s.count<AcquireFields>(), in_flight_max + 1);
+  EXPECT_EQ(s.count<Acquire>(), in_flight_max + 1);
 }
 
 TEST(Core, more_than_ten_thousand_unanswered_calls_are_refused) {
@@ -885,7 +884,7 @@ TEST(Core, a_lock_moved_here_by_another_window_is_handed_over_or_released) {
     s.ready();
     s.pushes(LockGranted{session_id(1), 1, lock_id(3), Granted{grant(3), false, {}}});
     EXPECT_EQ(moved, wanted ? 1 : 0);
-    EXPECT_EQ(s.count<ReleaseFields>(), wanted ? 0U : 1U);
+    EXPECT_EQ(s.count<Release>(), wanted ? 0U : 1U);
   }
 }
 
@@ -895,11 +894,11 @@ TEST(Core, a_take_over_names_this_session_and_gives_a_handle_though_told_twice) 
   int grants = 0;
   s.core.take_over(s.now, lock_id(2).text(), {[&](holdfast::Result<Taken> taken) { grants += taken ? 1 : 0; }, false});
   s.turn();
-  EXPECT_EQ(std::get<TransferFields>(s.last<TransferFields>().fields).to_session, session_id(1));
+  EXPECT_EQ(std::get<Transfer>(s.last<Transfer>().fields).to_session, session_id(1));
   s.pushes(LockGranted{session_id(1), 1, lock_id(2), Granted{grant(2), false, {}}});
-  s.answers(s.last<TransferFields>().id, Op::lock_transfer, Granted{grant(2), false, {}});
+  s.answers(s.last<Transfer>().id, Op::lock_transfer, Granted{grant(2), false, {}});
   EXPECT_EQ(grants, 1);
-  EXPECT_EQ(s.count<ReleaseFields>(), 0U);
+  EXPECT_EQ(s.count<Release>(), 0U);
 }
 
 TEST(Core, ending_says_so_and_fails_what_is_unanswered) {
@@ -909,7 +908,7 @@ TEST(Core, ending_says_so_and_fails_what_is_unanswered) {
   auto waiting = s.acquire();
   s.core.end(s.now);
   s.turn();
-  EXPECT_EQ(s.count<SessionEndFields>(), 1U);
+  EXPECT_EQ(s.count<EndSession>(), 1U);
   EXPECT_EQ(waiting->code(), Code::session_gone);
   EXPECT_FALSE(s.held(lock));
   EXPECT_EQ(s.core.next(), Time::max());
@@ -959,7 +958,7 @@ TEST(Core, a_conflict_carries_who_and_what_one_may_do) {
   View view;
   view.allowed = [](std::string_view, std::string_view) { return true; };
   std::string text;
-  encode_answer(text, MessageId(s.last<AcquireFields>().id), Op::lock_acquire, refusal, view);
+  encode_answer(text, MessageId(s.last<Acquire>().id), Op::lock_acquire, refusal, view);
   s.says(text);
   ASSERT_EQ(asked->code(), Code::locked);
   const auto& error = asked->result->error();

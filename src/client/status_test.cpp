@@ -42,17 +42,17 @@ class Publishing : public ::testing::Test {
   std::vector<std::uint64_t> sent() const {
     std::vector<std::uint64_t> versions;
     for (const Sent& one : s.sent) {
-      if (const auto* fields = std::get_if<StatusPublishFields>(&one.fields))
+      if (const auto* fields = std::get_if<Publish>(&one.fields))
         versions.push_back(std::get<StatusEvent>(fields->events.at(0)).version.value_or(0));
     }
     return versions;
   }
-  std::string batch_id() { return std::get<StatusPublishFields>(s.last<StatusPublishFields>().fields).request_id; }
+  std::string batch_id() { return std::get<Publish>(s.last<Publish>().fields).caller.request_id; }
   void answer(std::uint64_t offset) {
-    s.says(R"({"id":)" + std::to_string(s.last<StatusPublishFields>().id) +
-           R"(,"ok":{"epoch":"x","results":[{"offset":)" + std::to_string(offset) + "}]}}");
+    s.says(R"({"id":)" + std::to_string(s.last<Publish>().id) + R"(,"ok":{"epoch":"x","results":[{"offset":)" +
+           std::to_string(offset) + "}]}}");
   }
-  void refuse(hf::Code code) { s.refuses(s.last<StatusPublishFields>().id, code); }
+  void refuse(hf::Code code) { s.refuses(s.last<Publish>().id, code); }
 
   Script s{holdfast::Options{.outbox_events_max = 4}};
 };
@@ -118,7 +118,7 @@ TEST_F(Publishing, each_event_has_its_result) {
   s.ready();
   auto told = publish({bill("1", 1), bill("2", 1), bill("3", 1)}, forever, "mine");
   EXPECT_EQ(batch_id(), "mine");
-  s.says(R"({"id":)" + std::to_string(s.last<StatusPublishFields>().id) +
+  s.says(R"({"id":)" + std::to_string(s.last<Publish>().id) +
          R"(,"ok":{"results":[{"offset":1},{"stale":true,"version":7},{"stale":true,"deleted":true,"version":1}]}})");
   using What = holdfast::Published::What;
   ASSERT_TRUE(told->result && *told->result);
@@ -136,7 +136,7 @@ TEST_F(Publishing, an_answer_that_cannot_be_read_is_no_success) {
         fresh.now, {bill("1", 1)}, {}, forever,
         {[&](const holdfast::Result<Results>& result) { code = result ? Code::other : result.error().code; }, false});
     fresh.turn();
-    fresh.says(R"({"id":)" + std::to_string(fresh.last<StatusPublishFields>().id) + R"(,"ok":)" + body + "}");
+    fresh.says(R"({"id":)" + std::to_string(fresh.last<Publish>().id) + R"(,"ok":)" + body + "}");
     EXPECT_EQ(code, Code::unknown_outcome) << body;
   }
 }
@@ -194,7 +194,7 @@ TEST_F(Publishing, a_batch_that_no_server_reads_is_not_sent) {
       {[&](const holdfast::Result<Results>& result) { code = result ? Code::other : result.error().code; }, false});
   large.turn();
   EXPECT_EQ(code, Code::too_large);
-  EXPECT_EQ(large.count<StatusPublishFields>(), 0U);
+  EXPECT_EQ(large.count<Publish>(), 0U);
 }
 
 TEST_F(Publishing, a_server_that_reads_less_does_not_end_every_connection) {
@@ -212,7 +212,7 @@ TEST_F(Publishing, a_run_is_known_by_an_id) {
   s.ready();
   EXPECT_EQ(publish({holdfast::RunStep{.run = "r", .type = "SaleOrder", .id = "1"}})->code(), Code::invalid);
   publish({holdfast::RunStep{.run = lock_id(1).text(), .type = "SaleOrder", .id = "1", .step = "check"}});
-  const auto& fields = std::get<StatusPublishFields>(s.last<StatusPublishFields>().fields);
+  const auto& fields = std::get<Publish>(s.last<Publish>().fields);
   EXPECT_EQ(std::get<RunEvent>(fields.events.at(0)).step, "check");
 }
 
@@ -564,8 +564,8 @@ TEST_F(Following, notices_of_while_nobody_listened_are_listed_and_each_is_told_o
            R"(,"type":"SaleOrder","id":"1","version":2,"at":"2025-11-22T09:30:00.000Z"})";
   };
   const auto lists = [&](std::uint64_t after, const std::vector<std::uint64_t>& numbers) {
-    const auto& asked = s.last<NoticeListFields>();
-    EXPECT_EQ(std::get<NoticeListFields>(asked.fields).next, after);
+    const auto& asked = s.last<ListNotices>();
+    EXPECT_EQ(std::get<ListNotices>(asked.fields).after, after);
     std::string body;
     for (const std::uint64_t number : numbers) body += (body.empty() ? "{" : ",{") + notice(number);
     s.says(R"({"id":)" + std::to_string(asked.id) + R"(,"ok":{"notices":[)" + body + "]}}");
@@ -575,7 +575,7 @@ TEST_F(Following, notices_of_while_nobody_listened_are_listed_and_each_is_told_o
   lists(0, {1, 3});
   lists(3, {4, 5});
   lists(5, {});
-  EXPECT_EQ(s.count<NoticeListFields>(), 3U);
+  EXPECT_EQ(s.count<ListNotices>(), 3U);
   EXPECT_EQ(notices, (std::vector<std::uint64_t>{4, 1, 3, 5}));
   s.breaks();
   s.open_link();
@@ -583,7 +583,7 @@ TEST_F(Following, notices_of_while_nobody_listened_are_listed_and_each_is_told_o
   s.welcomes(s.greeting());
   accepts("diff");
   lists(5, {});
-  EXPECT_EQ(s.count<NoticeListFields>(), 1U);
+  EXPECT_EQ(s.count<ListNotices>(), 1U);
   EXPECT_EQ(notices.size(), 4U);
 }
 
@@ -598,8 +598,8 @@ TEST_F(Following, notices_that_are_read_elsewhere_are_told_as_read_live_and_when
            R"(,"type":"SaleOrder","id":"1","version":2,"at":"2025-11-22T09:30:00.000Z"})";
   };
   const auto lists = [&](std::uint64_t after, const std::vector<std::uint64_t>& numbers) {
-    const auto& asked = s.last<NoticeListFields>();
-    EXPECT_EQ(std::get<NoticeListFields>(asked.fields).next, after);
+    const auto& asked = s.last<ListNotices>();
+    EXPECT_EQ(std::get<ListNotices>(asked.fields).after, after);
     std::string body;
     for (const std::uint64_t number : numbers) body += (body.empty() ? "{" : ",{") + notice(number);
     s.says(R"({"id":)" + std::to_string(asked.id) + R"(,"ok":{"notices":[)" + body + "]}}");

@@ -29,50 +29,125 @@ using AudiencePtr = std::shared_ptr<const Audience>;
 struct BeginEpoch {
   EpochId epoch;
   std::string why;  // first, lost, restored, …
+  bool operator==(const BeginEpoch&) const = default;
+
+  static constexpr std::uint8_t log_number = 0;
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, v.epoch)(2, v.why);
+  }
 };
 // All of it or none. `caller.request_id` is the batch id.
 struct Publish {
   Caller caller;
   std::vector<LogEvent> events;
+  bool operator==(const Publish&) const = default;
+
+  static constexpr std::uint8_t log_number = 1;
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, "batch_id", v.caller);
+    a(2, "events", v.events, {.required = true});
+  }
 };
 // Replaces the bills of one type. The user who opened it sends its pages and commits it.
 struct OpenResync {
   Caller caller;
   ResyncId resync;
   std::string type;
+  bool operator==(const OpenResync&) const = default;
+
+  static constexpr std::uint8_t log_number = 2;
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, v.caller)(2, v.resync)(3, v.type);
+  }
 };
 struct ResyncPage {
   Caller caller;
   ResyncId resync;
   std::vector<StatusEvent> events;  // of that type
+  bool operator==(const ResyncPage&) const = default;
+
+  static constexpr std::uint8_t log_number = 3;
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, v.caller)(2, v.resync)(3, v.events);
+  }
 };
 struct CommitResync {
   Caller caller;
   ResyncId resync;
   EpochId epoch;  // the next
+  bool operator==(const CommitResync&) const = default;
+
+  static constexpr std::uint8_t log_number = 4;
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, v.caller)(2, v.resync)(3, v.epoch);
+  }
 };
 struct DropResync {
   Caller caller;
   ResyncId resync;
+  bool operator==(const DropResync&) const = default;
+
+  static constexpr std::uint8_t log_number = 5;
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, v.caller)(2, v.resync);
+  }
 };
 struct ReadNotices {
   Caller caller;
   std::string employee;                // the token's, if it has one
   std::vector<std::uint64_t> numbers;  // those that are read now
+  bool operator==(const ReadNotices&) const = default;
+
+  static constexpr std::uint8_t log_number = 6;
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, v.caller);
+    a(2, v.employee);
+    a(3, "notices", v.numbers, {.required = true});
+  }
 };
 // Time only: sweeps what is due.
-struct StatusTick {};
+struct StatusTick {
+  bool operator==(const StatusTick&) const = default;
+
+  static constexpr std::uint8_t log_number = 7;
+
+  template <class A, class V>
+  static void fields(A&, V&) {}
+};
 
 // Questions: they never change anything. `audience` is never null.
 struct GetStatus {
   AudiencePtr audience;
   std::string type, id;
+  bool operator==(const GetStatus&) const = default;
+
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a("type", v.type, {.required = true, .bytes_max = target_segment_bytes_max});
+    a("bill", v.id, {.required = true, .bytes_max = target_segment_bytes_max});
+  }
 };
 struct GetHistory {
   AudiencePtr audience;
   std::string type, id;
   Offset before = 0;  // only entries older than this; 0: from the newest
   std::uint32_t limit = 100;
+  bool operator==(const GetHistory&) const = default;
+
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a("type", v.type, {.required = true, .bytes_max = target_segment_bytes_max});
+    a("bill", v.id, {.required = true, .bytes_max = target_segment_bytes_max});
+    a("limit", v.limit, {.otherwise = 100});
+    a("next", v.before, {.as_text = true});
+  }
 };
 // A client's place in the log.
 struct Cursor {
@@ -104,6 +179,13 @@ struct ListNotices {
   AudiencePtr audience;
   std::uint64_t after = 0;
   std::uint32_t limit = 100;
+  bool operator==(const ListNotices&) const = default;
+
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a("limit", v.limit, {.otherwise = 100});
+    a("next", v.after, {.as_text = true});
+  }
 };
 
 using StatusCommand = std::variant<BeginEpoch, Publish, OpenResync, ResyncPage, CommitResync, DropResync, ReadNotices,

@@ -47,6 +47,11 @@ struct ClientInfo {
   std::string host;
   std::string window;
   bool operator==(const ClientInfo&) const = default;
+
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, v.program)(2, v.host)(3, v.window);
+  }
 };
 
 // One target of a grant and the token it is held under. The token is the grant's own, unless the session

@@ -4,8 +4,8 @@
 // of them is the board's to decide (engine/status_board.h).
 //
 // A StatusEvent says what a bill is now, not what to do with it, and all of it: nothing is taken over from what was
-// said before. `state` has the catalog's status columns and the columns that the groups' conditions ask for, by column
-// name.
+// said before. The tags of `fields` are a persistent format (engine/field_codec.h). `state` has the catalog's status
+// columns and the columns that the groups' conditions ask for, by column name.
 
 #include <algorithm>
 #include <cstdint>
@@ -29,12 +29,22 @@ using Version = std::uint64_t;  // of a bill, from its own row; 0 .. 2^53-1
 struct Person {
   std::string user, name;
   bool operator==(const Person&) const = default;
+
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, v.user)(2, v.name);
+  }
 };
 
 struct BillField {
   std::string name;
   std::variant<std::int64_t, std::string> value;
   bool operator==(const BillField&) const = default;
+
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, v.name)(2, v.value);
+  }
 };
 
 struct StatusEvent {
@@ -54,6 +64,13 @@ struct StatusEvent {
   // Of the door alone (catalog/event_check.h): the board neither asks nor keeps it.
   std::vector<std::string> none;
   bool operator==(const StatusEvent&) const = default;
+
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, v.type)(2, v.id)(3, v.no)(4, v.version)(5, v.state)(6, v.creator)(7, v.handler)(8, v.owner)(9, v.actor)(
+        10, v.department)(11, v.action)(12, v.reason)(13, v.at)
+        .flags(14, v.deleted, v.created)(15, v.title)(16, v.partner)(17, v.amount)(18, v.cause);
+  }
 };
 
 inline bool says_none(const StatusEvent& event, std::string_view name) noexcept {
@@ -68,6 +85,11 @@ struct RunEvent {
   Person actor;
   std::optional<Wall> at;
   bool operator==(const RunEvent&) const = default;
+
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a(1, v.run)(2, v.type)(3, v.id)(4, v.step)(5, v.action)(6, v.error)(7, v.actor)(8, v.at);
+  }
 };
 
 using LogEvent = std::variant<StatusEvent, RunEvent>;

@@ -39,8 +39,10 @@ std::string write_entry(const Entry& entry) {
 
 std::optional<Entry> read_entry(std::string_view bytes) {
   ByteReader r(bytes);
-  if (r.u8() != entry_format) return std::nullopt;
+  const std::uint8_t format = r.u8();
+  if (format < entry_format_oldest || format > entry_format) return std::nullopt;
   Entry entry;
+  if (format == entry_format_oldest) entry.format = CommandFormat::by_place;
   entry.kind = static_cast<EntryKind>(r.u8());
   entry.clock_us = r.i64();
   switch (entry.kind) {

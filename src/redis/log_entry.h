@@ -7,6 +7,9 @@
 //     varint number of status commands, these (engine/status_command_codec)
 //   tick, leave: nothing    join: text name of the node, u64 rules
 //   open: varint generation; then, if there are any, varint number of the members that were not heard, their ids
+//
+// A persistent format: 3 has its commands by tag, 2 had them by place and is read still. A node that reads a newer one,
+// or a command that its build does not know, steps aside.
 
 #include <cstdint>
 #include <optional>
@@ -15,10 +18,11 @@
 #include <vector>
 
 #include "base/id.h"
+#include "engine/command_format.h"
 
 namespace hf::redis {
 
-inline constexpr std::uint8_t entry_format = 2;
+inline constexpr std::uint8_t entry_format = 3, entry_format_oldest = 2;
 
 enum class EntryKind : std::uint8_t { commands = 1, tick, join, leave, open };
 
@@ -31,6 +35,7 @@ struct EntrySection {
 };
 
 struct Entry {
+  CommandFormat format = CommandFormat::by_tag;  // of the commands
   EntryKind kind = EntryKind::tick;
   std::int64_t clock_us = 0;           // 0: Redis says it (redis/replica.h, clock_of)
   std::vector<EntrySection> sections;  // commands

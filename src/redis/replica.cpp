@@ -32,13 +32,13 @@ std::optional<std::vector<SectionCommands>> read_commands(const Entry& entry) {
     SectionCommands& in = read.emplace_back();
     std::string_view rest = section.commands;
     while (!rest.empty()) {
-      auto command = take_command(rest);
+      auto command = take_command(rest, entry.format);
       if (!command) return std::nullopt;
       in.of_locks.push_back(*std::move(command));
     }
     rest = section.status;
     while (!rest.empty()) {
-      auto command = take_status_command(rest);
+      auto command = take_status_command(rest, entry.format);
       if (!command) return std::nullopt;
       in.of_status.push_back(*std::move(command));
     }

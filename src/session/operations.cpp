@@ -269,39 +269,35 @@ void Hub::State::operate(Call& call, SessionOpenFields& f) {
   engine.submit(ns, ticket, std::move(open), now.wall);
 }
 
-void Hub::State::operate(Call& call, HeartbeatFields& f) {
+void Hub::State::operate(Call& call, Heartbeat& f) {
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
-  Heartbeat beat = to_command(f);
-  beat.caller = caller_of(call);
-  submit(call, Op::session_heartbeat, f.session, std::move(beat));
+  f.caller = caller_of(call);
+  submit(call, Op::session_heartbeat, f.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, SessionEndFields& f) {
+void Hub::State::operate(Call& call, EndSession& f) {
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
-  EndSession end = to_command(f);
-  end.caller = caller_of(call);
-  submit(call, Op::session_end, f.session, std::move(end));
+  f.caller = caller_of(call);
+  submit(call, Op::session_end, f.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, SessionListFields& f) {
-  ListSessions list = to_command(f);
-  list.caller = caller_of(call);
-  submit(call, Op::session_list, call.session, std::move(list));
+void Hub::State::operate(Call& call, ListSessions& f) {
+  f.caller = caller_of(call);
+  submit(call, Op::session_list, call.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, SessionStateFields& f) {
+void Hub::State::operate(Call& call, GetSession& f) {
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
-  GetSession get = to_command(f);
-  get.caller = caller_of(call);
-  submit(call, Op::session_state, f.session, std::move(get));
+  f.caller = caller_of(call);
+  submit(call, Op::session_state, f.session, std::move(f));
 }
 
 // ---------------------------------------------------------------------------------------------- locks
 
-void Hub::State::operate(Call& call, AcquireFields& f) {
+void Hub::State::operate(Call& call, Acquire& f) {
   if (const auto error = refuses_new_work()) return refuse(call, *error);
   if (f.kind == Kind::temporary) {
     return refuse(call, Error{Code::forbidden, "Temporary locks belong to running actions.", "kind"});
@@ -316,23 +312,20 @@ void Hub::State::operate(Call& call, AcquireFields& f) {
   if (const auto error = refuses_text(f.label, f.reason, "reason")) return refuse(call, *error);
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
-  const SessionId counted = f.session;
-  Acquire acquire = to_command(std::move(f));
-  acquire.caller = take_caller(call);
-  acquire.caller.hold |= acquire.kind == Kind::hold;  // covered for these targets, or it would have been refused
-  acquire.lock = LockId{secrets.next_id()};
-  if (call.face == Face::http && !call.repeatable) acquire.node = engine.self();
-  submit(call, Op::lock_acquire, counted, std::move(acquire));
+  f.caller = take_caller(call);
+  f.caller.hold |= f.kind == Kind::hold;  // covered for these targets, or it would have been refused
+  f.lock = LockId{secrets.next_id()};
+  if (call.face == Face::http && !call.repeatable) f.node = engine.self();
+  submit(call, Op::lock_acquire, f.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, LockGetFields& f) {
+void Hub::State::operate(Call& call, GetLock& f) {
   if (!call.who->rights->allows_somewhere(Right::lock_view)) return refuse(call, forbidden(Right::lock_view, {}));
-  GetLock get = to_command(f);
-  get.caller = caller_of(call);
-  submit(call, Op::lock_get, call.session, std::move(get));
+  f.caller = caller_of(call);
+  submit(call, Op::lock_get, call.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, LockListFields& f) {
+void Hub::State::operate(Call& call, ListLocks& f) {
   const RightSet& rights = *call.who->rights;
   if (f.type.empty() ? !rights.allows_somewhere(Right::lock_view) : !rights.allows(Right::lock_view, f.type)) {
     return refuse(call, forbidden(Right::lock_view, f.type));
@@ -342,66 +335,59 @@ void Hub::State::operate(Call& call, LockListFields& f) {
                               f.client.empty() ? "user" : "client"});
   }
   if (const auto error = refuses_type(f.type)) return refuse(call, *error);
-  ListLocks list = to_command(std::move(f));
-  list.caller = caller_of(call);
-  submit(call, Op::lock_list, call.session, std::move(list));
+  f.caller = caller_of(call);
+  submit(call, Op::lock_list, call.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, ReleaseFields& f) {
+void Hub::State::operate(Call& call, Release& f) {
   const bool hold = !f.owner.empty();
   if (!hold) {
     f.session = session_for(call, f.session);
     if (f.session.is_nil()) return;
   }
   const SessionId counted = f.session.is_nil() ? call.session : f.session;
-  const LockId lock = f.lock;
-  Release release = to_command(std::move(f));
-  release.caller = take_caller(call);
-  release.exact = call.face == Face::http && !call.repeatable;  // a proxy may send it once more
-  if (hold && call.who->hold && !release.caller.hold) {
-    return submit_if_types_allow(call, Op::lock_release, counted, lock, Right::lock_hold, std::move(release));
+  f.caller = take_caller(call);
+  f.exact = call.face == Face::http && !call.repeatable;  // a proxy may send it once more
+  if (hold && call.who->hold && !f.caller.hold) {
+    return submit_if_types_allow(call, Op::lock_release, counted, f.lock, Right::lock_hold, std::move(f));
   }
-  submit(call, Op::lock_release, counted, std::move(release));
+  submit(call, Op::lock_release, counted, std::move(f));
 }
 
-void Hub::State::operate(Call& call, ExtendFields& f) {
+void Hub::State::operate(Call& call, Extend& f) {
   // A hold is extended by right, not by session: over HTTP none need be named.
   if (call.face == Face::websocket || !call.who->hold) {
     f.session = session_for(call, f.session);
     if (f.session.is_nil()) return;
   }
-  Extend extend = to_command(f);
-  extend.caller = caller_of(call);
-  if (call.who->hold && !extend.caller.hold) {
-    return submit_if_types_allow(call, Op::lock_extend, f.session, f.lock, Right::lock_hold, std::move(extend));
+  f.caller = caller_of(call);
+  if (call.who->hold && !f.caller.hold) {
+    return submit_if_types_allow(call, Op::lock_extend, f.session, f.lock, Right::lock_hold, std::move(f));
   }
-  submit(call, Op::lock_extend, f.session, std::move(extend));
+  submit(call, Op::lock_extend, f.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, TransferFields& f) {
+void Hub::State::operate(Call& call, Transfer& f) {
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
-  Transfer transfer = to_command(f);
-  transfer.caller = caller_of(call);
-  submit(call, Op::lock_transfer, f.session, std::move(transfer));
+  f.caller = caller_of(call);
+  submit(call, Op::lock_transfer, f.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, ForceFields& f) {
+void Hub::State::operate(Call& call, Force& f) {
   const RightSet& rights = *call.who->rights;
   if (!rights.allows_somewhere(Right::lock_force)) return refuse(call, forbidden(Right::lock_force, {}));
   if (is_blank(f.reason))
     return refuse(call, Error{Code::invalid, "The holder is told the reason: give one.", "reason"});
   if (const auto error = refuses_text({}, f.reason, "reason")) return refuse(call, *error);
-  const LockId lock = f.lock;
-  Force force = to_command(std::move(f));
-  force.caller = caller_of(call);
+  f.caller = caller_of(call);
   if (!rights.allows_everywhere(Right::lock_force)) {
-    return submit_if_types_allow(call, Op::lock_force, call.session, lock, Right::lock_force, std::move(force));
+    return submit_if_types_allow(call, Op::lock_force, call.session, f.lock, Right::lock_force, std::move(f));
   }
-  submit(call, Op::lock_force, call.session, std::move(force));
+  submit(call, Op::lock_force, call.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, LockRequestFields& f) {
+void Hub::State::operate(Call& call, Ask& f) {
   if (const auto error = refuses_new_work()) return refuse(call, *error);
   const RightSet& rights = *call.who->rights;
   if (!rights.allows_somewhere(Right::lock_edit)) return refuse(call, forbidden(Right::lock_edit, {}));
@@ -409,73 +395,61 @@ void Hub::State::operate(Call& call, LockRequestFields& f) {
   if (const auto error = refuses_text(f.label, f.message, "message")) return refuse(call, *error);
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
-  const SessionId counted = f.session;
-  const LockId lock = f.lock;
   // Named targets are the lock's, or the engine refuses; that the lock is there at all is not everybody's to know.
   const bool types_known =
       rights.allows_everywhere(Right::lock_edit) || (!f.targets.empty() && rights.allows_everywhere(Right::lock_view));
-  Ask ask = to_command(std::move(f));
-  ask.caller = caller_of(call);
-  ask.wait = LockId{secrets.next_id()};
+  f.caller = caller_of(call);
+  f.wait = LockId{secrets.next_id()};
   if (!types_known)
-    return submit_if_types_allow(call, Op::lock_request, counted, lock, Right::lock_edit, std::move(ask));
-  submit(call, Op::lock_request, counted, std::move(ask));
+    return submit_if_types_allow(call, Op::lock_request, f.session, f.lock, Right::lock_edit, std::move(f));
+  submit(call, Op::lock_request, f.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, CancelWaitFields& f) {
+void Hub::State::operate(Call& call, CancelWait& f) {
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
-  CancelWait cancel = to_command(f);
-  cancel.caller = caller_of(call);
-  submit(call, Op::lock_cancel_wait, f.session, std::move(cancel));
+  f.caller = caller_of(call);
+  submit(call, Op::lock_cancel_wait, f.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, CheckFields& f) {
+void Hub::State::operate(Call& call, Check& f) {
   if (const auto error = refuses(call, f.targets, Right::lock_view)) return refuse(call, *error);
   if (f.session.is_nil()) f.session = call.session;
-  const SessionId counted = f.session;
-  Check check = to_command(std::move(f));
-  check.caller = caller_of(call);
-  submit(call, Op::lock_check, counted, std::move(check));
+  f.caller = caller_of(call);
+  submit(call, Op::lock_check, f.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, VerifyFields& f) {
+void Hub::State::operate(Call& call, Verify& f) {
   if (const auto error = refuses(call, f.targets, Right::lock_view, Ids::as_kept)) return refuse(call, *error);
-  Verify verify = to_command(std::move(f));
-  verify.caller = caller_of(call);
-  submit(call, Op::lock_verify, call.session, std::move(verify));
+  f.caller = caller_of(call);
+  submit(call, Op::lock_verify, call.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, ReleaseAllFields& f) {
+void Hub::State::operate(Call& call, ReleaseAll& f) {
   if (const auto error = refuses_type(f.type)) return refuse(call, *error);
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
-  const SessionId counted = f.session;
-  ReleaseAll release = to_command(std::move(f));
-  release.caller = caller_of(call);
-  submit(call, Op::lock_release_all, counted, std::move(release));
+  f.caller = caller_of(call);
+  submit(call, Op::lock_release_all, f.session, std::move(f));
 }
 
 // ---------------------------------------------------------------------------------------------- asking
 // The engine knows who is asked and who asked; a right is not needed to answer for what one holds.
 
-void Hub::State::operate(Call& call, AgreeFields& f) {
-  Agree agree = to_command(f);
-  agree.caller = caller_of(call);
-  submit(call, Op::request_agree, call.session, std::move(agree));
+void Hub::State::operate(Call& call, Agree& f) {
+  f.caller = caller_of(call);
+  submit(call, Op::request_agree, call.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, RefuseFields& f) {
+void Hub::State::operate(Call& call, Refuse& f) {
   if (const auto error = refuses_text({}, f.reason, "reason")) return refuse(call, *error);
-  Refuse no = to_command(std::move(f));
-  no.caller = caller_of(call);
-  submit(call, Op::request_refuse, call.session, std::move(no));
+  f.caller = caller_of(call);
+  submit(call, Op::request_refuse, call.session, std::move(f));
 }
 
-void Hub::State::operate(Call& call, DeferFields& f) {
-  Defer defer = to_command(f);
-  defer.caller = caller_of(call);
-  submit(call, Op::request_defer, call.session, std::move(defer));
+void Hub::State::operate(Call& call, Defer& f) {
+  f.caller = caller_of(call);
+  submit(call, Op::request_defer, call.session, std::move(f));
 }
 
 void Hub::State::operate(Call& call, WithdrawFields& f) {
@@ -486,10 +460,9 @@ void Hub::State::operate(Call& call, WithdrawFields& f) {
   submit(call, Op::request_withdraw, f.session, std::move(cancel));
 }
 
-void Hub::State::operate(Call& call, RequestListFields& f) {
-  ListAsks list = to_command(f);
-  list.caller = caller_of(call);
-  submit(call, Op::request_list, call.session, std::move(list));
+void Hub::State::operate(Call& call, ListAsks& f) {
+  f.caller = caller_of(call);
+  submit(call, Op::request_list, call.session, std::move(f));
 }
 
 // ---------------------------------------------------------------------------------------------- watching, reading
@@ -574,7 +547,7 @@ void Hub::State::operate(Call& call, CatalogGetFields&) {
   answer_body(call, catalog_body);
 }
 
-void Hub::State::operate(Call& call, StatsGetFields&) {
+void Hub::State::operate(Call& call, GetStats&) {
   if (!call.who->rights->allows_somewhere(Right::lock_view)) return refuse(call, forbidden(Right::lock_view, {}));
   submit(call, Op::stats_get, call.session, GetStats{});
 }

@@ -223,7 +223,7 @@ class TodoTest : public HubTest {
   }
   static std::string publish_body(const std::vector<LogEvent>& events, const std::string& batch = {}) {
     std::string body;
-    append_fields(body, Fields(StatusPublishFields{batch, events}));
+    append_fields(body, Fields(Publish{{.request_id = batch}, events}));
     return body;
   }
   // Publishes by HTTP; the answer's body, with its status in `status`.

@@ -43,12 +43,11 @@ std::optional<Error> Hub::State::refuses_publishing(const Call& call, const std:
   return std::nullopt;
 }
 
-void Hub::State::operate(Call& call, StatusPublishFields& f) {
+void Hub::State::operate(Call& call, Publish& f) {
   if (const auto error = refuses_new_work()) return refuse(call, *error);
   if (const auto error = refuses_publishing(call, f.events)) return refuse(call, *error);
-  Publish publish = to_command(std::move(f));
-  publish.caller = take_caller(call);
-  submit_status(call, Errand{.op = Op::status_publish}, std::move(publish));
+  f.caller = take_caller(call);
+  submit_status(call, Errand{.op = Op::status_publish}, std::move(f));
 }
 
 void Hub::State::operate(Call& call, StatusResyncFields& f) {
@@ -78,18 +77,16 @@ void Hub::State::operate(Call& call, StatusResyncFields& f) {
 // ---------------------------------------------------------------------------------------------- asking
 // These need no right: the audience says what somebody may see, and the board tells him nothing else.
 
-void Hub::State::operate(Call& call, StatusGetFields& f) {
-  if (const auto error = session::refuses_bill(catalog, f.type, f.bill, "bill")) return refuse(call, *error);
-  GetStatus get = to_command(std::move(f));
-  get.audience = call.who->audience;
-  submit_status(call, Errand{.op = Op::status_get}, std::move(get));
+void Hub::State::operate(Call& call, GetStatus& f) {
+  if (const auto error = session::refuses_bill(catalog, f.type, f.id, "bill")) return refuse(call, *error);
+  f.audience = call.who->audience;
+  submit_status(call, Errand{.op = Op::status_get}, std::move(f));
 }
 
-void Hub::State::operate(Call& call, StatusHistoryFields& f) {
-  if (const auto error = session::refuses_bill(catalog, f.type, f.bill, "bill")) return refuse(call, *error);
-  GetHistory get = to_command(std::move(f));
-  get.audience = call.who->audience;
-  submit_status(call, Errand{.op = Op::status_history}, std::move(get));
+void Hub::State::operate(Call& call, GetHistory& f) {
+  if (const auto error = session::refuses_bill(catalog, f.type, f.id, "bill")) return refuse(call, *error);
+  f.audience = call.who->audience;
+  submit_status(call, Errand{.op = Op::status_history}, std::move(f));
 }
 
 void Hub::State::operate(Call& call, TodoPageFields& f) {
@@ -106,17 +103,15 @@ void Hub::State::operate(Call& call, TodoPageFields& f) {
   submit_status(call, Errand{.op = Op::todo_page, .group = groups[*place].name}, std::move(get));
 }
 
-void Hub::State::operate(Call& call, NoticeListFields& f) {
-  ListNotices list = to_command(f);
-  list.audience = call.who->audience;
-  submit_status(call, Errand{.op = Op::notice_list}, std::move(list));
+void Hub::State::operate(Call& call, ListNotices& f) {
+  f.audience = call.who->audience;
+  submit_status(call, Errand{.op = Op::notice_list}, std::move(f));
 }
 
-void Hub::State::operate(Call& call, NoticeReadFields& f) {
-  ReadNotices read = to_command(std::move(f));
-  read.caller = caller_of(call);
-  read.employee = call.who->audience->employee();
-  submit_status(call, Errand{.op = Op::notice_read}, std::move(read));
+void Hub::State::operate(Call& call, ReadNotices& f) {
+  f.caller = caller_of(call);
+  f.employee = call.who->audience->employee();
+  submit_status(call, Errand{.op = Op::notice_read}, std::move(f));
 }
 
 // ---------------------------------------------------------------------------------------------- following

@@ -152,7 +152,7 @@ TEST(Messages, colliding_keys_are_malformed_and_large_versions_are_not) {
   const auto read = parse_message(
       R"({"op":"lock.acquire","targets":["T:1"],"if_versions":)" + object_of(numbered_keys(5000)) + "}", limits);
   ASSERT_TRUE(read && read->fields);
-  EXPECT_EQ(std::get<AcquireFields>(*read->fields).if_versions.size(), 5000U);
+  EXPECT_EQ(std::get<Acquire>(*read->fields).if_versions.size(), 5000U);
 }
 
 }  // namespace

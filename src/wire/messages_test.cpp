@@ -37,7 +37,7 @@ TEST(Messages, an_acquire_is_read_with_every_field) {
     "mode":"shared","kind":"hold","owner":"SaleOut:77","ttl_ms":60000,"wait_ms":1e3,"if_versions":{"SaleOrder:1001":9007199254740991},
     "label":"XS-1001","reason":"因为","request_id":"r1","unknown":{"a":[1]},"version":null})");
   ASSERT_TRUE(fields) << fields.error().detail;
-  AcquireFields expected;
+  Acquire expected;
   expected.session = kSession;
   expected.targets = {target("SaleOrder:1001"), target("SaleOrder:1002/SaleOrderDetail/7")};
   expected.mode = Mode::shared;
@@ -48,13 +48,8 @@ TEST(Messages, an_acquire_is_read_with_every_field) {
   expected.if_versions = {{"SaleOrder:1001", token_max}};
   expected.label = "XS-1001";
   expected.reason = "因为";
-  expected.request_id = "r1";
-  EXPECT_EQ(std::get<AcquireFields>(*fields), expected);
-  const Acquire command = to_command(AcquireFields(expected));
-  EXPECT_EQ(command.session, kSession);
-  EXPECT_EQ(command.targets, expected.targets);
-  EXPECT_EQ(command.wait, Millis(1000));
-  EXPECT_TRUE(command.lock.is_nil());
+  expected.caller.request_id = "r1";
+  EXPECT_EQ(std::get<Acquire>(*fields), expected);
 }
 
 TEST(Messages, an_id_comes_back_as_it_was_also_with_fields_that_are_refused) {
@@ -219,7 +214,7 @@ TEST(Messages, a_body_and_what_path_and_query_say_become_one_set_of_fields) {
   ASSERT_TRUE(set_field(*fields, "session", kId));
   ASSERT_TRUE(set_field(*fields, "nothing_of_ours", "x"));
   ASSERT_TRUE(check_fields(*fields));
-  const Extend command = to_command(std::get<ExtendFields>(*fields));
+  const Extend& command = std::get<Extend>(*fields);
   EXPECT_EQ(command.lock, kLock) << "the path wins";
   EXPECT_EQ(command.session, kSession);
   EXPECT_EQ(command.ttl, Millis(5000));
@@ -231,8 +226,8 @@ TEST(Messages, a_body_and_what_path_and_query_say_become_one_set_of_fields) {
   ASSERT_TRUE(set_field(*release, "token", "17"));
   ASSERT_TRUE(set_field(*release, "targets", "T:1,2"));
   ASSERT_TRUE(set_field(*release, "targets", "T:3"));
-  EXPECT_EQ(std::get<ReleaseFields>(*release).targets, (std::vector{target("T:1,2"), target("T:3")}));
-  EXPECT_TRUE(std::get<ReleaseFields>(*release).all);
+  EXPECT_EQ(std::get<Release>(*release).targets, (std::vector{target("T:1,2"), target("T:3")}));
+  EXPECT_TRUE(std::get<Release>(*release).all);
   for (const auto& [name, text] : std::vector<std::pair<const char*, const char*>>{{"token", "0"},
                                                                                    {"token", "1x"},
                                                                                    {"token", ""},
@@ -335,14 +330,13 @@ TEST(Messages, a_repeat_has_the_same_fingerprint_and_another_request_has_not) {
   EXPECT_NE(fingerprint_of(*check), first) << "another operation";
 }
 
-TEST(Messages, every_operation_has_its_name_and_says_where_session_and_request_id_go) {
+TEST(Messages, every_operation_has_its_name_and_says_where_its_request_id_goes) {
   for (std::size_t i = 0; i < std::variant_size_v<Fields>; ++i) {
     const Op op = static_cast<Op>(i);
     EXPECT_EQ(op_from_name(name_of(op)), op);
     auto fields = parse_fields(op, "{\"session\":\"" + kId + "\",\"request_id\":\"r\",\"batch_id\":\"r\"}");
     ASSERT_TRUE(fields) << name_of(op);
     EXPECT_EQ(op_of(*fields), op);
-    if (SessionId* session = session_field(*fields)) EXPECT_EQ(*session, kSession) << name_of(op);
     const std::string* request_id = request_id_field(*fields);
     EXPECT_EQ(request_id != nullptr, is_mutating(op)) << name_of(op);
     if (request_id != nullptr) EXPECT_EQ(*request_id, "r") << name_of(op);

@@ -291,9 +291,9 @@ WaitInfo wait_of(const Reader& in, string_view id_name) {
 // The cursor of a list's next page; 0: there is none.
 std::uint64_t next_of(const Reader& in) {
   if (!in.has("next")) return 0;
-  Fields cursor{LockListFields{}};
+  Fields cursor{ListLocks{}};
   const bool read = set_field(cursor, "next", in.text("next")).has_value();
-  const std::uint64_t next = read ? std::get<LockListFields>(cursor).next : 0;
+  const std::uint64_t next = read ? std::get<ListLocks>(cursor).after : 0;
   if (next == 0) in.wrong("next", 0);
   return next;
 }

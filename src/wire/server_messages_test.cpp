@@ -360,8 +360,8 @@ TEST_F(Everything, an_outcome_comes_back_equal_by_websocket_and_by_http) {
 
 TEST_F(Everything, what_a_client_asks_arrives_equal) {
   for_all([](Maker& make) {
-    AcquireFields acquire;
-    acquire.request_id = make.text();
+    Acquire acquire;
+    acquire.caller.request_id = make.text();
     if (make.coin()) acquire.session = make.id<SessionId>();
     acquire.targets = make.targets();
     acquire.mode = make.mode();
@@ -372,15 +372,15 @@ TEST_F(Everything, what_a_client_asks_arrives_equal) {
     if (make.coin()) acquire.if_versions = {{"SaleOrder:1\"", make.number()}};
     acquire.label = make.text();
     acquire.reason = make.text();
-    ReleaseFields release;
+    Release release;
     release.lock = make.id<LockId>();
     release.token = make.number();
     release.all = make.coin();
     if (make.coin()) release.version = make.number();
-    LockListFields list;
+    ListLocks list;
     list.client = make.text();
     if (make.coin()) list.kind = make.kind();
-    list.next = make.number();
+    list.after = make.number();
     HelloFields hello;
     hello.token = make.text();
     hello.client = make.client();

@@ -242,28 +242,10 @@ void append_log_event(std::string& out, const LogEvent& event) {
   w.end_object();
 }
 
-Publish to_command(StatusPublishFields&& f) { return Publish{.caller = {}, .events = std::move(f.events)}; }
-GetStatus to_command(StatusGetFields&& f) {
-  return GetStatus{.audience = nullptr, .type = std::move(f.type), .id = std::move(f.bill)};
-}
-GetHistory to_command(StatusHistoryFields&& f) {
-  GetHistory get{.audience = nullptr, .type = std::move(f.type), .id = std::move(f.bill), .before = f.next};
-  if (f.limit) get.limit = *f.limit;
-  return get;
-}
 StatusCommand to_command(StatusResyncFields&& f) {
   if (f.resync.is_nil()) return OpenResync{.caller = {}, .resync = {}, .type = std::move(f.type)};
   if (f.commit) return CommitResync{.caller = {}, .resync = f.resync, .epoch = {}};
   if (f.drop) return DropResync{.caller = {}, .resync = f.resync};
   return ResyncPage{.caller = {}, .resync = f.resync, .events = states_of(std::move(f.events))};
 }
-ListNotices to_command(const NoticeListFields& f) {
-  ListNotices list{.audience = nullptr, .after = f.next};
-  if (f.limit) list.limit = *f.limit;
-  return list;
-}
-ReadNotices to_command(NoticeReadFields&& f) {
-  return ReadNotices{.caller = {}, .employee = {}, .numbers = std::move(f.notices)};
-}
-
 }  // namespace hf

@@ -21,25 +21,13 @@
 #include "base/result.h"
 #include "engine/status_commands.h"
 #include "engine/status_limits.h"
+#include "model/field_rule.h"
 #include "model/status.h"
 
 namespace hf {
 
-struct StatusPublishFields {
-  std::string request_id;        // batch_id
-  std::vector<LogEvent> events;  // required
-  bool operator==(const StatusPublishFields&) const = default;
-};
-struct StatusGetFields {
-  std::string type, bill;  // required; `bill` is its id, for `id` is the message's
-  bool operator==(const StatusGetFields&) const = default;
-};
-struct StatusHistoryFields {
-  std::string type, bill;  // required; `bill` is its id, for `id` is the message's
-  std::optional<std::uint32_t> limit;
-  Offset next = 0;  // text on the wire
-  bool operator==(const StatusHistoryFields&) const = default;
-};
+inline constexpr std::size_t cursor_bytes_max = 1024;
+
 // Without `resync` it opens one of `type`; with it exactly one of events, commit, drop is given.
 struct StatusResyncFields {
   ResyncId resync;
@@ -47,6 +35,15 @@ struct StatusResyncFields {
   std::vector<LogEvent> events;  // no runs
   bool commit = false, drop = false;
   bool operator==(const StatusResyncFields&) const = default;
+
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a("resync", v.resync);
+    a("type", v.type, {.bytes_max = target_segment_bytes_max});
+    a("events", v.events);
+    a("commit", v.commit);
+    a("drop", v.drop);
+  }
 };
 
 enum class TodoRows : std::uint8_t { all, opened };
@@ -59,24 +56,34 @@ struct TodoSubscribeFields {
   std::vector<std::string> open;  // groups: "unreviewed", or of one type "SaleOrder/unreviewed"
   std::string cursor;
   bool operator==(const TodoSubscribeFields&) const = default;
+
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a("types", v.types, {.bytes_max = target_segment_bytes_max});
+    a("rows", v.rows);
+    a("open", v.open, {.bytes_max = 2 * target_segment_bytes_max + 1});
+    a("cursor", v.cursor, {.bytes_max = cursor_bytes_max});
+  }
 };
 struct TodoUnsubscribeFields {
   bool operator==(const TodoUnsubscribeFields&) const = default;
+
+  template <class A, class V>
+  static void fields(A&, V&) {}
 };
 struct TodoPageFields {
   std::string type, group;  // required
   std::optional<std::uint32_t> limit;
   Offset next = 0;  // text on the wire
   bool operator==(const TodoPageFields&) const = default;
-};
-struct NoticeListFields {
-  std::optional<std::uint32_t> limit;
-  std::uint64_t next = 0;  // text on the wire
-  bool operator==(const NoticeListFields&) const = default;
-};
-struct NoticeReadFields {
-  std::vector<std::uint64_t> notices;  // required
-  bool operator==(const NoticeReadFields&) const = default;
+
+  template <class A, class V>
+  static void fields(A& a, V& v) {
+    a("type", v.type, {.required = true, .bytes_max = target_segment_bytes_max});
+    a("group", v.group, {.required = true, .bytes_max = target_segment_bytes_max});
+    a("limit", v.limit);
+    a("next", v.next, {.as_text = true});
+  }
 };
 
 // The event in `value`; invalid, naming the field as in "events[3].version" where `where` is "events[3]".
@@ -86,12 +93,7 @@ void append_log_event(std::string& out, const LogEvent& event);
 // ---------------------------------------------------------------------------------------------- to commands
 // Everything but `caller`, `audience` and the ids that the node makes.
 
-Publish to_command(StatusPublishFields&& f);
-GetStatus to_command(StatusGetFields&& f);
-GetHistory to_command(StatusHistoryFields&& f);
 // A page, a commit or a drop; or the opening of a new one.
 StatusCommand to_command(StatusResyncFields&& f);
-ListNotices to_command(const NoticeListFields& f);
-ReadNotices to_command(NoticeReadFields&& f);
 
 }  // namespace hf

@@ -65,13 +65,12 @@ TEST(StatusMessages, an_event_is_read_with_every_field) {
     "at":"2025-11-22T17:30:00.123+08:00","deleted":true,"title":"T","partner":"P","amount":"12.50","cause":"SaleOut:9",
     "unknown":[1]}]})");
   ASSERT_TRUE(fields) << fields.error().detail;
-  const auto& publish = std::get<StatusPublishFields>(*fields);
-  EXPECT_EQ(publish.request_id, "b1");
+  const auto& publish = std::get<Publish>(*fields);
+  EXPECT_EQ(publish.caller.request_id, "b1");
   ASSERT_EQ(publish.events.size(), 1u);
   StatusEvent expected = whole_event();
   expected.none = {"state.Nothing"};
   EXPECT_EQ(std::get<StatusEvent>(publish.events[0]), expected);
-  EXPECT_EQ(to_command(StatusPublishFields(publish)).events, publish.events);
 }
 
 TEST(StatusMessages, what_is_written_is_read_back_the_same) {
@@ -88,9 +87,9 @@ TEST(StatusMessages, what_is_written_is_read_back_the_same) {
   bare.id = "2";
   StatusResyncFields page{*ResyncId::parse(kId), "", {bare, whole_event()}, false, false};
   const std::vector<Fields> all = {
-      StatusPublishFields{"b", {whole_event(), run, bare}},
-      StatusGetFields{"SaleOrder", "1"},
-      StatusHistoryFields{"SaleOrder", "1", 7, 99},
+      Publish{{.request_id = "b"}, {whole_event(), run, bare}},
+      GetStatus{nullptr, "SaleOrder", "1"},
+      GetHistory{nullptr, "SaleOrder", "1", 99, 7},
       StatusResyncFields{{}, "SaleOrder", {}, false, false},
       page,
       StatusResyncFields{*ResyncId::parse(kId), "", {}, true, false},
@@ -98,8 +97,8 @@ TEST(StatusMessages, what_is_written_is_read_back_the_same) {
       TodoSubscribeFields{{"SaleOrder"}, TodoRows::opened, {"unreviewed", "SaleOut/rejected"}, "c"},
       TodoUnsubscribeFields{},
       TodoPageFields{"SaleOrder", "unreviewed", 50, 12},
-      NoticeListFields{10, 4},
-      NoticeReadFields{{4, 5}}};
+      ListNotices{nullptr, 4, 10},
+      ReadNotices{{}, "", {4, 5}}};
   for (const Fields& fields : all) {
     std::string text;
     append_message(text, MessageId(std::uint64_t{1}), fields);
@@ -112,7 +111,7 @@ TEST(StatusMessages, what_is_written_is_read_back_the_same) {
 TEST(StatusMessages, what_is_said_to_be_nothing_is_not_what_is_not_said) {
   const auto of = [](const std::string& rest) {
     const auto fields = read(R"({"op":"status.publish","events":[{"type":"A","id":"1")" + rest + "}]}");
-    return fields ? std::get<StatusEvent>(std::get<StatusPublishFields>(*fields).events[0]) : StatusEvent();
+    return fields ? std::get<StatusEvent>(std::get<Publish>(*fields).events[0]) : StatusEvent();
   };
   const std::string nulls = R"(,"state":{"Way":null},"creator":null,"owner":null,"department":null)";
   StatusEvent none = of(nulls);
@@ -208,7 +207,7 @@ TEST(StatusMessages, a_wrong_subscription_is_refused_with_its_field) {
 
 TEST(StatusMessages, a_batch_that_says_something_else_has_another_fingerprint) {
   const auto print = [](const std::string& batch, const StatusEvent& e) {
-    return fingerprint_of(Fields(StatusPublishFields{batch, {e}}));
+    return fingerprint_of(Fields(Publish{{.request_id = batch}, {e}}));
   };
   StatusEvent other = whole_event();
   other.state[0].value = std::int64_t{3};

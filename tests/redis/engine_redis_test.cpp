@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/change_codec.h"
 #include "engine/command_codec.h"
 #include "redis/log_entry.h"
 #include "redis/scripts.h"
@@ -257,6 +258,36 @@ TEST_F(OtherVersions, a_command_that_is_not_known_keeps_what_is_beside_it_from_b
   for (std::size_t i = told; i < a->told().all.size(); ++i) {
     EXPECT_NE(a->told().all[i].ticket, 0U) << "an event of an entry that was not understood";
   }
+}
+
+// A node of the build before wrote it, by place, and then all were upgraded.
+TEST_F(OtherVersions, an_entry_of_the_format_before_is_decided_as_it_was_meant) {
+  std::string bytes;
+  ByteWriter w(bytes);
+  w.u8(2);  // the end of a session
+  w.text("wang");
+  w.text("wang");
+  w.u8(0);
+  w.u8(0);
+  w.text({});
+  w.varint(0);
+  w.id(session(2).value);
+  a->ask(acquire(2, "wang", 2, "SaleOrder:2"));
+  EXPECT_EQ(code_of(a->ask(acquire(1, "li", 3, "SaleOrder:2"))), Code::locked);
+  std::string entry = entry_of({}, bytes);
+  entry.at(0) = 2;
+  append(entry);
+  EXPECT_TRUE(loop.until([&] { return token_of(a->ask(acquire(1, "li", 4, "SaleOrder:2"))) != 0; }));
+}
+
+// A node of the build after this one wrote a field that this one does not have.
+TEST_F(OtherVersions, a_field_that_is_not_known_makes_a_node_step_aside) {
+  std::string beat;
+  write_command(beat, Heartbeat{caller("li"), session(1), Millis(5)});
+  beat.back() = 99;  // a tag of tomorrow, behind all that is known
+  beat += std::string("\1\0", 2);
+  append(entry_of({}, beat));
+  expect_aside("upgrade this node");
 }
 
 TEST_F(OtherVersions, an_image_of_a_newer_format_keeps_an_older_node_out_and_hinders_nobody) {

@@ -44,9 +44,9 @@ class Deed {
  public:
   Deed(World& world, const Seat& seat, StatusEvent event) : world_(world), seat_(seat), event_(std::move(event)) {
     token_ = world.token({.user = event_.actor.user}, {"status.publish"});
-    append_fields(
-        body_, Fields(StatusPublishFields{
-                   "deed-" + event_.actor.user + "-" + event_.id + "-" + std::to_string(*event_.version), {event_}}));
+    append_fields(body_, Fields(Publish{{.request_id = "deed-" + event_.actor.user + "-" + event_.id + "-" +
+                                                       std::to_string(*event_.version)},
+                                        {event_}}));
   }
   void send() {
     ++tries_;

@@ -438,7 +438,7 @@ void World::pump(std::size_t publisher) {
   if (p.flying || p.queue.empty()) return;
   p.flying = true;
   std::string body;
-  append_fields(body, Fields(StatusPublishFields{p.queue.front().id, p.queue.front().events}));
+  append_fields(body, Fields(Publish{{.request_id = p.queue.front().id}, p.queue.front().events}));
   if (options.tells_all) tell("publisher " + std::to_string(publisher) + " sends " + body);
   request("POST", "/v1/status", publisher_token_, std::move(body),
           [this, publisher](int status, const std::string& text) { published(publisher, status, text); });
@@ -484,7 +484,7 @@ void World::resync(const std::string& type, std::function<void(bool)> done) {
     std::vector<LogEvent> events;
     for (const StatusEvent& bill : erp.bills_of(type)) events.emplace_back(whole(bill));
     std::string page;
-    append_fields(page, Fields(StatusPublishFields{"", events}));
+    append_fields(page, Fields(Publish{{}, events}));
     ask(R"({"resync":")" + id + "\"," + page.substr(1), [ask, id, done](int taken, const std::string&) {
       if (taken != 200) return done(false);
       ask(R"({"resync":")" + id + R"(","commit":true})",
