@@ -45,10 +45,9 @@ std::string_view action_name(Action action, std::optional<EndReason> reason) {
   return "";
 }
 
-std::string held_text(std::uint8_t mode, std::uint8_t kind, std::string_view user, Token token) {
-  if (mode > 1 || kind > 2) return {};
-  return std::string(name_of(static_cast<Kind>(kind))) + " " + std::string(name_of(static_cast<Mode>(mode))) + " by " +
-         std::string(user) + ", token " + std::to_string(token);
+std::string held_text(const LockHead& head) {
+  return std::string(name_of(head.kind)) + " " + std::string(name_of(head.mode)) + " by " + std::string(head.user) +
+         ", token " + std::to_string(head.token);
 }
 
 std::vector<std::string> read_texts(ByteReader& r) {
@@ -95,10 +94,6 @@ std::optional<ChangeView> take_change(std::string_view& bytes) noexcept {
   return view;
 }
 
-void append_note(std::string& out, const ChangeView& change) {
-  ChangeFrame(out, Entity::note, 0, change.header.key)->raw_text(change.whole);
-}
-
 std::optional<AuditEntry> audit_of(const ChangeView& change) {
   const Entity entity = change.header.entity;
   if (entity == Entity::note) {
@@ -125,17 +120,14 @@ std::optional<AuditEntry> audit_of(const ChangeView& change) {
       entry.after = "open";
     }
   } else {
-    // Grants and waits begin alike (lock_tree_journal.cpp): mode, kind, session, user, token, targets, reason.
-    const std::uint8_t mode = r.u8();
-    const std::uint8_t kind = r.u8();
+    LockHead head;
+    if (!read_lock_head(r, head)) return std::nullopt;
     entry.lock.value = change.header.key;
-    entry.session.value = r.id();
-    entry.holder = r.text();
-    const Token token = r.varint();
-    entry.targets = read_texts(r);
-    entry.reason = r.text();
-    const std::string what =
-        entity == Entity::grant ? held_text(mode, kind, entry.holder, token) : "waiting: " + entry.holder;
+    entry.session = head.session;
+    entry.holder = head.user;
+    entry.targets.assign(head.targets.begin(), head.targets.end());
+    entry.reason = head.reason;
+    const std::string what = entity == Entity::grant ? held_text(head) : "waiting: " + entry.holder;
     if (erased) {
       const std::uint8_t why = r.u8();
       if (why > static_cast<std::uint8_t>(EndReason::engine_lost)) return std::nullopt;

@@ -64,10 +64,6 @@ struct ChangeView {
 };
 std::optional<ChangeView> take_change(std::string_view& bytes) noexcept;
 
-// Appends `change` as a note: what the audit trail says of it, and nothing to fold. For a store that keeps the trail of
-// a state that lies elsewhere.
-void append_note(std::string& out, const ChangeView& change);
-
 // One line of the audit trail, decoded from a change that carries one.
 struct AuditEntry {
   Wall at{};

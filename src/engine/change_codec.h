@@ -9,9 +9,11 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/id.h"
 #include "engine/change.h"
+#include "model/lock.h"
 
 namespace hf {
 
@@ -171,6 +173,45 @@ inline Stamp read_stamp(ByteReader& r) {
   stamp.at = wall_us(r.i64());
   stamp.actor = r.text();
   return stamp;
+}
+
+// What the bodies of grants and waits begin with, behind the stamp: the audit trail reads it without knowing the rest.
+struct LockHead {
+  Mode mode = Mode::exclusive;
+  Kind kind = Kind::edit;
+  SessionId session;
+  std::string_view user;
+  Token token = 0;                        // of a wait: 0
+  std::vector<std::string_view> targets;  // into the bytes that it was read from
+  std::string_view reason;
+};
+
+// `text_of` gives the text of one of `targets`.
+template <class Targets, class TextOf>
+void write_lock_head(ByteWriter& w, const LockHead& head, const Targets& targets, TextOf text_of) {
+  w.u8(static_cast<std::uint8_t>(head.mode));
+  w.u8(static_cast<std::uint8_t>(head.kind));
+  w.id(head.session.value);
+  w.text(head.user);
+  w.varint(head.token);
+  w.varint(targets.size());
+  for (const auto& target : targets) w.text(text_of(target));
+  w.text(head.reason);
+}
+// False: malformed. REQUIRES: the stamp was read
+inline bool read_lock_head(ByteReader& r, LockHead& head) {
+  const std::uint8_t mode = r.u8();
+  const std::uint8_t kind = r.u8();
+  head.session.value = r.id();
+  head.user = r.text();
+  head.token = r.varint();
+  const std::uint64_t count = r.varint();
+  head.targets.clear();
+  for (std::uint64_t i = 0; i < count && r.ok(); ++i) head.targets.push_back(r.text());
+  head.reason = r.text();
+  head.mode = static_cast<Mode>(mode);
+  head.kind = static_cast<Kind>(kind);
+  return r.ok() && head.mode <= Mode::exclusive && head.kind <= Kind::hold;
 }
 
 }  // namespace hf

@@ -140,18 +140,23 @@ void LockTree::State::erase_session(SessionIx index, EndReason reason) {
   }
 }
 
+void LockTree::State::write_grant_head(ByteWriter& w, const GrantRec& grant, std::string_view reason) const {
+  const LockHead head{grant.mode, grant.kind, grant.who->session, grant.who->user, grant.token, {}, reason};
+  write_lock_head(w, head, grant.targets,
+                  [this](const TargetRec& target) -> std::string_view { return nodes[target.node].text; });
+}
+
+void LockTree::State::write_wait_head(ByteWriter& w, const WaitRec& wait, std::string_view reason) const {
+  const Principal& who = *sessions[wait.session].who;
+  const LockHead head{wait.mode, wait.kind, who.session, who.user, 0, {}, reason};
+  write_lock_head(w, head, wait.targets, [](const Target& target) { return target.text(); });
+}
+
 void LockTree::State::put_grant(GrantIx index, Action action, bool fresh, std::span<const Target> dropped) {
   const GrantRec& grant = grants[index];
   ChangeFrame frame(*journal, Entity::grant, fresh ? change_fresh : 0, grant.lock.value);
   write_stamp(*frame, stamp(action));
-  frame->u8(static_cast<std::uint8_t>(grant.mode));
-  frame->u8(static_cast<std::uint8_t>(grant.kind));
-  frame->id(grant.who->session.value);
-  frame->text(grant.who->user);
-  frame->varint(grant.token);
-  frame->varint(grant.targets.size());
-  for (const TargetRec& target : grant.targets) frame->text(nodes[target.node].text);
-  frame->text(grant.texts ? std::string_view(grant.texts->reason) : std::string_view());
+  write_grant_head(*frame, grant, grant.texts ? std::string_view(grant.texts->reason) : std::string_view());
   for (const TargetRec& target : grant.targets) frame->varint(target.token == grant.token ? 0 : target.token);
   frame->varint(grant.holds);
   frame->i64(to_us(grant.acquired_at));
@@ -174,30 +179,15 @@ void LockTree::State::put_grant(GrantIx index, Action action, bool fresh, std::s
 void LockTree::State::erase_grant(const GrantRec& grant, EndReason reason, std::string_view note) {
   ChangeFrame frame(*journal, Entity::grant, change_erase, grant.lock.value);
   write_stamp(*frame, stamp(Action::end));
-  frame->u8(static_cast<std::uint8_t>(grant.mode));
-  frame->u8(static_cast<std::uint8_t>(grant.kind));
-  frame->id(grant.who->session.value);
-  frame->text(grant.who->user);
-  frame->varint(grant.token);
-  frame->varint(grant.targets.size());
-  for (const TargetRec& target : grant.targets) frame->text(nodes[target.node].text);
-  frame->text(note);
+  write_grant_head(*frame, grant, note);
   frame->u8(static_cast<std::uint8_t>(reason));
 }
 
 void LockTree::State::put_wait(WaitIx index, Action action, bool fresh) {
   const WaitRec& wait = waits[index];
-  const Principal& who = *sessions[wait.session].who;
   ChangeFrame frame(*journal, Entity::wait, fresh ? change_fresh : 0, wait.id.value);
   write_stamp(*frame, stamp(action));
-  frame->u8(static_cast<std::uint8_t>(wait.mode));
-  frame->u8(static_cast<std::uint8_t>(wait.kind));
-  frame->id(who.session.value);
-  frame->text(who.user);
-  frame->varint(0);
-  frame->varint(wait.targets.size());
-  for (const Target& target : wait.targets) frame->text(target.text());
-  frame->text(wait.ask ? std::string_view(wait.ask->message) : std::string_view(wait.reason));
+  write_wait_head(*frame, wait, wait.ask ? wait.ask->message : wait.reason);
   frame->text(wait.owner);
   frame->text(wait.label);
   frame->text(wait.reason);
@@ -222,17 +212,9 @@ void LockTree::State::put_wait(WaitIx index, Action action, bool fresh) {
 }
 
 void LockTree::State::erase_wait(const WaitRec& wait) {
-  const Principal& who = *sessions[wait.session].who;
   ChangeFrame frame(*journal, Entity::wait, change_erase, wait.id.value);
   write_stamp(*frame, stamp(Action::unqueue));
-  frame->u8(static_cast<std::uint8_t>(wait.mode));
-  frame->u8(static_cast<std::uint8_t>(wait.kind));
-  frame->id(who.session.value);
-  frame->text(who.user);
-  frame->varint(0);
-  frame->varint(wait.targets.size());
-  for (const Target& target : wait.targets) frame->text(target.text());
-  frame->text({});
+  write_wait_head(*frame, wait, {});
   frame->u8(0);
 }
 
@@ -383,17 +365,14 @@ bool LockTree::recovered(Wall clock, Token token_floor) {
     Id128 key;
     State::Pending::Piece piece;
   };
+  LockHead head;
   std::vector<Found> by_token;
   by_token.reserve(p->grants.size());
   for (const auto& [key, piece] : p->grants) {
     ByteReader r((*p)(piece));
     read_stamp(r);
-    r.u8();
-    r.u8();
-    r.id();
-    r.text();
-    by_token.push_back({r.varint(), key, piece});
-    if (!r.ok()) return false;
+    if (!read_lock_head(r, head)) return false;
+    by_token.push_back({head.token, key, piece});
   }
   std::ranges::sort(by_token, {}, &Found::token);
   p->grants = {};
@@ -403,32 +382,17 @@ bool LockTree::recovered(Wall clock, Token token_floor) {
   for (const Found& found : by_token) {
     if (!s.restore_grant(found.key, (*p)(found.piece))) return false;
   }
-  std::vector<std::pair<std::int64_t, Id128>> by_order;
+  std::vector<std::pair<Id128, WaitRec>> by_order;
   for (const auto& [key, piece] : p->waits) {
-    ByteReader r((*p)(piece));
-    read_stamp(r);
-    r.u8();
-    r.u8();
-    r.id();
-    r.text();
-    r.varint();
-    const std::uint64_t targets = r.varint();
-    for (std::uint64_t i = 0; i < targets && r.ok(); ++i) r.text();
-    for (int i = 0; i < 4; ++i) r.text();
-    r.varint();
-    const std::uint64_t versions = r.varint();
-    for (std::uint64_t i = 0; i < versions && r.ok(); ++i) {
-      r.text();
-      r.varint();
-    }
-    by_order.emplace_back(r.i64(), key);
-    if (!r.ok()) return false;
+    auto wait = s.read_wait(key, (*p)(piece));
+    if (!wait) return false;
+    by_order.emplace_back(key, *std::move(wait));
   }
-  std::ranges::sort(by_order);
-  for (const auto& [order_key, key] : by_order) {
-    if (!s.restore_wait(key, (*p)(p->waits.find(key)->second))) return false;
-  }
-  if (!s.restore_rings()) return false;
+  std::ranges::sort(by_order, [](const auto& a, const auto& b) {
+    return std::pair(a.second.order, a.first) < std::pair(b.second.order, b.first);
+  });
+  for (auto& [key, wait] : by_order) s.restore_wait(std::move(wait));
+  if (!s.restore_ended() || !s.restore_memories() || !s.restore_versions()) return false;
   for (const auto& [key, piece] : p->unheard) {
     if (!s.restore_unheard(key, (*p)(piece))) return false;
   }
@@ -483,23 +447,22 @@ bool LockTree::State::restore_session(const Id128& key, std::string_view body) {
 bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
   ByteReader r(body);
   read_stamp(r);
-  const auto mode = static_cast<Mode>(r.u8());
-  const auto kind = static_cast<Kind>(r.u8());
-  const SessionId session_id{r.id()};
-  const std::string user(r.text());
-  const Token token = r.varint();
-  const std::uint64_t count = r.varint();
-  if (!r.ok() || mode > Mode::exclusive || kind > Kind::hold || count == 0 ||
-      count > limits().targets_per_acquire_max || token == 0)
-    return false;
+  LockHead head;
+  if (!read_lock_head(r, head)) return false;
+  const Kind kind = head.kind;
+  const SessionId session_id = head.session;
+  const std::string user(head.user);
+  const Token token = head.token;
+  const std::size_t count = head.targets.size();
+  if (count == 0 || count > limits().targets_per_acquire_max || token == 0) return false;
   std::vector<Target> targets;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    auto target = Target::parse(r.text());
+  for (const std::string_view text : head.targets) {
+    auto target = Target::parse(text);
     if (!target) return false;
     targets.push_back(std::move(*target));
   }
   GrantTexts texts;
-  texts.reason = r.text();
+  texts.reason = head.reason;
   std::vector<Token> tokens;
   tokens.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) tokens.push_back(r.varint());
@@ -523,7 +486,7 @@ bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
   grant.lock.value = key;
   grant.token = token;
   grant.kind = kind;
-  grant.mode = mode;
+  grant.mode = head.mode;
   grant.holds = holds;
   grant.acquired_at = acquired_at;
   grant.own_end = own_end;
@@ -555,7 +518,7 @@ bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
   for (std::uint64_t i = 0; i < count; ++i) {
     const NodeIx node = touch(targets[i]);
     grant.targets.push_back(TargetRec{node, tokens[i] == 0 ? token : tokens[i]});
-    hold_claims(node, mode, grant.party, alias);
+    hold_claims(node, head.mode, grant.party, alias);
     nodes[node].direct.push_back(index);
   }
   grant_by_id.emplace(grant.lock, index);
@@ -567,28 +530,24 @@ bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
   return true;
 }
 
-bool LockTree::State::restore_wait(const Id128& key, std::string_view body) {
+std::optional<WaitRec> LockTree::State::read_wait(const Id128& key, std::string_view body) const {
   ByteReader r(body);
   read_stamp(r);
-  const WaitIx index = waits.make();
-  WaitRec& wait = waits[index];
+  LockHead head;
+  if (!read_lock_head(r, head)) return std::nullopt;
+  const auto session = session_by_id.find(head.session);
+  if (session == session_by_id.end() || head.targets.empty() || head.targets.size() > limits().targets_per_wait_max)
+    return std::nullopt;
+  WaitRec wait;
   wait.id.value = key;
-  wait.mode = static_cast<Mode>(r.u8());
-  wait.kind = static_cast<Kind>(r.u8());
-  const auto session = session_by_id.find(SessionId{r.id()});
-  r.text();
-  r.varint();
-  const std::uint64_t count = r.varint();
-  if (!r.ok() || session == session_by_id.end() || wait.mode > Mode::exclusive || wait.kind > Kind::hold ||
-      count == 0 || count > limits().targets_per_wait_max) {
-    return false;
-  }
-  for (std::uint64_t i = 0; i < count; ++i) {
-    auto target = Target::parse(r.text());
-    if (!target) return false;
+  wait.mode = head.mode;
+  wait.kind = head.kind;
+  wait.session = session->second;
+  for (const std::string_view text : head.targets) {
+    auto target = Target::parse(text);
+    if (!target) return std::nullopt;
     wait.targets.push_back(std::move(*target));
   }
-  r.text();
   wait.owner = r.text();
   wait.label = r.text();
   wait.reason = r.text();
@@ -610,10 +569,16 @@ bool LockTree::State::restore_wait(const Id128& key, std::string_view body) {
     wait.ask->answer_by = instant_us(r.i64());
     const std::uint64_t asked = r.varint();
     for (std::uint64_t i = 0; i < asked && r.ok(); ++i) wait.ask->asked.emplace_back(r.text());
-    if (wait.ask->state > AskState::unanswered) return false;
+    if (wait.ask->state > AskState::unanswered) return std::nullopt;
   }
-  if (!r.ok()) return false;
-  wait.session = session->second;
+  if (!r.ok()) return std::nullopt;
+  return wait;
+}
+
+void LockTree::State::restore_wait(WaitRec&& restored) {
+  const WaitIx index = waits.make();
+  WaitRec& wait = waits[index];
+  wait = std::move(restored);
   wait.birth = next_birth++;
   wait.live = true;
   join_owner(index);
@@ -629,7 +594,6 @@ bool LockTree::State::restore_wait(const Id128& key, std::string_view body) {
     if (wait.ask->answer_by != Instant::max())
       schedule(wait.ask->answer_by, Due::ask, index, wait.birth, wait.ask->due_stamp);
   }
-  return true;
 }
 
 bool LockTree::State::restore_unheard(const Id128& key, std::string_view body) {
@@ -638,8 +602,7 @@ bool LockTree::State::restore_unheard(const Id128& key, std::string_view body) {
   return r.at_end();
 }
 
-// The ended grants, remembered answers and known versions.
-bool LockTree::State::restore_rings() {
+bool LockTree::State::restore_ended() {
   const Instant oldest = now() - limits().memory_age_max;
   std::vector<std::pair<std::uint64_t, EndedRec>> all_ended;
   for (const auto& [key, piece] : pending->ended) {
@@ -671,83 +634,91 @@ bool LockTree::State::restore_rings() {
     ended_by_id[e.lock] = number;
     ended[number % limits().ended_grants_max] = std::move(e);
   }
+  return true;
+}
 
-  struct Entry {
-    SessionId session;
-    std::string user;
-    Remembered remembered;
-  };
+// What is kept of one answer, behind its number. `gone`: what it told of is not there any more.
+LockTree::State::Read LockTree::State::read_answer(ByteReader& r, Remembered& m) const {
+  switch (static_cast<Kept>(r.u8())) {
+    case Kept::lock: break;
+    case Kept::lock_again: m.again = true; break;
+    case Kept::released: {
+      const std::uint8_t bits = r.u8();
+      m.released = Released{(bits & 1) != 0, static_cast<std::uint32_t>(r.varint()), (bits & 2) != 0};
+      break;
+    }
+    case Kept::released_many:
+      m.answer = std::make_unique<Outcome>(ReleasedMany{static_cast<std::uint32_t>(r.varint())});
+      break;
+    case Kept::done: m.answer = std::make_unique<Outcome>(Done{}); break;
+    case Kept::answered: m.answer = std::make_unique<Outcome>(Answered{r.u8() != 0}); break;
+    case Kept::refusal: m.answer = std::make_unique<Outcome>(read_refusal(r)); break;
+    case Kept::session: {
+      const auto it = session_by_id.find(SessionId{r.id()});
+      if (it == session_by_id.end()) return Read::gone;
+      const SessionRec& opened = sessions[it->second];
+      m.answer = std::make_unique<Outcome>(
+          SessionOpened{opened.id, opened.lease, clock.wall_of(opened.lease_end), opened.seq});
+      break;
+    }
+    case Kept::opened: {
+      SessionOpened opened;
+      opened.session.value = r.id();
+      opened.lease = Millis(static_cast<std::int64_t>(r.varint()));
+      opened.expires_at = wall_us(r.i64());
+      opened.seq = r.varint();
+      m.answer = std::make_unique<Outcome>(opened);
+      break;
+    }
+    case Kept::grant: {
+      m.lock.value = r.id();
+      const auto it = grant_by_id.find(m.lock);
+      if (it != grant_by_id.end()) m.answer = std::make_unique<Outcome>(grant_value(it->second));
+      break;
+    }
+    default: return Read::malformed;
+  }
+  return r.ok() ? Read::whole : Read::malformed;
+}
+
+bool LockTree::State::restore_memories() {
+  const Instant oldest = now() - limits().memory_age_max;
   for (const auto& [key, piece] : pending->memory) {
     ByteReader r((*pending)(piece));
-    Entry entry;
-    entry.session.value = r.id();
-    entry.user = r.text();
-    Remembered& m = entry.remembered;
+    const SessionId session{r.id()};
+    const std::string user(r.text());
+    Remembered m;
     m.used = true;
     m.number = r.varint();
     m.fingerprint = r.u64();
     m.request_id = r.text();
     m.at = instant_us(r.i64());
     m.lock.value = r.id();
-    switch (static_cast<Kept>(r.u8())) {
-      case Kept::lock: break;
-      case Kept::lock_again: m.again = true; break;
-      case Kept::released: {
-        const std::uint8_t bits = r.u8();
-        m.released = Released{(bits & 1) != 0, static_cast<std::uint32_t>(r.varint()), (bits & 2) != 0};
-        break;
-      }
-      case Kept::released_many:
-        m.answer = std::make_unique<Outcome>(ReleasedMany{static_cast<std::uint32_t>(r.varint())});
-        break;
-      case Kept::done: m.answer = std::make_unique<Outcome>(Done{}); break;
-      case Kept::answered: m.answer = std::make_unique<Outcome>(Answered{r.u8() != 0}); break;
-      case Kept::refusal: m.answer = std::make_unique<Outcome>(read_refusal(r)); break;
-      case Kept::session: {
-        const auto it = session_by_id.find(SessionId{r.id()});
-        if (it == session_by_id.end()) continue;
-        const SessionRec& opened = sessions[it->second];
-        m.answer = std::make_unique<Outcome>(
-            SessionOpened{opened.id, opened.lease, clock.wall_of(opened.lease_end), opened.seq});
-        break;
-      }
-      case Kept::opened: {
-        SessionOpened opened;
-        opened.session.value = r.id();
-        opened.lease = Millis(static_cast<std::int64_t>(r.varint()));
-        opened.expires_at = wall_us(r.i64());
-        opened.seq = r.varint();
-        m.answer = std::make_unique<Outcome>(opened);
-        break;
-      }
-      case Kept::grant: {
-        m.lock.value = r.id();
-        const auto it = grant_by_id.find(m.lock);
-        if (it != grant_by_id.end()) m.answer = std::make_unique<Outcome>(grant_value(it->second));
-        break;
-      }
-      default: return false;
-    }
-    if (!r.ok()) return false;
+    const Read read = read_answer(r, m);
+    if (read == Read::malformed) return false;
+    if (read == Read::gone) continue;
     Memory* memory = nullptr;
-    if (!entry.session.is_nil()) {
-      const auto it = session_by_id.find(entry.session);
+    if (!session.is_nil()) {
+      const auto it = session_by_id.find(session);
       if (it == session_by_id.end()) continue;
       auto& slot = sessions[it->second].memory;
       if (!slot) slot = std::make_unique<Memory>();
       memory = slot.get();
     } else {
       if (m.at < oldest) continue;
-      auto& slot = users[entry.user].memory;
+      auto& slot = users[user].memory;
       if (!slot) slot = std::make_unique<Memory>();
       memory = slot.get();
-      user_memory_age.emplace_back(m.at, entry.user);
+      user_memory_age.emplace_back(m.at, user);
     }
     memory->next = std::max(memory->next, m.number + 1);
     memory->place(m.number, limits().request_ids_per_session_max, TextHash{}(m.request_id)) = std::move(m);
   }
   std::ranges::sort(user_memory_age);
+  return true;
+}
 
+bool LockTree::State::restore_versions() {
   for (const auto& [key, piece] : pending->versions) {
     ByteReader r((*pending)(piece));
     const std::string bill(r.text());

@@ -554,8 +554,15 @@ struct LockTree::State {
   std::shared_ptr<Pending> pending;
   bool restore_session(const Id128& key, std::string_view body);
   bool restore_grant(const Id128& key, std::string_view body);
-  bool restore_wait(const Id128& key, std::string_view body);
-  bool restore_rings();
+  std::optional<WaitRec> read_wait(const Id128& key, std::string_view body) const;
+  void restore_wait(WaitRec&& restored);
+  bool restore_ended();
+  enum class Read : std::uint8_t { whole, gone, malformed };
+  Read read_answer(ByteReader& r, Remembered& m) const;
+  bool restore_memories();
+  bool restore_versions();
+  void write_grant_head(ByteWriter& w, const GrantRec& grant, std::string_view reason) const;
+  void write_wait_head(ByteWriter& w, const WaitRec& wait, std::string_view reason) const;
   bool restore_unheard(const Id128& key, std::string_view body);
 };
 
