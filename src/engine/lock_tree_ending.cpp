@@ -212,6 +212,31 @@ Outcome LockTree::State::extend(const Extend& c, SessionIx session) {
   return grant_value(it->second);
 }
 
+// Under a new token, behind all other grants.
+void LockTree::State::move_grant(GrantIx index, SessionIx to, Party alias) {
+  GrantRec& grant = grants[index];
+  unlink_from_session(index);
+  order_remove(index);
+  const Party old_party = grant.party;
+  grant.who = sessions[to].who;
+  grant.party = sessions[to].party;
+  grant.token = mint();
+  for (TargetRec& target : grant.targets) {
+    const Token older = token_held(grant.party, target.node);
+    target.token = older != 0 ? older : grant.token;
+  }
+  for (const TargetRec& target : grant.targets) {
+    hold_claims(target.node, grant.mode, grant.party, alias);
+    free_claims(target.node, grant.mode, old_party, alias);
+    auto& direct = nodes[target.node].direct;
+    drop(direct, index);
+    direct.push_back(index);
+  }
+  link_to_session(index, to);
+  order_append(index);
+  put_grant(index, Action::transfer, false);
+}
+
 Outcome LockTree::State::transfer(const Transfer& c, SessionIx session) {
   Refusal refusal;
   const SessionIx to = find_session(c.to_session, c.caller, refusal);
@@ -256,26 +281,7 @@ Outcome LockTree::State::transfer(const Transfer& c, SessionIx session) {
                 c.caller.user,      c.caller.user_name, {}};
   for (const TargetRec& target : grant.targets) lost.targets.push_back(Target::from_text(nodes[target.node].text));
   events->emplace_back(std::move(lost));
-  unlink_from_session(index);
-  order_remove(index);
-  const Party old_party = grant.party;
-  grant.who = sessions[to].who;
-  grant.party = sessions[to].party;
-  grant.token = mint();
-  for (TargetRec& target : grant.targets) {
-    const Token older = token_held(grant.party, target.node);
-    target.token = older != 0 ? older : grant.token;
-  }
-  for (const TargetRec& target : grant.targets) {
-    hold_claims(target.node, grant.mode, grant.party, alias);
-    free_claims(target.node, grant.mode, old_party, alias);
-    auto& direct = nodes[target.node].direct;
-    drop(direct, index);
-    direct.push_back(index);
-  }
-  link_to_session(index, to);
-  order_append(index);
-  put_grant(index, Action::transfer, false);
+  move_grant(index, to, alias);
   wake_waits_of(to);
   if (watching) {
     for (const TargetRec& target : grant.targets) target_changed(target.node);

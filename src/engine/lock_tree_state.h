@@ -436,6 +436,7 @@ struct LockTree::State {
   void order_append(GrantIx grant);
   void order_remove(GrantIx grant);
   void link_to_session(GrantIx grant, SessionIx session);
+  void move_grant(GrantIx index, SessionIx to, Party alias);
   void unlink_from_session(GrantIx grant);
   void end_grant(GrantIx grant, EndReason reason, std::string_view by_user, std::string_view by_name,
                  std::string_view note, bool tell);
