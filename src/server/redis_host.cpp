@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/fingerprint.h"
 #include "net/os_secrets.h"
 #include "net/redis_link.h"
 #include "observe/log.h"

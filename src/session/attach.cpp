@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/fingerprint.h"
 #include "session/hub_state.h"
 #include "wire/json_writer.h"
 #include "wire/websocket.h"

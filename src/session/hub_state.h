@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fingerprint.h"
 #include "session/connection.h"
 #include "session/hub.h"
 #include "session/identities.h"

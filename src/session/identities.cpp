@@ -1,4 +1,5 @@
 #include "session/identities.h"
+#include "base/fingerprint.h"
 
 #include <algorithm>
 #include <cctype>

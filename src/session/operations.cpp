@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/fingerprint.h"
 #include "model/plain_text.h"
 #include "session/bill_id.h"
 #include "session/hub_state.h"

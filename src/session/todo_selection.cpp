@@ -1,5 +1,6 @@
 #include "session/todo_selection.h"
 
+#include "base/fingerprint.h"
 #include "wire/jwt.h"
 
 namespace hf::session {

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fingerprint.h"
 #include "engine/commands.h"
 #include "model/field_rule.h"
 #include "wire/json_text.h"

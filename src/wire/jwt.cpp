@@ -11,9 +11,7 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
-#include <cstring>
 
 #include "base/limits.h"
 #include "model/plain_text.h"
@@ -387,28 +385,6 @@ Secret digest_of(const Secret& secret) {
     out.value.lo = (out.value.lo << 8) | digest[8 + i];
   }
   return out;
-}
-
-// Multiply and fold, eight bytes at a time (after Wang Yi's wyhash).
-std::uint64_t fingerprint(std::string_view bytes) noexcept {
-  static_assert(std::endian::native == std::endian::little, "the hash must be the same on every machine");
-  constexpr std::uint64_t kA = 0xA0761D6478BD642FULL;
-  constexpr std::uint64_t kB = 0xE7037ED1A0B428DBULL;
-  const auto fold = [](std::uint64_t a, std::uint64_t b) {
-    const unsigned __int128 product = static_cast<unsigned __int128>(a) * b;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-  };
-  std::uint64_t hash = kB;
-  std::size_t i = 0;
-  const auto take = [&](std::size_t n) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + i, n);
-    hash = fold(hash ^ kA, word ^ kB);
-    i += n;
-  };
-  while (i + 8 <= bytes.size()) take(8);
-  if (i < bytes.size()) take(bytes.size() - i);
-  return fold(hash ^ kA, bytes.size() ^ kB);
 }
 
 }  // namespace hf

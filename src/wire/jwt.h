@@ -89,7 +89,4 @@ std::string sign_hs256(const Identity& identity, std::string_view kid, std::stri
 // What the engine may know of a secret: its SHA-256, cut to 128 bits.
 Secret digest_of(const Secret& secret);
 
-// A 64-bit hash, the same on every machine; good, but not against an adversary.
-std::uint64_t fingerprint(std::string_view bytes) noexcept;
-
 }  // namespace hf

@@ -388,20 +388,30 @@ Outcome granted_or_queued(const Reader& in) {
   return queued;
 }
 
+Renewed renewed_of(const Reader& in) {
+  Renewed renewed{in.time("expires_at"), in.number("seq"), {}};
+  in.each("locks", [&](const json::value& element) {
+    const json::string* s = element.if_string();
+    const auto lock = s != nullptr ? LockId::parse(text_of(*s)) : std::nullopt;
+    if (!lock) return in.wrong("locks", false);
+    renewed.locks.push_back(*lock);
+    return true;
+  });
+  return renewed;
+}
+
+Checked checked_of(const Reader& in) {
+  Checked checked;
+  in.each_object("targets", [&](const Reader& one) {
+    checked.items.push_back(CheckItem{one.target("target"), one.flag("free"), one.flag("mine"), conflicts_of(one)});
+  });
+  return checked;
+}
+
 Outcome outcome_of(Op op, const Reader& in) {
   switch (op) {
     case Op::session_open: return opened_of(in);
-    case Op::session_heartbeat: {
-      Renewed renewed{in.time("expires_at"), in.number("seq"), {}};
-      in.each("locks", [&](const json::value& element) {
-        const json::string* s = element.if_string();
-        const auto lock = s != nullptr ? LockId::parse(text_of(*s)) : std::nullopt;
-        if (!lock) return in.wrong("locks", false);
-        renewed.locks.push_back(*lock);
-        return true;
-      });
-      return renewed;
-    }
+    case Op::session_heartbeat: return renewed_of(in);
     case Op::session_end: return SessionClosed{in.count("released")};
     case Op::session_list: {
       SessionList list;
@@ -428,13 +438,7 @@ Outcome outcome_of(Op op, const Reader& in) {
     case Op::request_withdraw:
       if (in.has("lock")) return granted_of(in);
       return Done{};
-    case Op::lock_check: {
-      Checked checked;
-      in.each_object("targets", [&](const Reader& one) {
-        checked.items.push_back(CheckItem{one.target("target"), one.flag("free"), one.flag("mine"), conflicts_of(one)});
-      });
-      return checked;
-    }
+    case Op::lock_check: return checked_of(in);
     case Op::lock_verify: return verified_of(in);
     case Op::lock_release_all: return ReleasedMany{in.count("released")};
     case Op::request_agree: return Answered{in.flag("granted")};
@@ -445,8 +449,28 @@ Outcome outcome_of(Op op, const Reader& in) {
       return list;
     }
     case Op::stats_get: return stats_of(in);
-    default: return Done{};
+    case Op::lock_force:
+    case Op::request_refuse:
+    case Op::request_defer: return Done{};
+    // Whoever asks for these reads their answers himself, or does not need to.
+    case Op::hello:
+    case Op::auth:
+    case Op::pong:
+    case Op::watch:
+    case Op::unwatch:
+    case Op::status_publish:
+    case Op::status_get:
+    case Op::status_history:
+    case Op::status_resync:
+    case Op::todo_subscribe:
+    case Op::todo_unsubscribe:
+    case Op::todo_page:
+    case Op::notice_list:
+    case Op::notice_read:
+    case Op::audit_list:
+    case Op::catalog_get: return Done{};
   }
+  return Done{};
 }
 
 TargetChanged changed_of(const Reader& in) {
