@@ -50,6 +50,11 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
     ASSERT_EQ(restarted.error, "");
   }
 
+  // Of one node of several: what another could tell is not ended by it.
+  void restart_among_others() {
+    if (!engine_->is_alone()) restart();
+  }
+
   static Target target(std::string_view text) { return Target::parse(text).value(); }
   static std::vector<Target> targets(std::initializer_list<std::string_view> texts) {
     std::vector<Target> all;

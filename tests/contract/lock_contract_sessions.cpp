@@ -114,7 +114,7 @@ TEST_P(LockContract, a_wait_that_only_one_node_can_tell_ends_with_that_node) {
   by_http.node = there;
   ASSERT_TRUE(std::holds_alternative<Queued>(run(by_http)));
   const LockId patient = queue(zhao, {"SaleOrder:1"}, Mode::exclusive, Millis(600'000));
-  restart();
+  restart_among_others();
   forget();
   run(NodesLiving{{here, there}});
   EXPECT_TRUE(told<WaitEnded>(wang).empty());
@@ -140,7 +140,7 @@ TEST_P(LockContract, a_lock_that_a_wait_became_ends_with_its_node_unless_somebod
     release(li, held.lock);
     EXPECT_FALSE(is_free("SaleOrder:1")) << "it is wang's";
     if (heard) run(Heard{by("wang"), wang.id, by_http.lock});
-    restart();
+    restart_among_others();
     forget();
     run(NodesLiving{});
     EXPECT_EQ(is_free("SaleOrder:1"), !heard);

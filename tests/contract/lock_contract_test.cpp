@@ -1,7 +1,8 @@
-// The contract suite against the embedded engine's tree, and against the reference model: whoever reads the
-// contract otherwise than the examples shows it here.
+// The contract suite against the lock tree alone, against the embedded engine with its journal, and against the
+// reference model: whoever reads the contract otherwise than the examples shows it here.
 
 #include "contract/lock_contract.h"
+#include "contract/embedded_subject.h"
 #include "property/comparison.h"
 
 namespace hf::test {
@@ -11,6 +12,7 @@ std::string name_of_engine(const testing::TestParamInfo<ContractEngine>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Embedded, LockContract,
                          testing::Values(ContractEngine{"tree", tree_subject},
+                                         ContractEngine{"embedded", embedded_subject},
                                          ContractEngine{"model", broken_subject(Broken::nothing)}),
                          name_of_engine);
 

@@ -31,6 +31,8 @@ class Subject {
   virtual std::string check() = 0;
   // Its exact state (LockTree::image), for an engine that has one.
   virtual std::string image() const { return {}; }
+  // True if no other decides beside it: what only it could tell somebody ends with its restart.
+  virtual bool is_alone() const { return false; }
   // True if it tells who watches a target that its holders changed.
   virtual bool tells_targets() const { return true; }
 };
