@@ -12,7 +12,8 @@
 //   5. whoever waits is excluded by somebody who holds, or who came earlier;
 //   6. what ended never comes back: not by release, extend, verify, heartbeat or list;
 //   7. each wait is queued once and ends once; a refused request leaves nothing;
-//   8. the numbers of a session's events have no gap but where the engine was started anew.
+//   8. the numbers of a session's events have no gap but where the engine was started anew;
+//   9. at a clock that is far off every command is refused, and nothing is told.
 //
 // A hold, and a lock that outlives its session, ends untold when its time is over; from then on the checker takes it
 // for neither held nor free. Not thread-safe.

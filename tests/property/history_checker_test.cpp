@@ -28,8 +28,6 @@ std::string verdict(Broken broken) {
       const Step step = random.next(world);
       std::vector<Event> events;
       const Outcome outcome = model.apply(step.command, step.clock, events);
-      const auto* refusal = std::get_if<Refusal>(&outcome);
-      if (refusal != nullptr && refusal->code == Code::unavailable) continue;
       if (std::string why = checker.record(step.command, step.clock, outcome, events); !why.empty()) return why;
     }
   }
@@ -43,6 +41,13 @@ TEST(HistoryChecker, sees_an_earlier_request_overtaken) { EXPECT_NE(verdict(Brok
 TEST(HistoryChecker, sees_a_lost_wake_up) { EXPECT_NE(verdict(Broken::wake_up), ""); }
 TEST(HistoryChecker, sees_a_new_token_on_re_entry) { EXPECT_NE(verdict(Broken::token_on_reentry), ""); }
 TEST(HistoryChecker, sees_a_batch_granted_in_part) { EXPECT_NE(verdict(Broken::partial_grant), ""); }
+TEST(HistoryChecker, sees_a_command_carried_out_at_a_clock_that_is_far_off) {
+  const OpenSession open{.caller = {.user = "li"}, .session = SessionId{Id128{5, 1}}};
+  const Refusal refused{.code = Code::unavailable};
+  EXPECT_EQ(HistoryChecker().record(open, wall_us(1'000'000), refused, {}), "");
+  EXPECT_NE(HistoryChecker().record(open, wall_us(1'000'000), SessionOpened{}, {}), "");
+  EXPECT_NE(HistoryChecker().record(open, wall_us(1'000'000), refused, {ClockAlarm{}}), "");
+}
 TEST(HistoryChecker, sees_a_hold_shared_with_the_session_that_placed_it) { EXPECT_NE(verdict(Broken::hold_owner), ""); }
 
 }  // namespace

@@ -62,5 +62,30 @@ TEST(LockTreeProperty, a_tree_made_from_an_image_lives_on_as_the_one_it_was_take
   }
 }
 
+// A command that is refused lets time pass as any other does: what ends by that is told beside the refusal.
+TEST(LockTreeProperty, what_is_told_beside_a_refusal_is_judged_too) {
+  const Caller li{.user = "li"};
+  const Caller wang{.user = "wang"};
+  const SessionId lis{Id128{5, 1}};
+  const SessionId wangs{Id128{5, 2}};
+  const Secret secret{Id128{9, 1}};
+  const LockId lock{Id128{7, 1}};
+  const std::vector<Target> bill{Target::from_text("SaleOrder:1")};
+  History history;
+  const auto then = [&](Millis after, Command command) {
+    history.push_back({std::move(command), wall_us(1'780'000'000'000'000) + after});
+  };
+  then(Millis(0), OpenSession{.caller = li, .session = lis, .secret = secret});
+  then(Millis(0), OpenSession{.caller = wang, .session = wangs, .secret = Secret{Id128{9, 2}}});
+  then(Millis(0), ResumeSession{li, lis, secret, secret, 2});
+  then(Millis(0), Acquire{.caller = li, .session = lis, .lock = lock, .targets = bill});
+  then(Millis(0),
+       Acquire{.caller = wang, .session = wangs, .lock = LockId{Id128{7, 2}}, .targets = bill, .wait = Millis(500)});
+  then(Millis(600), ResumeSession{li, lis, secret, secret, 1});  // unavailable, and the wait is over
+  then(Millis(600), Release{.caller = li, .session = lis, .lock = lock});
+  const auto found = compare(history, options_for(1), tree_subject);
+  EXPECT_FALSE(found) << found->step << ": " << found->what;
+}
+
 }  // namespace
 }  // namespace hf::test
