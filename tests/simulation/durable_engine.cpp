@@ -1,8 +1,10 @@
 #include "simulation/durable_engine.h"
 
+#include <algorithm>
 #include <map>
 
 #include "engine/change.h"
+#include "wire/json_writer.h"
 
 namespace hf::sim {
 namespace {
@@ -22,6 +24,25 @@ std::string folded(std::string_view journal) {
   std::string out;
   for (const auto& [key, change] : kept) out += change;
   return out;
+}
+
+bool names(const boost::json::object& row, const Bill& state) {
+  const auto* born = row.if_contains("born");
+  return row.at("type").as_string() == state.type() && row.at("id").as_string() == state.id() &&
+         row.at("version").to_number<Version>() == state.version() &&
+         (born == nullptr ? 0 : born->to_number<Offset>()) == state.life();
+}
+
+bool tells(const boost::json::object& row, const StatusChanged& change) {
+  const auto* at = row.if_contains("at");
+  if (at == nullptr) {  // he may not know by what he lost the row: the removal names the state before it
+    const Bill* seen = change.before.get();
+    return seen != nullptr && !seen->stamp().deleted && !seen->stamp().left && names(row, *seen);
+  }
+  const Bill::Stamp& stamp = change.after->stamp();
+  std::string time;
+  append_time(time, stamp.at);
+  return names(row, *change.after) && at->as_string() == time && row.contains("deleted") == stamp.deleted;
 }
 
 }  // namespace
@@ -55,10 +76,13 @@ void DurableEngine::submit_status(NamespaceIndex, Ticket ticket, StatusCommand&&
   told.status = true;
   told.status_outcome = board_.apply(command, clock, told.board_events, gathering_.changes);
   for (const BoardEvent& event : told.board_events) {
-    const auto* const changed = std::get_if<StatusChanged>(&event);
-    if (changed != nullptr) undurable_.emplace(changed->after->text(Bill::key), changed->after->version());
+    if (const auto* changed = std::get_if<StatusChanged>(&event)) undurable_.push_back(*changed);
   }
   gathering_.told.push_back(std::move(told));
+}
+
+bool DurableEngine::tells_undurable(const boost::json::object& row) const {
+  return std::ranges::any_of(undurable_, [&](const StatusChanged& change) { return tells(row, change); });
 }
 
 void DurableEngine::flush() {
@@ -83,9 +107,7 @@ void DurableEngine::commit() {
 void DurableEngine::deliver(Batch&& batch) {
   for (const Told& told : batch.told) {
     for (const BoardEvent& event : told.board_events) {
-      const auto* const changed = std::get_if<StatusChanged>(&event);
-      if (changed != nullptr)
-        undurable_.erase({std::string(changed->after->text(Bill::key)), changed->after->version()});
+      if (std::holds_alternative<StatusChanged>(event)) undurable_.pop_front();
     }
   }
   const std::weak_ptr<bool> alive = alive_;

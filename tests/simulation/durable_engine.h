@@ -6,9 +6,9 @@
 //
 // Not thread-safe.
 
+#include <boost/json.hpp>
 #include <deque>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,8 +45,10 @@ class DurableEngine final : public LockEngine {
   // Each commit takes between a tenth of this and this; a stalled disk is a long one.
   Micros commit_max{2'000};
 
-  // Whether a decided state that is not yet durable is this one: nobody may have heard of it.
-  bool is_undurable(const std::string& bill, Version version) const { return undurable_.contains({bill, version}); }
+  // Whether this row, or this removal of one, tells of a state that is decided and not yet durable: nobody may have
+  // heard of it. A version is not enough to tell it by: a bill that is deleted, or leaves the board, may keep the one
+  // it had.
+  bool tells_undurable(const boost::json::object& row) const;
   bool has_undurable() const noexcept { return !undurable_.empty(); }
   StatusBoard& board() noexcept { return board_; }
   // The first invariant found broken in recovery or since, or empty.
@@ -81,8 +83,8 @@ class DurableEngine final : public LockEngine {
   StatusBoard board_;
   LockEngineSink* sink_ = nullptr;
   Batch gathering_;
-  std::deque<Batch> writing_;  // the front one is under way
-  std::set<std::pair<std::string, Version>> undurable_;
+  std::deque<Batch> writing_;            // the front one is under way
+  std::deque<StatusChanged> undurable_;  // in the order of the log
   std::string broken_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -177,10 +177,8 @@ void Node::send(ConnectionId connection, std::string_view text) {
       const auto* rows = said.as_object().if_contains(list);
       if (rows == nullptr) continue;
       for (const auto& row : rows->as_array()) {
-        const std::string bill = std::string(row.at("type").as_string()) + ":" + std::string(row.at("id").as_string());
-        if (durable_->is_undurable(bill, row.at("version").to_number<Version>())) {
+        if (durable_->tells_undurable(row.as_object()))
           network_.fault("told before it is durable: " + std::string(text));
-        }
       }
     }
   }
