@@ -12,6 +12,7 @@
 #include <iterator>
 #include <optional>
 
+#include "base/percent.h"
 #include "wire/websocket.h"
 
 namespace hf {
@@ -22,13 +23,6 @@ namespace http = boost::beast::http;
 using boost::beast::iequals;
 
 std::string_view view(boost::beast::string_view text) noexcept { return {text.data(), text.size()}; }
-
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // Path and query of a request target: "/p?q", or "http://host/p?q" as proxies send it (RFC 9112 §3.2.2).
 std::string_view origin_form(std::string_view target) noexcept {
@@ -54,7 +48,7 @@ Sentence read_path(std::string_view raw, std::string& path) {
   while (!raw.empty()) {
     raw.remove_prefix(1);
     const auto end = raw.find('/');
-    const auto segment = percent_decode(raw.substr(0, end), false);
+    const auto segment = percent_decoded(raw.substr(0, end));
     if (!segment) return "The path has a broken %-escape.";
     const bool dots = *segment == "." || *segment == "..";
     if (dots || !is_text(*segment) || segment->find('/') != std::string::npos)
@@ -73,8 +67,9 @@ Sentence read_query(std::string_view text, std::vector<std::pair<std::string, st
     if (item.empty()) continue;
     if (query.size() == http_query_fields_max) return "The query has too many fields: send them in the body.";
     const auto equals = item.find('=');
-    auto name = percent_decode(item.substr(0, equals), true);
-    auto value = percent_decode(equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1), true);
+    auto name = percent_decoded(item.substr(0, equals), Plus::blank);
+    auto value =
+        percent_decoded(equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1), Plus::blank);
     if (!name || !value) return "The query has a broken %-escape.";
     if (!is_text(*name) || !is_text(*value)) return "A query is text in UTF-8, without zero bytes.";
     query.emplace_back(std::move(*name), std::move(*value));
@@ -414,25 +409,6 @@ std::vector<std::string_view> list_elements(std::string_view list) {
     if (!one.empty()) elements.push_back(one);
   }
   return elements;
-}
-
-std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && plus_is_space) {
-      decoded += ' ';
-    } else if (text[i] != '%') {
-      decoded += text[i];
-    } else {
-      const int high = i + 3 <= text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = i + 3 <= text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return std::nullopt;
-      decoded += static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-  }
-  return decoded;
 }
 
 }  // namespace hf

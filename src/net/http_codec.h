@@ -109,7 +109,5 @@ HttpResponse problem_response(int status, Code code, std::string_view detail);
 std::string http_date(std::int64_t seconds);
 // The elements of a list as headers have it, without what is empty and without blanks around them.
 std::vector<std::string_view> list_elements(std::string_view list);
-// `text` with its %xx decoded, and in a query '+' too; nothing if an escape is broken.
-std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 
 }  // namespace hf

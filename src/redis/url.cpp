@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/percent.h"
+
 namespace hf::redis {
 namespace {
 
@@ -36,41 +38,15 @@ std::string_view take_until(std::string_view& rest, char separator) {
 }
 
 Result<std::string> decoded(std::string_view text, std::string_view what) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    unsigned byte = 0;
-    const std::string_view digits = text.substr(i + 1, 2);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
-    if (digits.size() != 2 || error != std::errc() || end != digits.data() + 2 || byte == 0) {
-      return wrong("In the " + std::string(what) +
-                   ", a '%' is not followed by two hexadecimal digits: write '%' as %25.");
-    }
-    out += static_cast<char>(byte);
-    i += 2;
+  auto out = percent_decoded(text);
+  if (!out || out->find('\0') != std::string::npos) {
+    return wrong("In the " + std::string(what) +
+                 ", a '%' is not followed by two hexadecimal digits: write '%' as %25.");
   }
-  return out;
+  return *std::move(out);
 }
 
-std::string encoded(std::string_view text) {
-  static constexpr std::string_view hex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("-._~/").find(c) != std::string_view::npos;
-    if (plain) {
-      out += c;
-    } else {
-      out += '%';
-      out += hex[static_cast<unsigned char>(c) >> 4];
-      out += hex[static_cast<unsigned char>(c) & 15];
-    }
-  }
-  return out;
-}
+std::string encoded(std::string_view text) { return percent_encoded(text, "/"); }
 
 template <class Number>
 std::optional<Number> number_of(std::string_view text) {
