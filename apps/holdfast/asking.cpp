@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/percent.h"
 #include "client/http.h"
 #include "client/values.h"
 #include "console.h"
@@ -55,6 +56,7 @@ std::vector<json::object> list_in(const json::value& value, std::string_view nam
 Result<std::string> send(const Arguments& a, const std::string& method, const std::string& path,
                          const json::object& fields) {
   auto answer = client::call_over_http({.url = a.server,
+                                        .ca_file = a.ca,
                                         .token = a.token,
                                         .language = a.language,
                                         .method = method,
@@ -84,7 +86,7 @@ std::string query_of(const json::object& fields) {
   std::string query;
   for (const auto& [name, value] : fields) {
     query += query.empty() ? "?" : "&";
-    query += std::string(name) + "=" + client::url_escaped(text_in(fields, name));
+    query += std::string(name) + "=" + percent_encoded(text_in(fields, name));
   }
   return query;
 }
@@ -97,7 +99,7 @@ json::array texts(const std::vector<std::string>& list) {
 
 Result<std::string> id_of(const std::string& text, Named what) {
   const auto id = LockId::parse(text);
-  if (id && !id->is_nil()) return client::url_escaped(text);
+  if (id && !id->is_nil()) return percent_encoded(text);
   switch (what) {
     case Named::lock:
       return holdfast::failure(Code::invalid, tr("'{}' is no id of a lock: it has 26 letters and digits.", text),

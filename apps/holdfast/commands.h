@@ -26,6 +26,7 @@ struct Arguments {
   std::string server;         // one address, or several with commas between them
   bool server_given = false;  // by the user for this time, not by a profile or the default
   std::string server_from;    // whence it is, for people
+  std::string ca;             // the file of authorities that sign servers' certificates; empty: the system's
   std::string token;
   std::string token_from;  // whence it is, for people
   std::string as;          // the name of --as

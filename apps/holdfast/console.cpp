@@ -92,6 +92,7 @@ int output_error() noexcept { return first_error; }
 holdfast::Options options_of(const Arguments& a) {
   holdfast::Options options;
   options.url = a.server;
+  options.ca_file = a.ca;
   options.token = a.token;
   options.language = a.language;
   options.client.program = "holdfast";
@@ -104,7 +105,9 @@ Error at_server(const Arguments& a, Error error) {
     error.detail =
         after(sentence_of(error), tr("`{}` lists your sessions, with --end ID it ends one.", typed("sessions")));
   }
-  if (error.code == Code::unavailable && error.json.empty()) {
+  if (error.code == Code::unavailable && error.json.empty() && !error.field.empty()) {
+    error.detail = tr("Cannot reach {}: {}", a.server, sentence_of(error));  // which says what to do
+  } else if (error.code == Code::unavailable && error.json.empty()) {
     error.detail = tr("Cannot reach {}: {} Is it running? Another address: --server or HOLDFAST_SERVER.", a.server,
                       sentence_of(error));
   }

@@ -231,9 +231,10 @@ class Story {
   }
 
   Result<Client> person(const std::string& user, const std::string& name, holdfast::Options options) {
-    auto token = holdfast::dev_token(url_, {user, name, {"editor"}, {}});
+    auto token = holdfast::dev_token(url_, {user, name, {"editor"}, {}}, step_max, a_.ca);
     if (!token) return tl::unexpected(token.error());
     options.url = url_;
+    options.ca_file = a_.ca;
     options.token = *token;
     options.language = a_.language;
     options.client = {"holdfast demo", {}, tr("{}'s window", name)};

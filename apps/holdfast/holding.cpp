@@ -72,10 +72,12 @@ class Running {
   Running(const Arguments& a, Holding& holding) : a_(a), holding_(holding) {}
 
   bool start(const holdfast::LockInfo& info) {
-    return holding_.start(a_.command, {{"HOLDFAST_LOCK", info.lock},
-                                       {"HOLDFAST_TOKEN_NUMBER", std::to_string(info.token)},
-                                       {"HOLDFAST_TARGETS", targets_of(info.targets)},
-                                       {"HOLDFAST_SERVER", a_.server}});
+    Environment given{{"HOLDFAST_LOCK", info.lock},
+                      {"HOLDFAST_TOKEN_NUMBER", std::to_string(info.token)},
+                      {"HOLDFAST_TARGETS", targets_of(info.targets)},
+                      {"HOLDFAST_SERVER", a_.server}};
+    if (!a_.ca.empty()) given.emplace_back("HOLDFAST_CA", a_.ca);
+    return holding_.start(a_.command, given);
   }
   // Turn after turn: looks at what has happened, and waits for more.
   int until_its_end() {

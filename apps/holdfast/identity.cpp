@@ -21,6 +21,7 @@ using holdfast::Code;
 using holdfast::Result;
 
 constexpr const char* default_server = "http://127.0.0.1:7420";
+constexpr holdfast::Millis development_token_max{10'000};
 
 std::string environment(const char* name) {
   const char* value = ::getenv(name);
@@ -85,6 +86,21 @@ Result<holdfast::Nothing> find_server(Arguments& a, LazyProfile& profile) {
   return holdfast::Nothing{};
 }
 
+bool has_tls(const std::string& server) {
+  const auto all = addresses_of(server);
+  return std::any_of(all.begin(), all.end(), [](const std::string& address) {
+    return address.starts_with("https://") || address.starts_with("wss://");
+  });
+}
+
+Result<holdfast::Nothing> find_ca(Arguments& a, LazyProfile& profile) {
+  if (a.ca.empty()) a.ca = environment("HOLDFAST_CA");
+  if (!a.ca.empty() || !has_tls(a.server)) return holdfast::Nothing{};
+  if (auto read = profile.read(); !read) return read;
+  if (profile.get().server == a.server) a.ca = profile.get().ca;
+  return holdfast::Nothing{};
+}
+
 tl::unexpected<holdfast::Error> no_token(const Arguments& a) {
   return holdfast::failure(Code::unauthenticated,
                            tr("You are not signed in to {}. `{}` does it.", a.server, typed("login")));
@@ -141,7 +157,7 @@ Result<std::string> development_token(const Arguments& a, const std::string& use
   who.user = user;
   who.roles = {"editor"};
   who.rights = {"status.publish"};
-  auto made = holdfast::dev_token(a.server, who);
+  auto made = development_token(a, who);
   if (made) return made;
   if (made.error().code == Code::not_found)
     return holdfast::failure(
@@ -150,10 +166,15 @@ Result<std::string> development_token(const Arguments& a, const std::string& use
   return tl::unexpected(at_server(a, made.error()));
 }
 
+Result<std::string> development_token(const Arguments& a, const holdfast::DevToken& who) {
+  return holdfast::dev_token(a.server, who, development_token_max, a.ca);
+}
+
 Result<holdfast::Nothing> identify(Arguments& a, Needs needs) {
   if (needs == Needs::nothing) return holdfast::Nothing{};
   LazyProfile profile;
   if (auto found = find_server(a, profile); !found) return found;
+  if (auto found = find_ca(a, profile); !found) return found;
   if (needs == Needs::server) return holdfast::Nothing{};
   auto told = find_told(a);
   if (!told) return tl::unexpected(told.error());

@@ -3,6 +3,7 @@
 // Who the user is and with which server he works: what the flags say, else the environment, else the profile.
 //
 //   server   --server, HOLDFAST_SERVER, the profile's, http://127.0.0.1:7420
+//   ca       --ca, HOLDFAST_CA, the profile's, if its server is the one asked; else the authorities of the system
 //   token    --token; --as NAME; HOLDFAST_TOKEN; HOLDFAST_USER; the profile's, if its server is the one asked
 //
 // --as and HOLDFAST_USER name a person: a server that runs with --dev gives a token for him. Without any of these,
@@ -27,6 +28,8 @@ enum class Needs : std::uint8_t { nothing, server, token, token_if_told };
 holdfast::Result<holdfast::Nothing> identify(Arguments& a, Needs needs);
 // A token of a development server, for a person who may edit and publish.
 holdfast::Result<std::string> development_token(const Arguments& a, const std::string& user);
+// The same for anybody; an error is as the SDK tells it.
+holdfast::Result<std::string> development_token(const Arguments& a, const holdfast::DevToken& who);
 // The user of the shell; empty if it is not known.
 std::string shell_user();
 bool is_loopback(const std::string& server);

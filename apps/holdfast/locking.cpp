@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "asking.h"
-#include "client/http.h"
+#include "base/percent.h"
 #include "console.h"
 #include "holding.h"
 #include "show.h"
@@ -177,12 +177,12 @@ int unlock(const Arguments& a) {
 int force(const Arguments& a) {
   auto id = lock_on(a, a.target, Whose::anybodys);
   if (!id) return report(a, id.error());
-  auto lock = ask(a, "GET", "/v1/locks/" + client::url_escaped(*id));
+  auto lock = ask(a, "GET", "/v1/locks/" + percent_encoded(*id));
   // Who may end a lock need not be one who may see it.
   if (!lock && lock.error().code != Code::forbidden && lock.error().code != Code::not_found)
     return report(a, lock.error());
   const json::object grant = lock && lock->is_object() ? lock->get_object() : json::object();
-  auto forced = tell(a, "POST", "/v1/locks/" + client::url_escaped(*id) + "/force", {{"reason", a.reason}});
+  auto forced = tell(a, "POST", "/v1/locks/" + percent_encoded(*id) + "/force", {{"reason", a.reason}});
   if (!forced) return report(a, forced.error());
   json::object ended{{"ok", true}, {"lock", *id}};
   for (const char* name : {"user", "user_name", "targets"}) {

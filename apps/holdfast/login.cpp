@@ -7,6 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 
@@ -107,7 +108,10 @@ int login(const Arguments& given) {
   // A token that the server does not take is of no use tomorrow either.
   auto answer = ask(a, "GET", "/v1/sessions?limit=1");
   if (!answer && answer.error().code != Code::forbidden) return report(a, answer.error());
-  auto written = write_profile({a.server, a.token});
+  // The next command may be typed in another directory.
+  std::error_code nowhere;
+  const std::string ca = a.ca.empty() ? "" : std::filesystem::absolute(a.ca, nowhere).string();
+  auto written = write_profile({a.server, nowhere ? a.ca : ca, a.token});
   if (!written) return report(a, written.error());
   const auto claims = claims_of(a.token).value_or(TokenClaims{});
   if (a.json) {
@@ -164,7 +168,7 @@ int whoami(const Arguments& a) {
 int token(const Arguments& a) {
   holdfast::DevToken who{a.target, a.name, a.roles, a.ns, a.employee, a.departments, a.super};
   if (who.roles.empty()) who.roles = {"editor"};
-  auto made = holdfast::dev_token(a.server, who);
+  auto made = development_token(a, who);
   if (!made) {
     holdfast::Error error = at_server(a, made.error());
     if (error.code == Code::not_found)

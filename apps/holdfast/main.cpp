@@ -50,6 +50,7 @@ int run(int argc, char** argv) {
   if (a.json) speak_english();  // scripts read the same in every language
   a.language = speaks_chinese() ? "zh-CN" : "";
   type_again("--server", a.server);
+  type_again("--ca", a.ca);
   type_again("--as", a.as);
   if (auto known = identify(a, chosen.needs); !known) return report(a, known.error());
   return chosen.run(a);

@@ -34,9 +34,13 @@ Options::Options(Arguments& a, OutboxArguments& o, Chosen& chosen)
       tr("A target is a type (SaleOrder), a bill (SaleOrder:1001), a part of it (SaleOrder:1001/SaleOrderDetail) "
          "or a line (SaleOrder:1001/SaleOrderDetail/3). Times are 30s, 2m, 1h.") +
       "\n" + tr("Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the server is not available.") + "\n" +
-      tr("Environment: HOLDFAST_SERVER, HOLDFAST_TOKEN, HOLDFAST_USER; LANG=zh_CN.UTF-8 for Chinese; NO_COLOR."));
+      tr("Environment: HOLDFAST_SERVER, HOLDFAST_CA, HOLDFAST_TOKEN, HOLDFAST_USER; LANG=zh_CN.UTF-8 for Chinese; "
+         "NO_COLOR."));
   app_.add_option("--server", a_.server, tr("Address of the server; of several nodes, with commas in between"))
       ->type_name("URL");
+  app_.add_option("--ca", a_.ca,
+                  tr("Certificate of the authority that signed the server's, if the system does not trust it"))
+      ->type_name("FILE");
   app_.add_option("--token", a_.token, tr("Who you are: a token of your sign-in"))->type_name("TOKEN");
   app_.add_option("--as", a_.as, tr("Who you are: a name, for a server that runs with --dev"))->type_name("PERSON");
   app_.add_flag("--json", a_.json, tr("One JSON object a line instead of text for people"));

@@ -80,7 +80,7 @@ int outbox_relay(const Arguments& a, const OutboxArguments& o) {
   Attention attention;
   if (!attention.take())
     return report(a, fail(hf::Code::unavailable, tr("Signals cannot be waited for: {}.", ::strerror(errno))).value());
-  const outbox::ServerAddress server{a.server, a.token, o.token_file, a.language};
+  const outbox::ServerAddress server{a.server, a.ca, a.token, o.token_file, a.language};
   std::random_device seed;
   outbox::Relay relay(
       std::move(*from), std::move(*options), [] { return std::chrono::steady_clock::now(); }, seed(),

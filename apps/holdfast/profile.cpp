@@ -89,10 +89,15 @@ Result<Profile> parsed(const std::string& path, std::string_view text) {
     const std::size_t equals = line.find('=');
     const std::string_view name = trimmed(line.substr(0, equals));
     auto value = equals == std::string_view::npos ? std::nullopt : unquoted(trimmed(line.substr(equals + 1)));
-    if ((name != "server" && name != "token") || !value)
-      return wrong(tr("{}:{}: this is neither server = \"…\" nor token = \"…\". Correct it, or make it anew: {}", path,
-                      number, typed("login")));
-    (name == "server" ? profile.server : profile.token) = *std::move(value);
+    std::string* const to = name == "server"  ? &profile.server
+                            : name == "ca"    ? &profile.ca
+                            : name == "token" ? &profile.token
+                                              : nullptr;
+    if (to == nullptr || !value)
+      return wrong(
+          tr("{}:{}: this is none of server = \"…\", ca = \"…\" and token = \"…\". Correct it, or make it anew: {}",
+             path, number, typed("login")));
+    *to = *std::move(value);
   }
   return profile;
 }
@@ -140,6 +145,7 @@ Result<holdfast::Nothing> write_profile(const Profile& profile) {
   if (failed) return wrong(tr("{} cannot be written: {}.", path, failed.message()));
 
   const std::string text = "# Made by `holdfast login`. The token is a secret.\nserver = " + in_quotes(profile.server) +
+                           (profile.ca.empty() ? "" : "\nca = " + in_quotes(profile.ca)) +
                            "\ntoken = " + in_quotes(profile.token) + "\n";
   std::string young = path + ".XXXXXX";
   const File file(::mkostemp(young.data(), O_CLOEXEC));  // mode 0600

@@ -4,6 +4,7 @@
 //
 //   # ~/.config/holdfast/profile.toml, or under $XDG_CONFIG_HOME
 //   server = "http://127.0.0.1:7420"      as --server takes it
+//   ca = "/etc/erp/ca.pem"                as --ca takes it; may be missing
 //   token = "eyJ…"
 //
 // The token is a secret: the file is made with mode 0600 in a directory of 0700, whole or not at all, and a file that
@@ -18,6 +19,7 @@ namespace hf::cli {
 
 struct Profile {
   std::string server;
+  std::string ca;
   std::string token;
 };
 

@@ -19,6 +19,7 @@
 #include "commands.h"
 #include "console.h"
 #include "demo_bills.h"
+#include "identity.h"
 #include "show.h"
 #include "wire/json_text.h"
 #include "wire/status_messages.h"
@@ -261,6 +262,40 @@ std::uint64_t demo_version() {
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now() - begin).count());
 }
 
+// The token of a development server, for who has not said who he is.
+Result<holdfast::Nothing> take_demo_token(Arguments& a) {
+  if (!a.token.empty()) return holdfast::Nothing{};
+  auto made = development_token(a, holdfast::DevToken{"erp", "ERP", {"admin"}, {}});
+  if (!made && made.error().code == Code::not_found)
+    return holdfast::failure(Code::unauthenticated,
+                             tr("You are not signed in to {}. `{}` does it.", a.server, typed("login")));
+  if (!made) return tl::unexpected(at_server(a, made.error()));
+  a.token = *std::move(made);
+  return holdfast::Nothing{};
+}
+
+// Publishes all of them and says how many the server did not know better.
+Result<holdfast::Nothing> publish_demo(const Arguments& a, Client& client,
+                                       const std::vector<holdfast::StatusEvent>& bills) {
+  std::size_t older = 0;
+  for (std::size_t at = 0; at < bills.size();) {
+    const std::size_t end = std::min(bills.size(), at + batch_events_max);
+    holdfast::Publish what;
+    for (; at < end; ++at) what.events.emplace_back(bills[at]);
+    auto results = client.publish(std::move(what));
+    if (!results) return tl::unexpected(at_server(a, results.error()));
+    older += static_cast<std::size_t>(std::ranges::count_if(
+        *results, [](const Published& result) { return result.what != Published::What::logged; }));
+  }
+  if (a.json)
+    say_event("published", {{"bills", bills.size() - older}, {"older", older}});
+  else
+    say(counted(bills.size() - older, "{} bill published", "{} bills published") +
+        (older > 0 ? tr(", of {} the server knows a newer version", older) : "") + tr(". See them: {}", typed("todo")) +
+        "\n");
+  return holdfast::Nothing{};
+}
+
 }  // namespace
 
 int publish(const Arguments& a) {
@@ -316,15 +351,7 @@ int demo_data(const Arguments& given) {
   Attention attention;
   if (!attention.take()) return exit_unavailable;
   Arguments a = given;
-  if (a.token.empty()) {
-    auto made = holdfast::dev_token(a.server, {"erp", "ERP", {"admin"}, {}});
-    if (!made && made.error().code == Code::not_found)
-      return report(a, holdfast::failure(Code::unauthenticated,
-                                         tr("You are not signed in to {}. `{}` does it.", a.server, typed("login")))
-                           .value());
-    if (!made) return report(a, at_server(a, made.error()));
-    a.token = *made;
-  }
+  if (auto taken = take_demo_token(a); !taken) return report(a, taken.error());
   std::atomic<bool> failed{false};
   std::atomic<bool> closed{false};
   std::atomic<std::uint32_t> unanswered{0};
@@ -337,23 +364,7 @@ int demo_data(const Arguments& given) {
   if (!client) return report(a, client.error());
   const CatalogNames names = a.live && !a.json ? CatalogNames::ask(a) : CatalogNames();
   DemoBills demo(a.bills, a.seed, demo_version(), speaks_chinese());
-  const auto bills = demo.all();
-  std::size_t older = 0;
-  for (std::size_t at = 0; at < bills.size();) {
-    const std::size_t end = std::min(bills.size(), at + batch_events_max);
-    holdfast::Publish what;
-    for (; at < end; ++at) what.events.emplace_back(bills[at]);
-    auto results = client->publish(std::move(what));
-    if (!results) return report(a, at_server(a, results.error()));
-    older += static_cast<std::size_t>(std::ranges::count_if(
-        *results, [](const Published& result) { return result.what != Published::What::logged; }));
-  }
-  if (a.json)
-    say_event("published", {{"bills", bills.size() - older}, {"older", older}});
-  else
-    say(counted(bills.size() - older, "{} bill published", "{} bills published") +
-        (older > 0 ? tr(", of {} the server knows a newer version", older) : "") + tr(". See them: {}", typed("todo")) +
-        "\n");
+  if (auto done = publish_demo(a, *client, demo.all()); !done) return report(a, done.error());
   if (!a.live) return exit_done;
 
   // Published without waiting: while the server is away the bills go on moving, and it hears of all of it.

@@ -62,9 +62,12 @@ struct LinkChange {
 };
 
 struct Options {
-  // http or ws; a path before /v1 is kept. Several, with commas in between, are the nodes of one installation: the
-  // session goes on at the next one when a node dies, drains or cannot renew the lease.
+  // http, https, ws or wss; a path before /v1 is kept. Several, with commas in between, are the nodes of one
+  // installation: the session goes on at the next one when a node dies, drains or cannot renew the lease.
   std::string url = "http://127.0.0.1:7420";
+  // With https and wss the server's certificate is always checked. It has to be signed by an authority in this PEM
+  // file, or, if this is empty, by one that the system trusts.
+  std::string ca_file;
   std::string token;  // who this is
   // Called on the executor before each connect and when the server asks for a fresh token; overrides `token`.
   std::function<Result<std::string>()> token_provider;
@@ -292,7 +295,7 @@ class Client {
   std::shared_ptr<Body> body_;
 };
 
-// A development token of a server that runs with --dev, over HTTP. `url` as in Options.
+// A development token of a server that runs with --dev, over HTTP. `url` and `ca_file` as in Options.
 struct DevToken {
   std::string user;
   std::string name;
@@ -303,6 +306,7 @@ struct DevToken {
   bool super = false;                      // sees all bills of every type
   std::vector<std::string> rights{};       // beside those of the roles, e.g. status.publish
 };
-Result<std::string> dev_token(const std::string& url, const DevToken& who, Millis deadline = Millis(10'000));
+Result<std::string> dev_token(const std::string& url, const DevToken& who, Millis deadline = Millis(10'000),
+                              const std::string& ca_file = {});
 
 }  // namespace holdfast

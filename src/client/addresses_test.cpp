@@ -2,7 +2,7 @@
 // though another node could have kept them.
 
 #include "client/core_script_test.h"
-#include "client/transport.h"
+#include "client/url.h"
 
 namespace hf::client {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "client/client_body.h"
 #include "client/http.h"
+#include "client/trust.h"
 #include "client/values.h"
 #include "wire/json_text.h"
 
@@ -151,6 +152,8 @@ Client::~Client() { close(); }
 Result<Client> Client::open(Options options) {
   auto urls = hf::client::parse_urls(options.url);
   if (!urls) return tl::unexpected(urls.error());
+  auto trust = hf::client::trust_for(*urls, options.ca_file);
+  if (!trust) return tl::unexpected(trust.error());
   if (options.lease < lease_min || options.lease > lease_max)
     return failure(Code::invalid, "a lease is 10 seconds to 30 minutes", "lease");
   if (options.deadline.count() <= 0) return failure(Code::invalid, "a deadline is longer than nothing", "deadline");
@@ -160,7 +163,7 @@ Result<Client> Client::open(Options options) {
     return failure(Code::invalid, "a language is like zh-CN", "language");
   if (options.client.program.empty()) options.client.program = program_invocation_short_name;
   if (options.client.host.empty()) options.client.host = host_name();
-  auto body = std::make_shared<Body>(std::move(options), *std::move(urls));
+  auto body = std::make_shared<Body>(std::move(options), *std::move(urls), *std::move(trust));
   body->start();
   return Client(std::move(body));
 }
@@ -481,7 +484,8 @@ void Client::call(const std::string& op, const std::string& fields_json, Repeat 
 
 // ---------------------------------------------------------------------------------------------- dev_token
 
-Result<std::string> dev_token(const std::string& url, const DevToken& who, Millis deadline) {
+Result<std::string> dev_token(const std::string& url, const DevToken& who, Millis deadline,
+                              const std::string& ca_file) {
   boost::json::object fields{{"user", who.user}, {"name", who.name.empty() ? who.user : who.name}};
   boost::json::array roles;
   for (const std::string& role : who.roles) roles.emplace_back(role);
@@ -496,6 +500,7 @@ Result<std::string> dev_token(const std::string& url, const DevToken& who, Milli
   for (const std::string& right : who.rights) rights.emplace_back(right);
   if (!rights.empty()) fields["rights"] = std::move(rights);
   auto answer = hf::client::call_over_http({.url = url,
+                                            .ca_file = ca_file,
                                             .method = "POST",
                                             .path = "/v1/dev/token",
                                             .body = boost::json::serialize(fields),

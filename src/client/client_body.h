@@ -88,11 +88,11 @@ class Client::Body final : public hf::client::Transport::Listener, public std::e
   template <class T>
   using Reply = hf::client::Reply<T>;
 
-  Body(Options options, std::vector<hf::client::Url> urls)
+  Body(Options options, std::vector<hf::client::Url> urls, std::shared_ptr<hf::client::Trust> trust)
       : provider_(options.token_provider),
         executor_(options.executor),
         addresses_(urls.size()),
-        transport_(std::move(urls), options.language, *this),
+        transport_(std::move(urls), std::move(trust), options.language, *this),
         core_(std::move(options), hf::client::random_seed(), addresses_) {
     if (executor_ == nullptr) executor_ = own_ = std::make_shared<hf::client::OwnThread>();
   }
@@ -192,8 +192,8 @@ class Client::Body final : public hf::client::Transport::Listener, public std::e
     core_.message(std::chrono::steady_clock::now(), text);
     turn();
   }
-  void on_closed(std::uint16_t code, std::string reason) override {
-    core_.closed(std::chrono::steady_clock::now(), code, std::move(reason));
+  void on_closed(std::uint16_t code, std::string reason, std::string field) override {
+    core_.closed(std::chrono::steady_clock::now(), code, std::move(reason), std::move(field));
     turn();
   }
   void on_timer() override {

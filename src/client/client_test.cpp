@@ -15,7 +15,7 @@
 #include <mutex>
 #include <thread>
 
-#include "client/transport.h"
+#include "client/url.h"
 #include "wire/answers.h"
 #include "wire/messages.h"
 #include "wire/websocket.h"
@@ -31,8 +31,12 @@ class ScriptedServer : private hf::WebSocketSink {
   // What to do with a client's message; send() and close_link() may be called from it.
   using Answer = std::function<void(ScriptedServer&, const hf::ParsedMessage&)>;
 
-  explicit ScriptedServer(Answer answer, std::string upgrade_answer = {})
-      : answer_(std::move(answer)), upgrade_answer_(std::move(upgrade_answer)) {
+  // `before` and `behind` the answer to the upgrade, in one piece with it.
+  struct Around {
+    std::string before, behind;
+  };
+  explicit ScriptedServer(Answer answer, std::string upgrade_answer = {}, Around around = {})
+      : answer_(std::move(answer)), upgrade_answer_(std::move(upgrade_answer)), around_(std::move(around)) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -62,6 +66,7 @@ class ScriptedServer : private hf::WebSocketSink {
   }
   void close_link() { closing_ = true; }
   int links() const { return links_; }
+  int pongs() const { return pongs_; }
   std::uint16_t close_seen() const { return close_seen_; }
 
  private:
@@ -89,11 +94,11 @@ class ScriptedServer : private hf::WebSocketSink {
     }
     if (!upgrade_answer_.empty()) return write(upgrade_answer_);
     const auto key = head.find("Sec-WebSocket-Key: ") + 19;
-    write(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nsec-websocket-protocol: "
-        "holdfast.v1.json\r\n"
-        "Sec-WebSocket-Accept: " +
-        hf::websocket_accept_key(head.substr(key, 24)) + "\r\n\r\n");
+    write(around_.before +
+          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nsec-websocket-protocol: "
+          "holdfast.v1.json\r\n"
+          "Sec-WebSocket-Accept: " +
+          hf::websocket_accept_key(head.substr(key, 24)) + "\r\n\r\n" + around_.behind);
     hf::WebSocketParser parser(hf::WebSocketParser::Role::server, 1 << 20);
     while (!closing_ && readable(socket_)) {
       const ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
@@ -108,17 +113,19 @@ class ScriptedServer : private hf::WebSocketSink {
     answer_(*this, *message);
   }
   void on_ping(std::string_view) override {}
-  void on_pong(std::string_view) override {}
+  void on_pong(std::string_view) override { ++pongs_; }
   void on_close(std::uint16_t code, std::string_view) override { close_seen_ = code; }
 
   Answer answer_;
   std::string upgrade_answer_;
+  Around around_;
   int listener_ = -1;
   int socket_ = -1;
   int stop_[2] = {-1, -1};
   std::uint16_t port_ = 0;
   bool closing_ = false;
   std::atomic<int> links_{0};
+  std::atomic<int> pongs_{0};
   std::atomic<std::uint16_t> close_seen_{0};
   std::thread thread_;
 };
@@ -164,17 +171,20 @@ Options options(const ScriptedServer& server) {
   return options;
 }
 
-TEST(Url, takes_http_and_ws_with_host_port_and_path) {
+TEST(Url, takes_a_scheme_with_host_port_and_path) {
   using hf::client::Url;
   EXPECT_EQ(hf::client::parse_url("http://erp:7420"), (Url{"erp", "7420", ""}));
   EXPECT_EQ(hf::client::parse_url("ws://[::1]:7420/"), (Url{"::1", "7420", ""}));
   EXPECT_EQ(hf::client::parse_url("http://erp/locks/"), (Url{"erp", "80", "/locks"}));
+  EXPECT_EQ(hf::client::parse_url("https://erp/locks"), (Url{"erp", "443", "/locks", true}));
+  EXPECT_EQ(hf::client::parse_url("wss://[::1]"), (Url{"::1", "443", "", true}));
+  EXPECT_EQ(hf::client::parse_url("https://erp:7420"), (Url{"erp", "7420", "", true}));
 }
 
 TEST(Url, refuses_what_names_no_server) {
-  for (const char* text :
-       {"", "erp:7420", "ftp://erp", "https://erp", "http://", "http://erp:0", "http://erp:65536", "http://erp:x",
-        "http://erp:", "http://user@erp", "http://[::1", "http://[::1]7", "http://a b", "http://erp/\r\nX: y"}) {
+  for (const char* text : {"", "erp:7420", "ftp://erp", "httpss://erp", "://erp", "https://", "http://", "http://erp:0",
+                           "http://erp:65536", "http://erp:x", "http://erp:", "http://user@erp", "http://[::1",
+                           "http://[::1]7", "http://a b", "http://erp/\r\nX: y"}) {
     auto url = hf::client::parse_url(text);
     ASSERT_FALSE(url) << text;
     EXPECT_EQ(url.error().field, "url") << text;
@@ -305,6 +315,40 @@ TEST(Client, an_upgrade_with_a_wrong_key_or_protocol_is_not_believed) {
     ScriptedServer server([](ScriptedServer&, const hf::ParsedMessage&) {}, answer);
     auto client = Client::open(options(server));
     EXPECT_FALSE(client->wait_ready(Millis(200))) << answer;
+  }
+}
+
+TEST(Client, what_comes_around_the_answer_to_the_upgrade_is_read) {
+  std::string ping;
+  hf::append_frame(ping, Opcode::ping, "1");
+  ScriptedServer server(obliging, {}, {"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", ping});
+  auto client = Client::open(options(server));
+  auto lock = client->acquire({.targets = {"SaleOrder:1001"}});
+  ASSERT_TRUE(lock) << lock.error().text();
+  EXPECT_EQ(server.pongs(), 1);
+}
+
+TEST(Client, an_answer_to_the_upgrade_that_is_none_is_told_as_what_it_is) {
+  std::string interim;
+  for (int i = 0; i < 100; ++i) interim += "HTTP/1.1 103 Early Hints\r\n\r\n";
+  const std::pair<std::string, const char*> cases[] = {
+      {"HTTP/1.1 101 Switching Protocols\r\nX: " + std::string(20'000, 'x'), "the server's answer is too large"},
+      {interim, "the server's answer is too large"},
+      {"HTTP/1.1 101 Switching Protocols\r\n", "the server closed the connection before its answer was complete"},
+      {"\x15\x03\x03",
+       "no Holdfast server there: its answer is not HTTP; if this port speaks TLS, use https:// or wss://"},
+      {"HTTP/1.1 400 Bad Request\r\n\r\n",
+       "the server answered HTTP status 400: if it wants TLS, use https:// or wss://"},
+      {"HTTP/1.1 308 Permanent Redirect\r\nLocation: https://erp/\r\n\r\n",
+       "the server answered HTTP status 308: if it wants TLS, use https:// or wss://"},
+  };
+  for (const auto& [answer, sentence] : cases) {
+    ScriptedServer server([](ScriptedServer&, const hf::ParsedMessage&) {}, answer);
+    auto client = Client::open(options(server));
+    std::string said = "no connection to the server yet";
+    for (int i = 0; i < 1'000 && said == "no connection to the server yet"; ++i)
+      said = client->wait_ready(Millis(10)).error().text();
+    EXPECT_EQ(said, sentence);
   }
 }
 

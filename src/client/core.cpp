@@ -156,7 +156,7 @@ void Core::lost_link(Time now, holdfast::Error why, Millis least, Address addres
   show(holdfast::Link::connecting, false, std::move(why));
 }
 
-void Core::closed(Time now, std::uint16_t code, std::string reason) {
+void Core::closed(Time now, std::uint16_t code, std::string reason, std::string field) {
   end_due(now);
   if (phase_ == Phase::closed || phase_ == Phase::waiting || phase_ == Phase::token) return;
   if (code == close_code::replaced) {
@@ -168,8 +168,9 @@ void Core::closed(Time now, std::uint16_t code, std::string reason) {
     engine_lost_ = engine_lost_ || (code == close_code::drain && reason.starts_with(close_code::engine_lost_reason));
     if (reason.empty()) reason = "the connection was closed";
     const bool drained = code == close_code::drain;
-    lost_link(now, own(drained ? holdfast::Code::draining : holdfast::Code::unavailable, std::move(reason)), Millis(0),
-              drained || phase_ != Phase::ready ? Address::next : Address::same);
+    lost_link(
+        now, own(drained ? holdfast::Code::draining : holdfast::Code::unavailable, std::move(reason), std::move(field)),
+        Millis(0), drained || phase_ != Phase::ready ? Address::next : Address::same);
   }
 }
 

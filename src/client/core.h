@@ -151,8 +151,9 @@ class Core {
   void token(Time now, holdfast::Result<std::string> token);
   void opened(Time now);
   void message(Time now, std::string_view text);
-  // The link could not be opened or was closed; `code` as in the close frame, 0 without one.
-  void closed(Time now, std::uint16_t code, std::string reason);
+  // The link could not be opened or was closed; `code` as in the close frame, 0 without one. `field` is the option to
+  // change, if it is one.
+  void closed(Time now, std::uint16_t code, std::string reason, std::string field = {});
   // To be called at next(), or later.
   void tick(Time now);
   Time next() const;

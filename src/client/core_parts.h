@@ -36,8 +36,8 @@ inline bool may_repeat(Code code) {
 }
 
 // An error that the server did not tell.
-inline holdfast::Error own(holdfast::Code code, std::string detail) {
-  return holdfast::failure(code, std::move(detail)).value();
+inline holdfast::Error own(holdfast::Code code, std::string detail, std::string field = {}) {
+  return holdfast::failure(code, std::move(detail), std::move(field)).value();
 }
 
 template <class Set, class Key>

@@ -11,7 +11,8 @@
 namespace hf::client {
 
 struct HttpCall {
-  std::string url;  // as in holdfast::Options; of several, the first that answers
+  std::string url;      // as in holdfast::Options; of several, the first that answers
+  std::string ca_file;  // as in holdfast::Options
   std::string token;
   std::string language;
   std::string method = "GET";
@@ -22,8 +23,5 @@ struct HttpCall {
 
 // The body of a 2xx answer; else the refusal as it was told, or `unavailable`.
 holdfast::Result<std::string> call_over_http(const HttpCall& call);
-
-// Escaped for a path's segment or a query's value.
-std::string url_escaped(std::string_view text);
 
 }  // namespace hf::client

@@ -25,6 +25,7 @@ Result<std::vector<Verdict>> publish_over_http(const ServerAddress& server, cons
   auto token = token_of(server);
   if (!token) return tl::unexpected(token.error());
   const auto answer = client::call_over_http({.url = server.url,
+                                              .ca_file = server.ca_file,
                                               .token = std::move(*token),
                                               .language = server.language,
                                               .method = "POST",
@@ -34,7 +35,7 @@ Result<std::vector<Verdict>> publish_over_http(const ServerAddress& server, cons
   if (answer) return read_verdicts(*answer, rows.size());
   // A code that we do not know says nothing about a row, nor does what kept us from asking: the rows wait.
   const auto& error = answer.error();
-  if (error.field == "url") return fail(Code::unavailable, error.text(), error.field);
+  if (error.field == "url" || error.field == "ca_file") return fail(Code::unavailable, error.text(), error.field);
   if (error.field == "token") return fail(Code::unauthenticated, error.text(), error.field);
   return fail(code_from_name(error.code_name).value_or(Code::unavailable), error.text(), error.field);
 }

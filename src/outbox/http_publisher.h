@@ -14,6 +14,7 @@ namespace hf::outbox {
 
 struct ServerAddress {
   std::string url;
+  std::string ca_file;  // as in holdfast::Options
   std::string token;
   std::string token_file;  // read anew for each batch, so that a token can be renewed; empty: `token` counts
   std::string language;

@@ -79,10 +79,20 @@ pid_t run(const std::string& command, const std::string& log) {
   return pid;
 }
 
+// How docs/proxies.md says to give them TLS.
+std::string listening(const std::string& address, const std::optional<ServerCertificate>& certificate) {
+  if (!certificate) return "listen " + address + ";";
+  return "listen " + address + " ssl;\n  ssl_certificate " + certificate->certificate + ";\n  ssl_certificate_key " +
+         certificate->key + ";" + certificate->nginx_lines;
+}
+std::string binding(const std::string& address, const std::optional<ServerCertificate>& certificate) {
+  return "bind " + address + (certificate ? " ssl crt " + certificate->both : std::string()) + "\n";
+}
+
 }  // namespace
 
-std::string ProxyProcess::prepare(Proxy proxy, std::uint16_t port, std::uint16_t first_node,
-                                  std::uint16_t second_node) const {
+std::string ProxyProcess::prepare(Proxy proxy, std::uint16_t port, std::uint16_t first_node, std::uint16_t second_node,
+                                  const std::optional<ServerCertificate>& certificate) const {
   const bool nginx = proxy == Proxy::nginx;
   std::string text =
       read_all(std::string(HF_SOURCE_DIR) + (nginx ? "/deploy/proxy/nginx.conf" : "/deploy/proxy/haproxy.cfg"));
@@ -90,8 +100,8 @@ std::string ProxyProcess::prepare(Proxy proxy, std::uint16_t port, std::uint16_t
   const std::string first = "127.0.0.1:" + std::to_string(first_node);
   const std::string second = "127.0.0.1:" + std::to_string(second_node);
   const bool aimed = replace(text, "127.0.0.1:7420", first) && replace(text, "127.0.0.1:7421", second) &&
-                     (nginx ? replace(text, "listen 80;", "listen " + address + ";")
-                            : replace(text, "bind :80\n", "bind " + address + "\n"));
+                     (nginx ? replace(text, "listen 80;", listening(address, certificate))
+                            : replace(text, "bind :80\n", binding(address, certificate)));
   if (!aimed) return "echo 'the file of deploy/proxy has no such addresses'; exit 1";
   const std::string in = directory_.path();
   if (!nginx) {
@@ -109,11 +119,12 @@ std::string ProxyProcess::prepare(Proxy proxy, std::uint16_t port, std::uint16_t
   return "exec /usr/sbin/nginx -p " + in + " -e " + in + "/error.log -c " + in + "/nginx.conf";
 }
 
-ProxyProcess::ProxyProcess(Proxy proxy, std::uint16_t first_node, std::uint16_t second_node) {
+ProxyProcess::ProxyProcess(Proxy proxy, std::uint16_t first_node, std::uint16_t second_node,
+                           const std::optional<ServerCertificate>& certificate) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(start_patience_ms);
   for (int tries = 0; tries < port_tries_max; ++tries) {
     const std::uint16_t port = free_port();
-    pid_ = run(prepare(proxy, port, first_node, second_node), directory_.path() + "/output.log");
+    pid_ = run(prepare(proxy, port, first_node, second_node, certificate), directory_.path() + "/output.log");
     while (pid_ > 0 && std::chrono::steady_clock::now() < until) {
       if (has_ended(pid_)) {
         pid_ = -1;
