@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -118,17 +119,11 @@ int check(const hf::Config& config) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  // Whatever it makes, SQLite's files too, is its own alone.
-  ::umask(077);
-  CLI::App app(said("Holdfast: locks for business documents. The first editor owns the bill."), "holdfastd");
+void add_options(CLI::App& app, Flags& flags) {
   for (const char* label : {"Usage", "OPTIONS", "SUBCOMMAND", "SUBCOMMANDS", "Positionals", "TEXT", "REQUIRED"})
     app.get_formatter()->label(label, said(label));
   app.option_defaults()->group(said("Options"));
   app.set_help_flag("-h,--help", said("Print this help message and exit"));
-  Flags flags;
   app.add_flag("--dev", flags.dev, said("Give development tokens to this machine; listens to this machine only"));
   for (OptionFlag& option : flags.options)
     app.add_option(option.flag, option.given, said(option.help))->expected(1)->take_all()->allow_extra_args(false);
@@ -143,6 +138,36 @@ int main(int argc, char** argv) {
   app.footer(
       said("SIGTERM and SIGINT drain the node and stop it; a second one stops it at once. SIGHUP is logged and changes "
            "nothing: a terminal that closes does not end the server, and a new configuration needs a restart."));
+}
+
+// Sets what the file, the environment and the flags say, each over the one before.
+hf::ConfigProblems read_config(hf::Config& config, const Flags& flags) {
+  hf::ConfigProblems problems;
+  if (!flags.config_file.empty()) {
+    const auto text = hf::read_file(flags.config_file, config_bytes_max);
+    if (!text) return {text.error().detail};
+    problems = hf::read_config_toml(config, *text, flags.config_file);
+  }
+  const auto add = [&](hf::ConfigProblems more) {
+    problems.insert(problems.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  };
+  add(hf::read_config_environment(config, environment()));
+  for (const OptionFlag& option : flags.options) {
+    if (!option.given.empty()) add(hf::read_config_flag(config, option.key, option.given.back(), option.flag));
+  }
+  if (flags.dev) config.dev = true;
+  if (!flags.namespaces.empty()) config.namespaces = flags.namespaces;
+  return problems;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Whatever it makes, SQLite's files too, is its own alone.
+  ::umask(077);
+  CLI::App app(said("Holdfast: locks for business documents. The first editor owns the bill."), "holdfastd");
+  Flags flags;
+  add_options(app, flags);
   Move move;
   move.add_to(app);
   try {
@@ -152,25 +177,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n%s\n", said(error.what()).c_str(), said("Run with --help for more information.").c_str());
     return static_cast<int>(hf::NodeExit::usage);
   }
-
   hf::Config config;
-  hf::ConfigProblems problems;
-  if (!flags.config_file.empty()) {
-    const auto text = hf::read_file(flags.config_file, config_bytes_max);
-    if (!text) return tell({text.error().detail});
-    problems = hf::read_config_toml(config, *text, flags.config_file);
-  }
-  for (std::string& problem : hf::read_config_environment(config, environment()))
-    problems.push_back(std::move(problem));
-
-  for (const OptionFlag& option : flags.options) {
-    if (option.given.empty()) continue;
-    for (std::string& problem : hf::read_config_flag(config, option.key, option.given.back(), option.flag))
-      problems.push_back(std::move(problem));
-  }
-  if (flags.dev) config.dev = true;
-  if (!flags.namespaces.empty()) config.namespaces = flags.namespaces;
-
+  hf::ConfigProblems problems = read_config(config, flags);
   if (problems.empty()) problems = move.is_wanted() ? aim(config, flags) : hf::check_config(config);
   if (!problems.empty()) return tell(problems);
   if (move.is_wanted()) return move.run(config);
