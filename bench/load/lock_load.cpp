@@ -25,7 +25,7 @@
 #include <charconv>
 #include <memory>
 
-#include "link.h"
+#include "load_session.h"
 #include "measure.h"
 #include "poller.h"
 
@@ -59,14 +59,14 @@ class Opener {
  public:
   explicit Opener(const Options& options, std::uint64_t lease_ms = 0)
       : options_(options), lease_ms_(lease_ms), tokens_(options.ports.size()) {}
-  std::unique_ptr<Link> open() {
+  std::unique_ptr<LoadSession> open() {
     const std::size_t at = opened_ % options_.ports.size();
     if (opened_ % sessions_per_user < options_.ports.size()) {
       const std::string user = "load-" + salt_ + std::to_string(opened_ / sessions_per_user);
       tokens_[at] = editor_token(options_.ports[at], user);
     }
     ++opened_;
-    return std::make_unique<Link>(options_.ports[at], tokens_[at], lease_ms_);
+    return std::make_unique<LoadSession>(options_.ports[at], tokens_[at], lease_ms_);
   }
 
  private:
@@ -77,8 +77,8 @@ class Opener {
   std::size_t opened_ = 0;
 };
 
-std::vector<std::unique_ptr<Link>> open_links(const Options& options, int count, std::uint64_t lease_ms = 0) {
-  std::vector<std::unique_ptr<Link>> links;
+std::vector<std::unique_ptr<LoadSession>> open_links(const Options& options, int count, std::uint64_t lease_ms = 0) {
+  std::vector<std::unique_ptr<LoadSession>> links;
   Opener opener(options, lease_ms);
   for (int i = 0; i < count; ++i) links.push_back(opener.open());
   return links;
@@ -223,7 +223,7 @@ class Pairs {
   }
 
   void receive(std::size_t index) {
-    Link& link = *links_[index];
+    LoadSession& link = *links_[index];
     std::int64_t now = 0;
     link.receive([&](std::string_view text) {
       if (is_push(text)) return;
@@ -263,7 +263,7 @@ class Pairs {
 
   const Options& options_;
   TargetWriter targets_;
-  std::vector<std::unique_ptr<Link>> links_;
+  std::vector<std::unique_ptr<LoadSession>> links_;
   Poller poller_;
   std::vector<RequestWriter> writers_;
   std::vector<Slot> slots_;
@@ -279,7 +279,7 @@ void check_bill_covers_lines(const Options& options) {
   const std::string bill = "SaleOrder:" + random_digits(12);
   RequestWriter holder(false);
   RequestWriter other(false);
-  const auto ask = [](Link& link, const std::string& text) {
+  const auto ask = [](LoadSession& link, const std::string& text) {
     std::string answer;
     link.queue(text);
     link.flush();
@@ -401,7 +401,7 @@ class Contend {
 
   const Options& options_;
   const bool one_by_one_ = options_.ports.size() > 1;
-  std::vector<std::unique_ptr<Link>> links_;
+  std::vector<std::unique_ptr<LoadSession>> links_;
   Poller poller_;
   std::vector<RequestWriter> writers_;
   Samples hand_off_, waits_;
@@ -494,7 +494,7 @@ class Fill {
   const Options& options_;
   TargetWriter targets_;
   CostMeter meter_;
-  std::vector<std::unique_ptr<Link>> links_;
+  std::vector<std::unique_ptr<LoadSession>> links_;
   Poller poller_;
   std::vector<RequestWriter> writers_;
   std::vector<int> asked_;
@@ -533,7 +533,7 @@ class Stay {
  private:
   void open() {
     links_.push_back(opener_.open());
-    Link& link = *links_.back();
+    LoadSession& link = *links_.back();
     RequestWriter writer(options_.request_id);
     for (int k = 0; k < options_.keys; ++k)
       link.queue(writer.acquire(static_cast<std::uint64_t>(k) + 1, bills_.next()));
@@ -564,7 +564,7 @@ class Stay {
   const Options& options_;
   Opener opener_;
   TargetWriter bills_{options_};
-  std::vector<std::unique_ptr<Link>> links_;
+  std::vector<std::unique_ptr<LoadSession>> links_;
   Poller poller_;
   std::size_t granted_ = 0;
 };

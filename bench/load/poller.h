@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "link.h"
+#include "load_session.h"
 #include "measure.h"
 
 namespace hf::load {
@@ -64,10 +64,10 @@ class Poller {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
-  void add(const std::vector<std::unique_ptr<Link>>& links) {
+  void add(const std::vector<std::unique_ptr<LoadSession>>& links) {
     for (std::size_t i = 0; i < links.size(); ++i) add(*links[i], i);
   }
-  void add(const Link& link, std::size_t index) { add(link.descriptor(), index); }
+  void add(const LoadSession& link, std::size_t index) { add(link.descriptor(), index); }
   void set_alarm(std::int64_t at_ns) {
     itimerspec at{};
     at.it_value.tv_sec = at_ns / second_ns;

@@ -26,7 +26,7 @@
 #include <map>
 #include <memory>
 
-#include "link.h"
+#include "load_session.h"
 #include "measure.h"
 #include "poller.h"
 
@@ -122,7 +122,8 @@ class Trees {
     std::size_t opened = 0, done = 0;
     while (done < size()) {
       for (; opened < size() && opened - done < opening_at_once; ++opened) {
-        links_[opened] = std::make_unique<Link>(options_.ports.back(), tokens_[opened], 0, Link::Opening::later);
+        links_[opened] =
+            std::make_unique<LoadSession>(options_.ports.back(), tokens_[opened], 0, LoadSession::Opening::later);
         std::string subscribe = R"({"id":1,"op":"todo.subscribe","types":["ExpenseClaim","SaleOrder"])";
         if (!cursors_[opened].empty()) subscribe.append(R"(,"cursor":")").append(cursors_[opened]).append("\"");
         links_[opened]->queue(subscribe.append("}"));
@@ -140,8 +141,8 @@ class Trees {
   void close() {
     for (auto& link : links_) link.reset();
   }
-  void add_publisher(const Link& publisher, Poller& poller) {
-    publisher_ = const_cast<Link*>(&publisher);
+  void add_publisher(const LoadSession& publisher, Poller& poller) {
+    publisher_ = const_cast<LoadSession*>(&publisher);
     poller.add(publisher, size());
   }
 
@@ -151,7 +152,7 @@ class Trees {
       Poller& poller, OnFrame&& on_frame, const std::function<void()>& on_alarm = [] {}, int patience_ms = 100) {
     poller.turn(
         [&](std::size_t i) {
-          Link& link = i < size() ? *links_[i] : *publisher_;
+          LoadSession& link = i < size() ? *links_[i] : *publisher_;
           link.receive([&](std::string_view text) {
             if (is_answer(text)) {
               expect_done(text);
@@ -173,8 +174,8 @@ class Trees {
   const Options& options_;
   std::string salt_;
   std::vector<std::string> people_, tokens_, cursors_;
-  std::vector<std::unique_ptr<Link>> links_;
-  Link* publisher_ = nullptr;
+  std::vector<std::unique_ptr<LoadSession>> links_;
+  LoadSession* publisher_ = nullptr;
   std::uint64_t published_ = 0;
 };
 
@@ -371,7 +372,7 @@ class Load {
   const Options& options_;
   Trees trees_;
   Poller poller_;
-  Link publisher_;
+  LoadSession publisher_;
   EventWriter events_;
   std::map<std::uint64_t, Round> left_;
   std::function<void()> on_round_;
@@ -383,12 +384,12 @@ class Load {
 
 // Publishers only.
 void accept(const Options& options) {
-  std::vector<std::unique_ptr<Link>> links;
+  std::vector<std::unique_ptr<LoadSession>> links;
   Poller poller;
   std::vector<EventWriter> writers(static_cast<std::size_t>(options.clients));
   for (std::size_t i = 0; i < writers.size(); ++i) {
-    links.push_back(std::make_unique<Link>(options.ports.front(),
-                                           dev_token(options.ports.front(), "erp" + std::to_string(i), R"("admin")")));
+    links.push_back(std::make_unique<LoadSession>(
+        options.ports.front(), dev_token(options.ports.front(), "erp" + std::to_string(i), R"("admin")")));
   }
   poller.add(links);
   std::uint64_t next = 0, accepted = 0, on_way = 0;

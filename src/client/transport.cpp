@@ -61,10 +61,10 @@ std::string_view value_of(const http::response_header<>& answer, std::string_vie
 
 }  // namespace
 
-// A link is one connection and what belongs to it. Its handlers hold it alive; one that was dropped ignores
+// A ServerSocket is one connection and what belongs to it. Its handlers hold it alive; one that was dropped ignores
 // whatever still comes.
-struct Link : WebSocketSink, std::enable_shared_from_this<Link> {
-  Link(asio::io_context& io, const Url& to, Trust* trust, Transport::Listener& told)
+struct ServerSocket : WebSocketSink, std::enable_shared_from_this<ServerSocket> {
+  ServerSocket(asio::io_context& io, const Url& to, Trust* trust, Transport::Listener& told)
       : url(to), stream(io, to, trust), linger(io), listener(told) {}
 
   void open(const Stream::Endpoints& endpoints, const std::string& language) {
@@ -246,7 +246,7 @@ struct Transport::State {
   asio::steady_timer timer;
   Time timer_at = Time::max();
   std::uint64_t dials = 0;
-  std::shared_ptr<Link> link;
+  std::shared_ptr<ServerSocket> link;
 };
 
 Transport::Transport(std::vector<Url> urls, std::shared_ptr<Trust> trust, std::string language, Listener& listener)
@@ -264,13 +264,13 @@ void Transport::connect(std::size_t address) {
       url.host, url.port, [this, dial, &url](error_code failed, const Stream::Endpoints& found) {
         if (dial != state_->dials) return;
         if (failed) return state_->listener.on_closed(0, "the server's name is not known: " + failed.message(), {});
-        state_->link = std::make_shared<Link>(state_->io, url, state_->trust.get(), state_->listener);
+        state_->link = std::make_shared<ServerSocket>(state_->io, url, state_->trust.get(), state_->listener);
         state_->link->open(found, state_->language);
       });
 }
 
 void Transport::send(const std::vector<std::string>& messages) {
-  Link* link = state_->link.get();
+  ServerSocket* link = state_->link.get();
   if (link == nullptr || link->dead) return;
   for (const std::string& message : messages) append_frame(link->outbox, Opcode::text, message, random_mask());
   link->write();

@@ -46,7 +46,7 @@ using PersonIx = Index;
 // Why a person sees a bill that his class does not show him.
 enum Bond : std::uint8_t { created, handled, owned, bond_count };
 
-struct Link {
+struct Neighbours {
   PersonIx person = no_index;
   BillIx previous = no_index, next = no_index;
 };
@@ -75,7 +75,7 @@ struct BillRec {
   BillPtr now;  // null: a free place
   std::unique_ptr<Past> past;
   BillIx newer = no_index, older = no_index;
-  std::array<Link, bond_count> links;
+  std::array<Neighbours, bond_count> links;
 };
 
 struct PersonRec {

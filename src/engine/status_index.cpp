@@ -127,14 +127,14 @@ void StatusBoard::State::bond(BillIx bill, Bond how, std::string_view id) {
   }
   PersonRec& person = people[at->second];
   ++person.bills;
-  Link& link = bills[bill].links[how];
+  Neighbours& link = bills[bill].links[how];
   link = {at->second, no_index, person.first[how]};
   if (link.next != no_index) bills[link.next].links[how].previous = bill;
   person.first[how] = bill;
 }
 
 void StatusBoard::State::unbond(BillIx bill, Bond how) {
-  const Link link = std::exchange(bills[bill].links[how], Link{});
+  const Neighbours link = std::exchange(bills[bill].links[how], Neighbours{});
   PersonRec& person = people[link.person];
   (link.previous == no_index ? person.first[how] : bills[link.previous].links[how].next) = link.next;
   if (link.next != no_index) bills[link.next].links[how].previous = link.previous;
