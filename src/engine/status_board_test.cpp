@@ -4,29 +4,17 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "base/random.h"
-#include "catalog/catalog_loader.h"
+#include "catalog/erp_catalog_test.h"
 #include "engine/change_codec.h"
 #include "engine/status_rows.h"
 
 namespace hf {
 namespace {
 
-std::shared_ptr<const Catalog> erp() {
-  static const auto loaded = [] {
-    std::ifstream file(HF_SOURCE_DIR "/catalog/ruinorerp.toml", std::ios::binary);
-    std::stringstream stream;
-    stream << file.rdbuf();
-    auto made = load_catalog(stream.str(), "ruinorerp.toml");
-    if (!made) throw std::runtime_error(made.error().text());
-    return std::make_shared<const Catalog>(std::move(*made));
-  }();
-  return loaded;
-}
+using test::erp;
 
 AudiencePtr audience(Claims claims) { return std::make_shared<const Audience>(*erp(), claims); }
 

@@ -3,28 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
 #include <functional>
-#include <sstream>
 
-#include "catalog/catalog_loader.h"
+#include "catalog/erp_catalog_test.h"
 #include "engine/page.h"
 #include "engine/status_board.h"
 
 namespace hf {
 namespace {
 
-std::shared_ptr<const Catalog> erp() {
-  static const auto loaded = [] {
-    std::ifstream file(HF_SOURCE_DIR "/catalog/ruinorerp.toml", std::ios::binary);
-    std::stringstream stream;
-    stream << file.rdbuf();
-    auto made = load_catalog(stream.str(), "ruinorerp.toml");
-    if (!made) throw std::runtime_error(made.error().text());
-    return std::make_shared<const Catalog>(std::move(*made));
-  }();
-  return loaded;
-}
+using test::erp;
 
 class Crowd : public testing::Test {
  protected:

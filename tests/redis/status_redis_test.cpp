@@ -3,26 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <sstream>
-
 #include "base/random.h"
-#include "catalog/catalog_loader.h"
+#include "catalog/erp_catalog_test.h"
 #include "tests/redis/engine_commands.h"
 #include "tests/redis/engine_nodes.h"
 #include "tests/redis/redis_process.h"
 
 namespace hf::test {
 namespace {
-
-std::shared_ptr<const Catalog> erp() {
-  std::ifstream file(HF_SOURCE_DIR "/catalog/ruinorerp.toml", std::ios::binary);
-  std::stringstream stream;
-  stream << file.rdbuf();
-  auto made = load_catalog(stream.str(), "ruinorerp.toml");
-  if (!made) throw std::runtime_error(made.error().text());
-  return std::make_shared<const Catalog>(*std::move(made));
-}
 
 StatusEvent bill(const std::string& id, Version version, std::int64_t data, std::int64_t approval = 0) {
   StatusEvent event;
