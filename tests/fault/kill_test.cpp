@@ -145,12 +145,10 @@ TEST(Reset, peers_that_vanish_in_the_middle_leave_nothing_behind) {
     const std::string body = R"({"session":")" + wang.session() + R"(","targets":["SaleOrder:1"],"wait_ms":60000})";
     client.send("POST /v1/locks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer " +
                 wang.token() + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
-    while (text_at(li.call(server.port(), "GET", "/v1/stats").json(), "waits") != "1") {
-    }
+    ASSERT_TRUE(until_waiting(li, server.port(), "1"));
     client.reset();
   }
-  while (text_at(li.call(server.port(), "GET", "/v1/stats").json(), "waits") != "0") {
-  }
+  ASSERT_TRUE(until_waiting(li, server.port(), "0"));
   EXPECT_EQ(
       li.call(server.port(), "DELETE", "/v1/locks/" + text_at(held.json(), "lock") + "?session=" + li.session()).status,
       200);

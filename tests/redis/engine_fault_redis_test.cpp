@@ -176,9 +176,8 @@ TEST(EngineFault, without_redis_requests_are_refused_in_time_and_served_again_by
   EngineNode& b = *nodes.nodes[1];
   redis.kill();
   ASSERT_TRUE(nodes.loop.until([&] { return !b.live(); }));
-  const Micros asked = Loop::now().monotonic;
+  // How soon: redis_engine_test, where the test has the clock.
   EXPECT_EQ(code_of(b.ask(acquire(2, "wang", 2, "SaleOrder:2"))), Code::unavailable);
-  EXPECT_LT(Loop::now().monotonic - asked, Millis(3'000));
   ASSERT_TRUE(redis.start());
   nodes.expect_agreement();
   EXPECT_NE(token_of(b.ask(acquire(2, "wang", 3, "SaleOrder:2"))), 0U);

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <boost/json/serialize.hpp>
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "tests/server/client.h"
 
@@ -77,5 +79,15 @@ class Person {
   std::string session_;
   std::string secret_;
 };
+
+// Waits until so many wait for locks, as a person may see it; false if it is not so in time.
+inline bool until_waiting(const Person& who, std::uint16_t port, std::string_view count) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (text_at(who.call(port, "GET", "/v1/stats").json(), "waits") != count) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
 
 }  // namespace hf::test

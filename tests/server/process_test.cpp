@@ -309,15 +309,13 @@ TEST(Holdfastd, ends_with_70_when_its_data_directory_is_removed) {
   EXPECT_EQ(ended->exit_code, 70);
 }
 
-TEST(Holdfastd, an_idle_one_stops_within_a_second) {
+TEST(Holdfastd, an_idle_one_stops_without_waiting_for_the_time_that_leaving_may_take) {
   const TemporaryDirectory data;
-  ServerProcess server(data.path());
+  ServerProcess server(data.path(), {}, {"HOLDFAST_SERVER_DRAIN_MS=600000"});
   ASSERT_NE(server.port(), 0) << server.log();
-  const auto began = Clock::now();
   const auto ended = server.stop();
-  ASSERT_TRUE(ended);
+  ASSERT_TRUE(ended) << "it waits ten minutes for nobody";
   EXPECT_EQ(ended->exit_code, 0);
-  EXPECT_LT(Clock::now() - began, std::chrono::milliseconds(sanitized ? 5000 : 1500));
 }
 
 TEST(Holdfastd, serves_while_a_slow_client_dribbles_its_header) {

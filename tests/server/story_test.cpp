@@ -128,7 +128,7 @@ TEST(TwoPeople, an_open_http_wait_is_answered_by_the_release) {
   Answer waited;
   std::thread waiter([&] { waited = wang.acquire(port, "SaleOrder:5", R"(,"wait_ms":60000)"); });
   // The waiter stands in the queue once the holder's conflict list or the waits show it; ask until they do.
-  while (text_at(li.call(port, "GET", "/v1/stats").json(), "waits") != "1") std::this_thread::yield();
+  EXPECT_TRUE(until_waiting(li, port, "1"));
   const Answer freed =
       li.call(port, "DELETE", "/v1/locks/" + text_at(held.json(), "lock") + "?session=" + li.session());
   waiter.join();
@@ -155,7 +155,7 @@ TEST(TwoPeople, who_leaves_a_moment_before_he_is_granted_holds_nothing) {
     ASSERT_EQ(held.status, 201) << "round " << round << ": " << held.body;
     auto leaver = std::make_unique<Client>(port);
     leaver->send(bytes);
-    while (text_at(li.call(port, "GET", "/v1/stats").json(), "waits") != "1") std::this_thread::yield();
+    ASSERT_TRUE(until_waiting(li, port, "1")) << "round " << round;
     if (round % 2 == 0) leaver->reset();
     leaver.reset();
     li.call(port, "DELETE", "/v1/locks/" + text_at(held.json(), "lock") + "?session=" + li.session() + "&all=true");
