@@ -56,6 +56,7 @@ Loop::Loop() : state_(std::make_unique<State>()) {}
 Loop::~Loop() = default;
 
 void Loop::run() { state_->context.run(); }
+bool Loop::run_one(Millis patience) { return state_->context.run_one_for(patience) != 0; }
 void Loop::stop() { state_->context.stop(); }
 void Loop::post(std::function<void()> work) { asio::post(state_->context, std::move(work)); }
 

@@ -33,6 +33,9 @@ class Loop {
   // Runs until stop().
   void run();
   void stop();
+  // Instead of run(), where a test looks at something in between: runs one handler that is ready, or becomes ready
+  // within `patience`. False if there was none.
+  bool run_one(Millis patience);
   // Runs `work` on the loop, later.
   void post(std::function<void()> work);
   // Calls `work` every `period`, until the loop ends; it does not catch up on late calls.

@@ -105,6 +105,11 @@ struct Metrics::State {
   Counter& messages_in = counter(r, "holdfast_messages_received_total", "WebSocket messages received");
   Counter& messages_out = counter(r, "holdfast_messages_sent_total", "WebSocket messages queued for sending");
   Counter& queue_drops = counter(r, "holdfast_queue_drops_total", "Connections closed because they read too slowly");
+  Gauge& worker_queued = gauge(r, "holdfast_worker_queued", "Jobs for the disk that wait for a thread");
+  Gauge& worker_running = gauge(r, "holdfast_worker_running", "Jobs for the disk that threads carry out now");
+  Counter& worker_refused = counter(r, "holdfast_worker_refused_total", "Jobs for the disk refused: too many waited");
+  Gauge& worker_longest = gauge(r, "holdfast_worker_longest_seconds",
+                                "The longest that a job for the disk took since the start, or takes by now");
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {}
@@ -152,6 +157,13 @@ void Metrics::set(const SocketTotals& totals) noexcept {
   follow(state_->messages_in, totals.messages_in);
   follow(state_->messages_out, totals.messages_out);
   follow(state_->queue_drops, totals.queue_drops);
+}
+
+void Metrics::set(const WorkerFigures& figures) noexcept {
+  state_->worker_queued.Set(static_cast<double>(figures.queued));
+  state_->worker_running.Set(static_cast<double>(figures.running));
+  follow(state_->worker_refused, figures.refused);
+  state_->worker_longest.Set(figures.longest_seconds);
 }
 
 void Metrics::set_ready(bool ready) noexcept { state_->ready.Set(ready ? 1 : 0); }

@@ -54,6 +54,13 @@ struct SocketTotals {
   std::uint64_t queue_drops = 0;  // connections closed because they read too slowly
 };
 
+// What the threads for files and SQL do (net/worker.h).
+struct WorkerFigures {
+  std::uint64_t queued = 0, running = 0;  // now
+  std::uint64_t refused = 0;
+  double longest_seconds = 0;
+};
+
 class Metrics {
  public:
   Metrics();
@@ -77,6 +84,7 @@ class Metrics {
   void set(const EngineFigures& figures) noexcept;
   void set(const BoardFigures& figures) noexcept;
   void set(const SocketTotals& totals) noexcept;
+  void set(const WorkerFigures& figures) noexcept;
   void set_ready(bool ready) noexcept;
 
   // All series in the text format 0.0.4.

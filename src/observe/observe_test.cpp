@@ -71,7 +71,9 @@ TEST(Metrics, every_series_is_there_before_anything_happened) {
        {"holdfast_acquires_total{outcome=\"granted\"} 0", "holdfast_refusals_total{code=\"locked\"} 0",
         "holdfast_refusals_total{code=\"unknown_outcome\"} 0", "holdfast_locks_lost_total{reason=\"expired\"} 0",
         "holdfast_sign_in_failures_total{reason=\"bad_signature\"} 0", "holdfast_bills 0",
-        "holdfast_commit_seconds_count 0", "holdfast_queue_drops_total 0", "holdfast_ready 0"}) {
+        "holdfast_commit_seconds_count 0", "holdfast_queue_drops_total 0", "holdfast_ready 0",
+        "holdfast_worker_queued 0", "holdfast_worker_running 0", "holdfast_worker_refused_total 0",
+        "holdfast_worker_longest_seconds 0"}) {
     EXPECT_NE(text.find(series), std::string::npos) << series << "\nin\n" << text;
   }
 }
@@ -83,6 +85,7 @@ TEST(Metrics, counts_go_to_the_series_they_name) {
   metrics.refused(Code::stale_version);
   metrics.sign_in_failed(SignInFailure::wrong_code);
   metrics.set(BoardFigures{.bills = 9, .bills_of_fullest_type = 4});
+  metrics.set(WorkerFigures{.queued = 3, .running = 2, .refused = 6, .longest_seconds = 0.5});
   metrics.committed(0.0003, 7);
   metrics.set(EngineFigures{.locks = 5, .sessions = 2, .waiters = 1, .requests = 0});
   const std::string text = metrics.text();
@@ -90,7 +93,8 @@ TEST(Metrics, counts_go_to_the_series_they_name) {
        {"holdfast_acquires_total{outcome=\"locked\"} 2", "holdfast_acquires_total{outcome=\"granted\"} 0",
         "holdfast_refusals_total{code=\"stale_version\"} 1", "holdfast_commit_answers_sum 7", "holdfast_locks 5",
         "holdfast_sessions 2", "holdfast_waiters 1", "holdfast_sign_in_failures_total{reason=\"wrong_code\"} 1",
-        "holdfast_bills 9", "holdfast_bills_of_fullest_type 4"}) {
+        "holdfast_bills 9", "holdfast_bills_of_fullest_type 4", "holdfast_worker_queued 3", "holdfast_worker_running 2",
+        "holdfast_worker_refused_total 6", "holdfast_worker_longest_seconds 0.5"}) {
     EXPECT_NE(text.find(series), std::string::npos) << series;
   }
 }
