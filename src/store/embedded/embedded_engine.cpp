@@ -83,6 +83,9 @@ Result<std::unique_ptr<EmbeddedEngine>> EmbeddedEngine::open(EmbeddedOptions opt
   if (!journal) return tl::unexpected(std::move(journal.error()));
   engine->journal_ = std::move(*journal);
   if (auto ok = engine->recover(clock); !ok) return tl::unexpected(std::move(ok.error()));
+  auto reader = engine->journal_->open_reader();
+  if (!reader) return tl::unexpected(std::move(reader.error()));
+  engine->reader_ = std::move(*reader);
   engine->watch_disk();
   engine->worker_ = std::thread([e = engine.get()] { e->work(); });
   return engine;
@@ -275,7 +278,7 @@ JournalBatch EmbeddedEngine::batch_of(Turn& turn) {
 bool EmbeddedEngine::commit_here() {
   if (options_.journal.durability == Durability::full || options_.relaxed_commits == CommitOn::worker) return false;
   std::unique_lock hold(journal_mutex_, std::try_to_lock);
-  if (!hold) return false;
+  if (!hold || journal_->waits_for_disk(batch_)) return false;
   const auto ok = journal_->commit(batch_);
   const bool tend = journal_->wants_tending();
   hold.unlock();
@@ -392,6 +395,7 @@ void EmbeddedEngine::stop() {
     }
     worker_.join();
   }
+  reader_.reset();
   journal_.reset();
   std::vector<std::function<void()>> calls;
   calls.swap(calls_);
@@ -402,9 +406,8 @@ BoardStats EmbeddedEngine::board_stats(NamespaceIndex ns) const { return partiti
 
 Result<AuditPage> EmbeddedEngine::audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before,
                                         std::size_t limit, std::size_t bytes_max) {
-  const std::lock_guard hold(journal_mutex_);
-  if (!journal_) return fail(Code::unavailable, "the engine has stopped");
-  return journal_->audit(ns, filter, before, limit, bytes_max);
+  if (!reader_) return fail(Code::unavailable, "the engine has stopped");
+  return reader_->page(ns, filter, before, limit, bytes_max);
 }
 
 void EmbeddedEngine::backup(const std::string& path, std::function<void(Result<void>)> done) {

@@ -8,9 +8,10 @@
 // refusal) waits only for the commit whose changes it may have seen.
 //
 // One worker thread of the engine uses the journal. At Durability::relaxed, where a commit takes a few microseconds,
-// the loop itself commits whenever the worker does not use the journal, and saves the way there and back.
+// the loop itself commits whenever the worker does not use the journal and the commit needs no sync, and saves the way
+// there and back. The audit trail is read by a connection of its own.
 //
-// submit(), flush(), deliver(), stop() and everything else belong to one loop. The only call to the outside
+// submit(), flush(), deliver(), stop() and everything else but audit() belong to one loop. The only call to the outside
 // from another thread is Options::wake. The sink is called from flush(), deliver() and stop() only, and may call
 // submit() and flush() from within.
 
@@ -75,7 +76,8 @@ class EmbeddedEngine final : public LockEngine {
   // nothing is submitted afterwards.
   void stop();
 
-  // One page of the durable audit trail. Waits for the worker's slice of work (milliseconds).
+  // One page of the audit trail: what has been answered. It blocks for as long as the disk takes, and waits for nothing
+  // else. Any one thread at a time may ask, until stop().
   Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
                           std::size_t bytes_max = page_bytes_max);
   BoardStats board_stats(NamespaceIndex ns) const;
@@ -151,6 +153,7 @@ class EmbeddedEngine final : public LockEngine {
   // Whoever holds journal_mutex_ uses the journal. Taken before state_mutex_, never after.
   mutable std::mutex journal_mutex_;
   std::unique_ptr<Journal> journal_;
+  std::unique_ptr<JournalReader> reader_;  // belongs to whoever calls audit(); ends before journal_
 
   std::mutex state_mutex_;
   std::condition_variable work_to_do_;

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <future>
 #include <limits>
+#include <thread>
 
 #include "store/embedded/engine_fixture.h"
 #include "store/embedded/faulty_vfs.h"
@@ -356,6 +358,53 @@ TEST_P(EmbeddedEngineTest, the_audit_trail_tells_who_did_what) {
   EXPECT_EQ(page->entries[0].action, "release");
   EXPECT_EQ(page->entries[1].action, "acquire");
   EXPECT_EQ(page->entries[1].user, "li");
+}
+
+// The token ceiling is synced ahead of a relaxed commit, about once a minute: the loop must not wait for the disk then.
+TEST(EmbeddedEngine, a_relaxed_commit_that_needs_a_sync_leaves_the_loop_free) {
+  const TemporaryDirectory directory;
+  FaultyVfs disk;
+  TestLoop loop;
+  Told told;
+  EmbeddedOptions options;
+  options.directory = directory.path();
+  options.journal.vfs = disk.name();
+  options.journal.durability = Durability::relaxed;
+  options.journal.token_reserve = 1;
+  options.journal.disk_reserve_bytes = 1;
+  options.wake = loop.wake();
+  auto engine = EmbeddedEngine::open(std::move(options), kStart);
+  ASSERT_TRUE(engine) << engine.error().detail;
+  (*engine)->attach(told);
+  ASSERT_TRUE((*engine)->open_namespace("default"));
+  const auto acquire = [&](Ticket ticket, Wall clock) {
+    OpenSession open;
+    open.caller.user = "li";
+    open.session.value = open.secret.value = Id128{1, ticket};
+    (*engine)->submit(0, 0, open, clock);
+    Acquire acquire;
+    acquire.caller.user = "li";
+    acquire.session = open.session;
+    acquire.lock.value = Id128{2, ticket};
+    acquire.targets = {*Target::parse("SaleOrder:" + std::to_string(ticket))};
+    (*engine)->submit(0, ticket, acquire, clock);
+  };
+  acquire(1, kStart);
+  ASSERT_TRUE(loop.settle(**engine));
+  disk.hold_syncs();
+  std::promise<void> flushed;
+  std::thread turns([&] {
+    acquire(2, kStart + std::chrono::seconds(1));  // tokens follow the clock: beyond the ceiling
+    (*engine)->flush();
+    flushed.set_value();
+  });
+  EXPECT_TRUE(disk.await_held_sync(std::chrono::seconds(20)));
+  EXPECT_EQ(flushed.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready)
+      << "the loop waits for the disk";
+  disk.let_syncs_go();
+  turns.join();
+  ASSERT_TRUE(loop.settle(**engine));
+  EXPECT_TRUE(told.lines.back().starts_with("2 granted")) << told.lines.back();
 }
 
 }  // namespace hf

@@ -30,7 +30,10 @@ int close(sqlite3_file* f) {
   delete of(f)->path;
   return methods_of(f)->xClose(base_of(f));
 }
-int read(sqlite3_file* f, void* to, int n, sqlite3_int64 at) { return methods_of(f)->xRead(base_of(f), to, n, at); }
+int read(sqlite3_file* f, void* to, int n, sqlite3_int64 at) {
+  of(f)->owner->on_read();
+  return methods_of(f)->xRead(base_of(f), to, n, at);
+}
 int write(sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
   const int rc = of(f)->owner->on_write();
   return rc != SQLITE_OK ? rc : methods_of(f)->xWrite(base_of(f), from, n, at);
@@ -52,10 +55,20 @@ int control(sqlite3_file* f, int op, void* argument) { return methods_of(f)->xFi
 int sector_size(sqlite3_file* f) { return methods_of(f)->xSectorSize(base_of(f)); }
 int characteristics(sqlite3_file* f) { return methods_of(f)->xDeviceCharacteristics(base_of(f)); }
 
-// Version 1: no shared memory, no mapping; the journal must do without.
+int shm_map(sqlite3_file* f, int page, int size, int extend, void volatile** at) {
+  return methods_of(f)->xShmMap(base_of(f), page, size, extend, at);
+}
+int shm_lock(sqlite3_file* f, int offset, int n, int flags) {
+  return methods_of(f)->xShmLock(base_of(f), offset, n, flags);
+}
+void shm_barrier(sqlite3_file* f) { methods_of(f)->xShmBarrier(base_of(f)); }
+int shm_unmap(sqlite3_file* f, int remove) { return methods_of(f)->xShmUnmap(base_of(f), remove); }
+
+// Version 2: no mapping.
 constexpr sqlite3_io_methods kMethods = {
-    1,           close,           read,    write,   truncate, sync,    file_size, lock,   unlock, check_lock, control,
-    sector_size, characteristics, nullptr, nullptr, nullptr,  nullptr, nullptr,   nullptr};
+    2,         close,      read,    write,       truncate,        sync,    file_size, lock,
+    unlock,    check_lock, control, sector_size, characteristics, shm_map, shm_lock,  shm_barrier,
+    shm_unmap, nullptr,    nullptr};
 
 FaultyVfs* owner_of(sqlite3_vfs* vfs) { return static_cast<FaultyVfs*>(vfs->pAppData); }
 
@@ -78,7 +91,7 @@ int remove(sqlite3_vfs* vfs, const char* path, int sync_directory) {
 
 }  // namespace
 
-FaultyVfs::FaultyVfs() : base_(sqlite3_vfs_find("unix")) {
+FaultyVfs::FaultyVfs() : base_(sqlite3_vfs_find("unix-excl")) {
   static std::atomic<int> made{0};
   name_ = "faulty" + std::to_string(++made);
   vfs_ = *base_;
@@ -110,21 +123,38 @@ void FaultyVfs::heal() {
   failing_write_ = failing_sync_ = 0;
 }
 
-void FaultyVfs::hold_syncs() {
-  const std::lock_guard hold(mutex_);
-  holds_syncs_ = true;
+void FaultyVfs::Latch::close() {
+  const std::lock_guard hold(mutex);
+  closed = true;
 }
 
-bool FaultyVfs::await_held_sync(std::chrono::milliseconds patience) {
-  std::unique_lock hold(mutex_);
-  return changed_.wait_for(hold, patience, [&] { return held_syncs_ > 0; });
+bool FaultyVfs::Latch::await(std::chrono::milliseconds patience) {
+  std::unique_lock hold(mutex);
+  return changed.wait_for(hold, patience, [&] { return standing > 0; });
 }
 
-void FaultyVfs::let_syncs_go() {
-  const std::lock_guard hold(mutex_);
-  holds_syncs_ = false;
-  changed_.notify_all();
+void FaultyVfs::Latch::open() {
+  const std::lock_guard hold(mutex);
+  closed = false;
+  changed.notify_all();
 }
+
+void FaultyVfs::Latch::pass() {
+  std::unique_lock hold(mutex);
+  if (!closed) return;
+  ++standing;
+  changed.notify_all();
+  changed.wait(hold, [&] { return !closed; });
+  --standing;
+}
+
+void FaultyVfs::hold_syncs() { sync_latch_.close(); }
+bool FaultyVfs::await_held_sync(std::chrono::milliseconds patience) { return sync_latch_.await(patience); }
+void FaultyVfs::let_syncs_go() { sync_latch_.open(); }
+
+void FaultyVfs::hold_reads() { read_latch_.close(); }
+bool FaultyVfs::await_held_read(std::chrono::milliseconds patience) { return read_latch_.await(patience); }
+void FaultyVfs::let_reads_go() { read_latch_.open(); }
 
 std::uint64_t FaultyVfs::writes() {
   const std::lock_guard hold(mutex_);
@@ -154,6 +184,8 @@ void FaultyVfs::on_open(const std::string& path) {
   if (remembers_ && !path.empty() && !synced_.contains(path)) synced_[path] = content_of(path);
 }
 
+void FaultyVfs::on_read() { read_latch_.pass(); }
+
 int FaultyVfs::on_write() {
   const std::lock_guard hold(mutex_);
   ++writes_;
@@ -161,11 +193,8 @@ int FaultyVfs::on_write() {
 }
 
 int FaultyVfs::on_sync(const std::string& path) {
-  std::unique_lock hold(mutex_);
-  ++held_syncs_;
-  changed_.notify_all();
-  changed_.wait(hold, [&] { return !holds_syncs_; });
-  --held_syncs_;
+  sync_latch_.pass();
+  const std::lock_guard hold(mutex_);
   ++syncs_;
   if (failing_sync_ != 0 && syncs_ >= failing_sync_) return sync_code_;
   if (remembers_ && !path.empty()) synced_[path] = content_of(path);

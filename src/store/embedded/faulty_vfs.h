@@ -1,10 +1,11 @@
 #pragma once
 
-// FaultyVfs is a disk that fails on order: an SQLite VFS over the system's, for tests.
+// FaultyVfs is a disk that fails or stands still on order: an SQLite VFS over the system's, for tests.
 //
-// It counts the writes and syncs of all files opened through it and fails the nth with a chosen code; and it
-// remembers what each file held when it was last synced, so that power_cut() can put that back: the worst that a
-// power cut may leave of a disk that keeps its word. Registered under a name of its own for its lifetime.
+// It counts the writes and syncs of all files opened through it and fails the nth with a chosen code; it holds reads
+// or syncs until it is told to let them go; and it remembers what each file held when it was last synced, so that
+// power_cut() can put that back: the worst that a power cut may leave of a disk that keeps its word. Registered under a
+// name of its own for its lifetime.
 //
 // Thread-safe: the database lives on another thread than the test.
 
@@ -37,6 +38,10 @@ class FaultyVfs {
   void hold_syncs();
   bool await_held_sync(std::chrono::milliseconds patience);
   void let_syncs_go();
+  // The same of reads, of all files.
+  void hold_reads();
+  bool await_held_read(std::chrono::milliseconds patience);
+  void let_reads_go();
   std::uint64_t writes();
   std::uint64_t syncs();
   // Remember synced contents; off at first, for it costs a copy of the file for each sync.
@@ -46,16 +51,25 @@ class FaultyVfs {
 
   // What the file methods ask: SQLITE_OK, or what to fail with.
   void on_open(const std::string& path);
+  void on_read();
   int on_write();
   int on_sync(const std::string& path);
   void on_delete(const std::string& path);
   sqlite3_vfs* base() const noexcept { return base_; }
 
  private:
+  struct Latch {
+    void close();
+    bool await(std::chrono::milliseconds patience);
+    void open();
+    void pass();
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool closed = false;
+    int standing = 0;
+  };
+  Latch sync_latch_, read_latch_;
   std::mutex mutex_;
-  std::condition_variable changed_;
-  bool holds_syncs_ = false;
-  int held_syncs_ = 0;
   sqlite3_vfs* base_;
   sqlite3_vfs vfs_{};
   std::string name_;

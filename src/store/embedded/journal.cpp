@@ -2,17 +2,28 @@
 
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
 
 #include "base/assert.h"
 #include "store/embedded/files.h"
+#include "store/embedded/journal_trouble.h"
 
 namespace hf {
+namespace {
+
+// SQLite's layer over the system that takes the file for this process as a whole and keeps the index of the log in
+// memory: connections of this process share it, and no other program gets in.
+constexpr const char* default_vfs = "unix-excl";
+
+}  // namespace
 
 Journal::Journal(std::string directory, JournalOptions options, DirectoryLock lock)
-    : directory_(std::move(directory)), options_(std::move(options)), lock_(std::move(lock)) {}
+    : directory_(std::move(directory)), options_(std::move(options)), lock_(std::move(lock)) {
+  if (options_.vfs.empty()) options_.vfs = default_vfs;
+}
 
 Journal::~Journal() {
   if (backup_) backup_->abandon();
@@ -24,33 +35,9 @@ Journal::~Journal() {
     sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
 }
 
-tl::unexpected<Error> Journal::damaged(std::string_view what) const {
-  return fail(Code::unavailable, path() + " is damaged: " + std::string(what) +
-                                     ". It was left as it is. To restore: move " + directory_ +
-                                     " away, make it anew and put the newest backup there as holdfast.db");
-}
+tl::unexpected<Error> Journal::damaged(std::string_view what) const { return journal_damaged(path(), what); }
 
-// After SQLite gave something else than was asked for: only some of its reasons are the file's.
-tl::unexpected<Error> Journal::unreadable() const {
-  const int rc = sqlite3_extended_errcode(db_.handle());
-  switch (rc & 0xff) {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return fail(Code::unavailable, path() + " is in use by another program: end that one, then start again");
-    case SQLITE_CANTOPEN:
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-    case SQLITE_IOERR:
-    case SQLITE_FULL:
-    case SQLITE_NOMEM: {
-      const int cause = sqlite3_system_errno(db_.handle());
-      return fail(Code::unavailable, "cannot read " + path() + ": " + db_.message() +
-                                         (cause != 0 ? std::string(" (") + std::strerror(cause) + ")" : ""));
-    }
-    default: return damaged(db_.message());
-  }
-}
+tl::unexpected<Error> Journal::unreadable() const { return journal_unreadable(path(), db_); }
 
 tl::unexpected<Error> Journal::break_down(std::string_view doing) {
   if (failed_.empty()) failed_ = std::string(doing) + " failed: " + db_.message();
@@ -96,8 +83,7 @@ bool Journal::set_mark() {
     ok = read_salts();
   }
   claim_.boot = boot_now();
-  const char* vfs = options_.vfs.empty() ? nullptr : options_.vfs.c_str();
-  ok = ok && mark_.set(sqlite3_vfs_find(vfs), mark_path(), claim_) == SQLITE_OK;
+  ok = ok && mark_.set(sqlite3_vfs_find(options_.vfs.c_str()), mark_path(), claim_) == SQLITE_OK;
   if (!ok) {
     break_down("marking the file as in use");
     return false;
@@ -171,6 +157,13 @@ bool Journal::write_batch(const JournalBatch& batch, bool& sync_first) {
   return append_row(batch);
 }
 
+bool Journal::waits_for_disk(const JournalBatch& batch) const noexcept {
+  return options_.durability == Durability::full ||
+         std::ranges::any_of(batch.sections, [&](const JournalSection& section) {
+           return section.ns >= namespaces_.size() || section.last_token > namespaces_[section.ns].ceiling;
+         });
+}
+
 Result<void> Journal::commit(const JournalBatch& batch) {
   if (!failed_.empty()) return refuse_failed();
   HF_ASSERT(loaded_);
@@ -179,8 +172,12 @@ Result<void> Journal::commit(const JournalBatch& batch) {
   if (!write_batch(batch, sync_now)) return break_down("writing a commit");
   if (commit_.run() != SQLITE_DONE) return break_down("a commit");
   unsynced_ = true;
-  if (sync_now) return sync();
-  if (!claim_log(0)) return break_down("marking a commit");
+  if (sync_now) {
+    if (auto synced = sync(); !synced) return synced;
+  } else if (!claim_log(0)) {
+    return break_down("marking a commit");
+  }
+  told_->store(last_seq_, std::memory_order_release);
   return {};
 }
 
@@ -239,32 +236,38 @@ Result<void> Journal::raise_ceilings(Token amount) {
 
 // ------------------------------------------------------------------------------------------------ tending
 
+void Journal::log_is(std::uint64_t pages) noexcept {
+  if (pages < wal_left_) wal_left_ = 0;  // it has begun anew
+  wal_pages_ = pages;
+}
+
+// Without a reader a passive checkpoint copies the whole log, and the next commit begins the log anew. Pages that a
+// reader still uses stay in the log until the next checkpoint, after the log has grown by as much again.
 bool Journal::empty_wal() {
-  // One connection, no open reader: a passive emptying is a whole one, and the next commit begins the log anew.
   int pages = 0;
   int done = 0;
   if (sqlite3_wal_checkpoint_v2(db_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &done) != SQLITE_OK) {
     break_down("emptying the write-ahead log");
     return false;
   }
-  wal_pages_ = 0;
+  wal_left_ = wal_pages_;
+  whole_ = pages == done;
+  if (!whole_) return true;
   log_begun_ = true;
   unsynced_ = false;  // it syncs the log before it copies
-  whole_ = pages == done;
   return true;
 }
 
 bool Journal::wants_tending() const noexcept {
   if (!failed_.empty()) return false;
-  return wal_pages_ * database_page_bytes >= options_.wal_idle_bytes || fold_ ||
-         unfolded_bytes_ >= options_.fold_bytes || strip_due() || backup_;
+  return wal_bytes() >= options_.wal_idle_bytes || fold_ || unfolded_bytes_ >= options_.fold_bytes || strip_due() ||
+         backup_;
 }
 
 bool Journal::tend(Pace pace, Wall now) {
   if (!failed_.empty() || !loaded_) return false;
   const bool idle = pace == Pace::idle;
-  if (wal_pages_ * database_page_bytes >= (idle ? options_.wal_idle_bytes : options_.wal_busy_bytes))
-    return empty_wal();
+  if (wal_bytes() >= (idle ? options_.wal_idle_bytes : options_.wal_busy_bytes)) return empty_wal();
   if (backup_) {
     if (!backup_->copy_for(options_.slice)) {
       const auto copy = std::move(backup_);  // another one may be begun by who hears of this one
@@ -289,6 +292,11 @@ bool Journal::tend(Pace pace, Wall now) {
   return false;
 }
 
+Result<std::unique_ptr<JournalReader>> Journal::open_reader() const {
+  HF_ASSERT(loaded_);
+  return JournalReader::open(path(), options_.vfs, options_.audit_scan_bytes_max, told_);
+}
+
 Result<void> Journal::begin_backup(const std::string& path, std::function<void(Result<void>)> done) {
   if (!failed_.empty()) return refuse_failed();
   if (backup_) return fail(Code::unavailable, "a backup is being made already: repeat when it is done");
@@ -311,8 +319,7 @@ std::uint64_t Journal::disk_free_bytes() const noexcept {
 }
 
 Journal::Sizes Journal::sizes() const noexcept {
-  return {last_seq_, folded_.kept_bytes + unfolded_bytes_, unfolded_bytes_, wal_pages_ * database_page_bytes,
-          folded_.rows};
+  return {last_seq_, folded_.kept_bytes + unfolded_bytes_, unfolded_bytes_, wal_bytes(), folded_.rows};
 }
 
 }  // namespace hf

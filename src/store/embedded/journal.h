@@ -17,11 +17,12 @@
 //   5. after the first failed write or sync nothing more is written: every call fails, and the file is left for
 //      the next start to recover from.
 //
-// journal.cpp commits and tends; journal_opening.cpp, journal_loading.cpp, journal_folding.cpp and journal_audit.cpp
-// are what their names say.
+// journal.cpp commits and tends; journal_opening.cpp, journal_loading.cpp and journal_folding.cpp are what their names
+// say. The audit trail is read by a JournalReader.
 //
 // Blocks. Not thread-safe: one thread at a time.
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -33,13 +34,12 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/page.h"
-#include "store/audit.h"
 #include "store/embedded/backup_copy.h"
 #include "store/embedded/directory_lock.h"
 #include "store/embedded/files.h"
 #include "store/embedded/fold_round.h"
 #include "store/embedded/journal_format.h"
+#include "store/embedded/journal_reader.h"
 #include "store/embedded/open_mark.h"
 #include "store/embedded/sqlite.h"
 
@@ -52,7 +52,7 @@ enum class Durability : std::uint8_t {
 
 struct JournalOptions {
   Durability durability = Durability::full;
-  std::string vfs;  // a registered SQLite VFS; empty: the system's
+  std::string vfs;  // a registered SQLite VFS over "unix-excl"; empty: that one
   // Rows not yet folded beyond which folding begins; at twice that it waits for no gap. That much should be in
   // SQLite's memory still (64 MB), or folding reads it from the file.
   std::uint64_t fold_bytes = 20ULL << 20;
@@ -103,6 +103,10 @@ class Journal {
   // Commits a batch as one transaction. REQUIRES: load() succeeded.
   Result<void> commit(const JournalBatch& batch);
 
+  // Whether commit(batch) would wait for the disk: always at Durability::full; at Durability::relaxed if a token lies
+  // above its namespace's ceiling.
+  bool waits_for_disk(const JournalBatch& batch) const noexcept;
+
   // Whether something was committed since the last sync.
   bool needs_sync() const noexcept { return unsynced_; }
   Result<void> sync();
@@ -128,10 +132,8 @@ class Journal {
   // Folds what is not folded yet, until done or `budget` has passed.
   void fold(Micros budget);
 
-  // One page of a namespace's audit trail, at most `limit` entries and `bytes_max` bytes of them, but one at least;
-  // fewer, and not the end, where much had to be read to find them.
-  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
-                          std::size_t bytes_max = page_bytes_max);
+  // A reader of the audit trail, for another thread. REQUIRES: load() succeeded; the reader ends before the journal.
+  Result<std::unique_ptr<JournalReader>> open_reader() const;
 
   // Begins a copy of the file to `path`, which must not exist; tend() makes it, `done` says how it went. Commits
   // go on meanwhile. The copy opens as the holdfast.db of an empty directory. Fails if a copy is being made.
@@ -183,6 +185,9 @@ class Journal {
   bool write_meta(std::string_view name, std::string_view bytes);
   std::optional<std::string> meta(std::string_view name);
   bool empty_wal();
+  void log_is(std::uint64_t pages) noexcept;
+  // About how much was written to the log since it was last emptied.
+  std::uint64_t wal_bytes() const noexcept { return (wal_pages_ - wal_left_) * database_page_bytes; }
   std::optional<LogSync> log_to_sync();
   bool sync_log();
   bool set_mark();
@@ -205,7 +210,7 @@ class Journal {
   DirectoryLock lock_;
   OpenMark mark_;
   Database db_;
-  Statement begin_, commit_, insert_row_, rows_from_, rows_before_, oldest_row_, delete_row_, update_row_;
+  Statement begin_, commit_, insert_row_, rows_from_, oldest_row_, delete_row_, update_row_;
   Statement get_state_, put_state_, erase_state_, get_meta_, put_meta_, put_namespace_;
   std::vector<Namespace> namespaces_;
   FoldPoint folded_;
@@ -214,7 +219,10 @@ class Journal {
   std::uint64_t unfolded_bytes_ = 0;
   std::uint64_t oldest_seq_ = 0;  // 0: there is no row
   Wall oldest_at_{};
-  std::uint64_t wal_pages_ = 0;
+  std::uint64_t wal_pages_ = 0;  // of the log
+  std::uint64_t wal_left_ = 0;   // that it had when it was last emptied; 0 once it has begun anew; <= wal_pages_
+  // The newest row that commit() has reported.
+  std::shared_ptr<std::atomic<std::uint64_t>> told_ = std::make_shared<std::atomic<std::uint64_t>>(0);
   std::string row_;  // the row being built; kept for its memory
   bool loaded_ = false;
   bool unsynced_ = false;

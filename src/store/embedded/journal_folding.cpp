@@ -21,7 +21,7 @@ void Journal::fold(Micros budget) {
   const Stopwatch watch;
   while (failed_.empty() && loaded_ && folded_.folded_to < last_seq_ && watch.passed() < budget) {
     fold_slice();
-    if (wal_pages_ * database_page_bytes >= options_.wal_busy_bytes) empty_wal();
+    if (wal_bytes() >= options_.wal_busy_bytes) empty_wal();
   }
 }
 

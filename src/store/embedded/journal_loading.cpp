@@ -17,6 +17,7 @@ Result<void> Journal::load(const Take& take) {
   if (auto ok = load_recent(take); !ok) return ok;
   if (auto ok = load_rows(take); !ok) return ok;
   loaded_ = true;
+  told_->store(last_seq_, std::memory_order_release);
   find_oldest();
   // A sync that failed before a crash may have left pages of the log only in the system's cache, marked clean.
   // Written to the file they are dirty again, and the next sync tells the truth.

@@ -11,12 +11,12 @@
 
 #include "store/embedded/files.h"
 #include "store/embedded/journal.h"
+#include "store/embedded/journal_trouble.h"
 
 namespace hf {
 namespace {
 
 constexpr std::uint64_t format_version = 2;
-constexpr int busy_millis = 2'000;  // for another program, say a copying one, to leave the file
 
 constexpr const char* schema =
     "PRAGMA page_size=4096; PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=FULL;"
@@ -98,19 +98,19 @@ Result<void> Journal::open_file() {
   if (db_.open(path(), SQLITE_OPEN_READWRITE, options_.vfs) != SQLITE_OK)
     return fail(Code::unavailable, "cannot open " + path() + ": " + db_.message());
   sqlite3_extended_result_codes(db_.handle(), 1);
-  sqlite3_busy_timeout(db_.handle(), busy_millis);
+  sqlite3_busy_timeout(db_.handle(), journal_busy_millis);
   sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  // NORMAL leaves the log's sync to us (sync()), and still syncs around each emptying of the log. EXCLUSIVE
-  // keeps the log's index in memory. Freed pages hold nothing secret: not overwriting them halves the log.
+  // NORMAL leaves the log's sync to us (sync()), and still syncs around each emptying of the log. Freed pages hold
+  // nothing secret: not overwriting them halves the log.
   const int rc = db_.execute(
-      "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=OFF; PRAGMA cell_size_check=ON;"
+      "PRAGMA synchronous=NORMAL; PRAGMA secure_delete=OFF; PRAGMA cell_size_check=ON;"
       "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0");
   if (rc != SQLITE_OK) return unreadable();
   // The hook tells the log's length and takes the place of SQLite's own emptying, which would delay a commit.
   sqlite3_wal_hook(
       db_.handle(),
       [](void* self, sqlite3*, const char*, int pages) {
-        static_cast<Journal*>(self)->wal_pages_ = static_cast<std::uint64_t>(pages);
+        static_cast<Journal*>(self)->log_is(static_cast<std::uint64_t>(pages));
         return SQLITE_OK;
       },
       this);
@@ -164,7 +164,6 @@ Result<void> Journal::prepare() {
       {&commit_, "COMMIT"},
       {&insert_row_, "INSERT INTO journal VALUES(?,?,?)"},
       {&rows_from_, "SELECT seq, at_us, body FROM journal WHERE seq >= ? ORDER BY seq"},
-      {&rows_before_, "SELECT seq, at_us, body FROM journal WHERE seq <= ? ORDER BY seq DESC"},
       {&oldest_row_, "SELECT seq, at_us, length(body) FROM journal ORDER BY seq LIMIT 1"},
       {&delete_row_, "DELETE FROM journal WHERE seq=?"},
       {&update_row_, "UPDATE journal SET body=? WHERE seq=?"},

@@ -63,6 +63,15 @@ bool commit(Journal& journal, std::string_view changes, Token last_token = 0, Wa
   return journal.commit(batch).has_value();
 }
 
+std::unique_ptr<JournalReader> reader_of(const Journal& journal) {
+  auto reader = journal.open_reader();
+  if (!reader) {
+    ADD_FAILURE() << reader.error().detail;
+    std::abort();
+  }
+  return std::move(*reader);
+}
+
 std::string put_of(Id128 key, std::string_view body, std::uint8_t flags = change_fresh) {
   std::string change;
   add_change(change, Entity::grant, flags, key, body);
@@ -246,10 +255,10 @@ TEST(Journal, drops_folded_rows_older_than_the_audit_age) {
   journal->fold(Micros::max());
   while (journal->tend(Journal::Pace::idle, wall_us(0) + 30 * day)) {
   }
-  EXPECT_EQ(journal->audit(0, {}, {}, 10)->entries.size(), 2u);
+  EXPECT_EQ(reader_of(*journal)->page(0, {}, {}, 10)->entries.size(), 2u);
   while (journal->tend(Journal::Pace::idle, wall_us(1) + 30 * day)) {
   }
-  const auto page = journal->audit(0, {}, {}, 10);
+  const auto page = reader_of(*journal)->page(0, {}, {}, 10);
   ASSERT_EQ(page->entries.size(), 1u);
   EXPECT_EQ(page->entries[0].user, "young");
 }
@@ -283,7 +292,7 @@ TEST(Journal, states_of_bills_do_not_drive_the_audit_trail_out) {
       ASSERT_TRUE(replay(expected, 0, changes));
     }
     // A reader between two pages meets the same entries behind the folding.
-    page = *journal->audit(0, {}, {}, 1);
+    page = *reader_of(*journal)->page(0, {}, {}, 1);
     journal->fold(Micros::max());
     for (int slice = 0; slice < 20; ++slice) EXPECT_TRUE(journal->tend(Journal::Pace::idle, wall_us(1)));
     EXPECT_TRUE(journal->wants_tending());
@@ -297,7 +306,7 @@ TEST(Journal, states_of_bills_do_not_drive_the_audit_trail_out) {
     EXPECT_LT(journal->sizes().rows_kept_bytes, 2'000u) << "rows with nothing but states of bills are still there";
     std::vector<std::string> walked{page.entries.at(0).user};
     while (!page.end) {
-      page = *journal->audit(0, {}, page.next, 1);
+      page = *reader_of(*journal)->page(0, {}, page.next, 1);
       for (const auto& entry : page.entries) walked.push_back(entry.user);
     }
     EXPECT_EQ(walked, users);
@@ -311,7 +320,7 @@ TEST(Journal, states_of_bills_do_not_drive_the_audit_trail_out) {
   journal->fold(Micros::max());
   while (journal->tend(Journal::Pace::idle, wall_us(1))) {
   }
-  EXPECT_EQ(journal->audit(0, {}, {}, 100)->entries.size(), users.size());
+  EXPECT_EQ(reader_of(*journal)->page(0, {}, {}, 100)->entries.size(), users.size());
   EXPECT_LT(journal->sizes().rows_kept_bytes, 2'000u);
 }
 
@@ -335,7 +344,7 @@ TEST(Journal, walks_the_audit_trail_from_new_to_old_each_entry_once) {
     std::vector<std::string> walked;
     AuditPage page;
     while (!page.end) {
-      auto next = journal->audit(0, {}, page.next, limit);
+      auto next = reader_of(*journal)->page(0, {}, page.next, limit);
       ASSERT_TRUE(next);
       ASSERT_LE(next->entries.size(), limit);
       page = std::move(*next);
@@ -347,7 +356,7 @@ TEST(Journal, walks_the_audit_trail_from_new_to_old_each_entry_once) {
     std::vector<std::string> walked;
     AuditPage page;
     while (!page.end) {
-      auto next = journal->audit(0, {}, page.next, 500, bytes_max);
+      auto next = reader_of(*journal)->page(0, {}, page.next, 500, bytes_max);
       ASSERT_TRUE(next);
       ASSERT_LE(next->entries.size(), 2u);
       page = std::move(*next);
@@ -360,7 +369,7 @@ TEST(Journal, walks_the_audit_trail_from_new_to_old_each_entry_once) {
   AuditPage page;
   std::size_t found = 0;
   while (!page.end) {
-    page = *journal->audit(0, by_user, page.next, 10);
+    page = *reader_of(*journal)->page(0, by_user, page.next, 10);
     found += page.entries.size();
   }
   EXPECT_EQ(found, 1u);
@@ -370,7 +379,7 @@ TEST(Journal, walks_the_audit_trail_from_new_to_old_each_entry_once) {
   page = {};
   found = 0;
   while (!page.end) {
-    page = *journal->audit(0, by_time, page.next, 10);
+    page = *reader_of(*journal)->page(0, by_time, page.next, 10);
     found += page.entries.size();
   }
   EXPECT_EQ(found, 1u);
