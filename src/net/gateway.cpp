@@ -306,17 +306,6 @@ void Gateway::end_stream(ExchangeId exchange) {
   if (PeerConnection* c = state_->find_exchange(exchange)) c->end_stream();
 }
 
-std::string Gateway::metrics_text() {
-  return state_->options.metrics_text ? state_->options.metrics_text() : std::string();
-}
-
-Result<std::vector<std::string>> Gateway::audit_json(NamespaceIndex ns,
-                                                     const std::vector<std::pair<std::string, std::string>>& filters,
-                                                     std::string& next) {
-  if (!state_->options.audit_json) return fail(Code::unavailable, "No audit trail is kept here.");
-  return state_->options.audit_json(ns, filters, next);
-}
-
 bool is_allowed_origin(std::string_view origin, std::string_view host,
                        const std::vector<std::string>& allowed) noexcept {
   if (origin.empty()) return true;

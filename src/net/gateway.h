@@ -50,12 +50,8 @@ struct GatewayOptions {
   Millis half_close{500};                         // see above
   std::vector<std::string> origins;               // allowed beside the server's own; "*": any
   std::string index = "Holdfast\n";               // what GET / answers
-  std::function<std::string()> metrics_text;
-  std::function<void(Code)> on_refused;  // a refusal is being sent, by either face
+  std::function<void(Code)> on_refused;           // a refusal is being sent, by either face
   std::function<void(const std::string& address, SignInFailure why)> on_sign_in_failed;
-  std::function<Result<std::vector<std::string>>(NamespaceIndex,
-                                                 const std::vector<std::pair<std::string, std::string>>&, std::string&)>
-      audit_json;
 };
 
 struct GatewayCounts {
@@ -101,10 +97,6 @@ class Gateway final : public Transport {
   void begin_stream(ExchangeId exchange) override;
   void stream(ExchangeId exchange, std::string_view event) override;
   void end_stream(ExchangeId exchange) override;
-  std::string metrics_text() override;
-  Result<std::vector<std::string>> audit_json(NamespaceIndex ns,
-                                              const std::vector<std::pair<std::string, std::string>>& filters,
-                                              std::string& next) override;
 
  private:
   struct State;

@@ -1,15 +1,15 @@
 #pragma once
 
-// Worker is a node's threads for what may block: files, SQL. The loop gives it jobs and goes on.
+// Worker runs what may block (files, SQL) on threads of its own, so that the loop never waits for a disk.
 //
-// A job is a function, which a thread of the worker runs, and a completion, which the loop calls with what the function
-// gave. Jobs go by strands. A strand runs one job at a time, in the order given, and its completions come in that
-// order: what only the jobs of one strand touch needs no mutex. Strands run side by side as far as there are threads,
-// and take turns, so that a long queue of one keeps no other from its turn.
+// A job is a function, which a thread of the worker runs, and a completion, which the loop calls with the function's
+// result. Every job belongs to a strand. A strand runs one job at a time, in the order given, and its completions come
+// in that order: data that only one strand's jobs touch needs no mutex. Strands run side by side, one per thread, and
+// take turns, so that a strand with a long queue delays another by one job at most.
 //
-// Queues are bounded. A job that finds them full is refused to who gives it; nobody waits for room.
+// Queues are bounded: a full queue refuses a job at once.
 //
-// All calls belong to the loop's thread, or come before it runs or after.
+// All calls belong to the loop's thread, or come before or after it runs.
 
 #include <cstddef>
 #include <cstdint>
@@ -26,13 +26,13 @@ namespace hf {
 
 struct WorkerOptions {
   std::size_t threads = 2;
-  std::size_t jobs_max = 1024;  // that wait, of all strands
+  std::size_t jobs_max = 1024;  // waiting, of all strands
 };
 
 struct WorkerCounts {
   std::uint64_t queued = 0, running = 0;  // now
   std::uint64_t refused = 0;
-  Micros longest{0};  // that a job took, or takes by now
+  Micros longest{0};  // time that one job took, or has taken so far
 };
 
 class Worker {
@@ -48,12 +48,11 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // A name for a strand: copies are the same strand. It may outlive the worker, which then refuses its jobs.
+  // A handle: its copies name the same strand. It may outlive the worker, and then refuses every job.
   class Strand {
    public:
-    // Has a thread run `work()`, then the loop call `done(result)` with what it gave, never from inside this call.
-    // Both are copied. too_many: the strand or the worker has as many waiting as it may; unavailable: the worker has
-    // stopped. Neither will be called then.
+    // A thread calls `work()`, then the loop calls `done(result)`, never from inside this call. Both must be copyable.
+    // Fails with too_many if a queue is full, with unavailable if the worker has stopped; then it calls neither.
     template <class Work, class Done>
     Result<void> give(Work work, Done done) const {
       using Given = std::invoke_result_t<Work>;
@@ -75,10 +74,10 @@ class Worker {
     std::shared_ptr<Line> line_;
   };
 
-  // A new strand, of which up to `jobs_max` wait.
+  // A new strand. Up to `jobs_max` of its jobs may wait.
   Strand strand(std::size_t jobs_max);
 
-  // Drops the jobs that have not begun, waits for those that have, and calls no completion any more.
+  // Drops the jobs that have not begun and waits for those that have. Afterwards no completion is called.
   void stop();
 
   WorkerCounts counts() const;

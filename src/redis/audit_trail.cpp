@@ -145,24 +145,34 @@ void AuditTrail::hear(const LogPlace& audited, const LogPlace& trimmed) {
 // A store that was left for a while, or by a node whose log was replaced, may end with what never came into this trail.
 void AuditTrail::check_store() {
   if (checking_) return;
-  AuditStore& store = *options_.store;
-  if (audited_.is_nil()) {
-    store.set_aside();
-    return accept_store({});
-  }
-  store.cut(audited_);
-  const AuditStore::End end = store.end();
-  if (end.place.is_nil()) return accept_store({});
   checking_ = true;
-  const std::string id = audit_id(end.place);
-  writer_.send({"XRANGE", options_.trail, id, id}, options_.timeout, guarded([this, end](const Result<Reply>& reply) {
+  if (audited_.is_nil()) return replace_store();
+  options_.store->cut(audited_, guarded([this](const std::optional<AuditStore::End>& end) { store_ends(end); }));
+}
+
+void AuditTrail::store_ends(const std::optional<AuditStore::End>& end) {
+  if (!end || end->place.is_nil()) {
+    checking_ = false;
+    if (end) accept_store({});
+    return;  // ask() comes again
+  }
+  const std::string id = audit_id(end->place);
+  writer_.send({"XRANGE", options_.trail, id, id}, options_.timeout,
+               guarded([this, end = *end](const Result<Reply>& reply) {
+                 if (reply && !reply->is_error()) {
+                   const auto there = reply->items.empty() ? std::nullopt : read_audit_entry(reply->items[0]);
+                   if (!there || there->id != end.batch) return replace_store();
+                   accept_store(end.place);
+                 }
                  checking_ = false;
-                 if (!reply || reply->is_error()) return;
-                 const auto there = reply->items.empty() ? std::nullopt : read_audit_entry(reply->items[0]);
-                 if (there && there->id == end.batch) return accept_store(end.place);
-                 options_.store->set_aside();
-                 accept_store({});
                }));
+}
+
+void AuditTrail::replace_store() {
+  options_.store->set_aside(guarded([this](bool begun) {
+    checking_ = false;
+    if (begun) accept_store({});
+  }));
 }
 
 void AuditTrail::accept_store(const LogPlace& end) {
@@ -182,24 +192,27 @@ void AuditTrail::copy() {
 }
 
 void AuditTrail::copied(const Result<Reply>& answer) {
-  copying_ = false;
-  if (!answer || answer->is_error() || answer->items.empty()) return;  // ask() comes again
+  copying_ = answer && !answer->is_error() && !answer->items.empty();
+  if (!copying_) return;  // ask() comes again
   for (std::size_t i = 0; i < answer->items.size(); ++i) {
     auto batch = read_audit_entry(answer->items[i]);
     if (!batch) {
       trouble_ = "The audit trail in Redis has what this version does not understand: upgrade this node.";
+      copying_ = false;
       return;
     }
     const LogPlace to = batch->to;
-    copying_ = i + 1 == answer->items.size();
-    options_.store->take(*std::move(batch), trimmed_, guarded([this, to, last = copying_] {
+    const bool last = i + 1 == answer->items.size();
+    options_.store->take(*std::move(batch), trimmed_, guarded([this, to, last](bool taken) {
+      if (last || !taken) copying_ = false;
+      if (!taken) return;  // ask() comes again
       mirrored_ = to;
       forget(to);
       if (!last) return;
-      copying_ = false;
       trouble_.clear();
       copy();
     }));
+    if (!copying_) return;
   }
 }
 
@@ -223,16 +236,10 @@ AuditTrail::Source AuditTrail::source(bool over_gap) const {
   return Source::nothing;
 }
 
-AuditBatch AuditTrail::next_batch(bool over_gap) {
+AuditBatch AuditTrail::next_batch() const {
   AuditBatch batch;
   batch.from = audited_;
   batch.id = options_.random();
-  if (source(over_gap) == Source::store) {
-    batch.rows = options_.store->rows(audited_, options_.batch_bytes);
-    // Of rows behind mirrored_, or of none, the store has nothing more to say.
-    batch.to = batch.rows.empty() ? mirrored_ : batch.rows.back().place;
-    return batch;
-  }
   if (audited_ < known_from_) batch.from = known_from_;
   std::size_t bytes = 0;
   auto row = std::ranges::upper_bound(rows_, batch.from, {}, &AuditRow::place);
@@ -255,10 +262,29 @@ void AuditTrail::pay(const Log& log, const LogPlace& to, std::size_t batches_max
 
 void AuditTrail::pay_on() {
   if (heard_ && audited_ >= payment_->to) return end_payment(true);
-  const bool possible = source(payment_->over_gap) != Source::nothing;
-  if (payment_->batches_left == 0 || !possible) return end_payment(false);
+  const Source from = source(payment_->over_gap);
+  if (payment_->batches_left == 0 || from == Source::nothing) return end_payment(false);
   --payment_->batches_left;
-  send(next_batch(payment_->over_gap));
+  if (from == Source::store) return send_stored();
+  send(next_batch());
+}
+
+void AuditTrail::send_stored() {
+  AuditBatch batch;
+  batch.from = audited_;
+  batch.to = mirrored_;  // of rows behind it, or of none, the store has nothing more to say
+  batch.id = options_.random();
+  options_.store->rows(
+      audited_, options_.batch_bytes,
+      guarded([this, batch, number = payment_->number](const std::optional<std::vector<AuditRow>>& rows) {
+        if (!payment_ || payment_->number != number) return;
+        if (!rows) return end_payment(false);
+        if (audited_ != batch.from) return pay_on();  // another node has been faster
+        AuditBatch stored = batch;
+        stored.rows = *rows;
+        if (!rows->empty()) stored.to = rows->back().place;
+        send(std::move(stored));
+      }));
 }
 
 void AuditTrail::send(AuditBatch batch) {

@@ -28,7 +28,9 @@
 
 namespace hf::redis {
 
-// One node's copy of the trail. Its calls wait for all that was given to take() before.
+// One node's copy of the trail. The store does what it is asked in order, and may wait for a disk: `done` comes with
+// the result, on the loop, maybe from inside the call. A store with too much to do refuses: `done` then gets false or
+// nothing, and the caller asks again later. Once the store has failed, no `done` comes.
 class AuditStore {
  public:
   struct End {
@@ -36,19 +38,18 @@ class AuditStore {
     Id128 batch;
   };
   virtual ~AuditStore() = default;
-  // Its last batch; nil places: it has none.
-  virtual End end() = 0;
-  // Replaces everything after batch.from by the batch, and drops everything at or before `trimmed`. `done` comes on the
-  // loop, maybe from inside this call; it does not come if the store has failed.
-  virtual void take(AuditBatch batch, LogPlace trimmed, std::function<void()> done) = 0;
+  // Replaces everything after batch.from by the batch, and drops everything at or before `trimmed`. True: it did.
+  virtual void take(AuditBatch batch, LogPlace trimmed, std::function<void(bool)> done) = 0;
   // Drops what is at or before `trimmed`, some time.
   virtual void trim(LogPlace trimmed) = 0;
-  // Drops the batches that end after `after`, with all their rows.
-  virtual void cut(LogPlace after) = 0;
-  // Starts an empty copy: the former one belongs to another trail.
-  virtual void set_aside() = 0;
+  // Drops the batches that end after `after`, with all their rows, and gives the last batch that is left; if its place
+  // is nil, none is.
+  virtual void cut(LogPlace after, std::function<void(const std::optional<End>&)> done) = 0;
+  // Starts an empty copy: the former one belongs to another trail. True: it did.
+  virtual void set_aside(std::function<void(bool)> done) = 0;
   // The rows behind `after`, at least one if there is one; then those that fit into `bytes_max`, places as a whole.
-  virtual std::vector<AuditRow> rows(LogPlace after, std::size_t bytes_max) = 0;
+  virtual void rows(LogPlace after, std::size_t bytes_max,
+                    std::function<void(const std::optional<std::vector<AuditRow>>&)> done) = 0;
 };
 
 struct AuditTrailOptions {
@@ -111,13 +112,16 @@ class AuditTrail {
   void ask();
   void hear(const LogPlace& audited, const LogPlace& trimmed);
   void check_store();
+  void store_ends(const std::optional<AuditStore::End>& end);
+  void replace_store();
   void accept_store(const LogPlace& end);
   void copy();
   void copied(const Result<Reply>& answer);
   void forget(const LogPlace& until);
   void count_lacking();
   Source source(bool over_gap) const;
-  AuditBatch next_batch(bool over_gap);
+  AuditBatch next_batch() const;
+  void send_stored();
   void pay(const Log& log, const LogPlace& to, std::size_t batches_max, bool over_gap, std::function<void(bool)> done);
   void pay_on();
   void send(AuditBatch batch);

@@ -12,16 +12,9 @@ namespace {
 
 constexpr int pages_per_answer_max = 8;
 
-struct Wanted {
-  AuditFilter filter;
-  std::string holder;
-  std::string session;
-  std::uint32_t limit = 100;
-};
-
-Result<Wanted> read_filters(const std::vector<std::pair<std::string, std::string>>& filters, std::uint32_t lines_max) {
-  Wanted wanted;
-  for (const auto& [name, value] : filters) {
+Result<AuditWanted> read_filters(const AuditQuestion& question, std::uint32_t lines_max) {
+  AuditWanted wanted;
+  for (const auto& [name, value] : question.filters) {
     if (name == "action") {
       wanted.filter.action = value;
     } else if (name == "user") {
@@ -74,31 +67,35 @@ Result<AuditCursor> read_cursor(std::string_view text) {
 
 }  // namespace
 
-Result<std::vector<std::string>> audit_lines(const AuditSource& source,
-                                             const std::vector<std::pair<std::string, std::string>>& filters,
-                                             std::uint32_t lines_max, std::string& next) {
-  const auto wanted = read_filters(filters, lines_max);
-  if (!wanted) return tl::unexpected(wanted.error());
-  auto cursor = read_cursor(next);
+Result<AuditWanted> read_audit_question(const AuditQuestion& question, std::uint32_t lines_max) {
+  auto wanted = read_filters(question, lines_max);
+  if (!wanted) return wanted;
+  const auto cursor = read_cursor(question.next);
   if (!cursor) return tl::unexpected(cursor.error());
-  next.clear();
-  std::vector<std::string> lines;
+  wanted->from = *cursor;
+  return wanted;
+}
+
+Result<AuditAnswer> audit_lines(const AuditSource& source, const AuditWanted& wanted,
+                                const std::atomic<bool>& cancelled) {
+  AuditAnswer answer;
+  AuditCursor cursor = wanted.from;
   std::size_t bytes = 0;
-  for (int page = 0; page < pages_per_answer_max; ++page) {
-    auto got = source(wanted->filter, *cursor, wanted->limit - lines.size(), page_bytes_max - bytes);
-    if (!got) return tl::unexpected(got.error());
+  for (int page = 0; page < pages_per_answer_max && !cancelled; ++page) {
+    auto got = source(wanted.filter, cursor, wanted.limit - answer.lines.size(), page_bytes_max - bytes);
+    if (!got) return tl::unexpected(std::move(got.error()));
     for (const AuditEntry& entry : got->entries) {
-      if (!wanted->holder.empty() && entry.holder != wanted->holder) continue;
-      if (!wanted->session.empty() && entry.session.text() != wanted->session) continue;
-      append_audit(lines.emplace_back(), entry);
-      bytes += lines.back().size();
+      if (!wanted.holder.empty() && entry.holder != wanted.holder) continue;
+      if (!wanted.session.empty() && entry.session.text() != wanted.session) continue;
+      append_audit(answer.lines.emplace_back(), entry);
+      bytes += answer.lines.back().size();
     }
-    if (got->end) return lines;
-    *cursor = got->next;
-    if (lines.size() >= wanted->limit || bytes >= page_bytes_max) break;
+    if (got->end) return answer;
+    cursor = got->next;
+    if (answer.lines.size() >= wanted.limit || bytes >= page_bytes_max) break;
   }
-  next = text_of(*cursor);
-  return lines;
+  answer.next = text_of(cursor);
+  return answer;
 }
 
 }  // namespace hf

@@ -3,116 +3,101 @@
 #include <utility>
 
 namespace hf {
+namespace {
 
-NodeAuditStore::NodeAuditStore(std::unique_ptr<AuditMirror> mirror, Loop& loop, std::function<void(std::string)> failed)
-    : loop_(loop),
-      failed_(std::make_shared<std::function<void(std::string)>>(std::move(failed))),
-      mirror_(std::move(mirror)) {
-  worker_ = std::thread([this] { work(); });
-}
+// Rows of one namespace that a question may need and the store may lack, from new to old.
+struct Newest {
+  std::vector<AuditRow> rows;
+  bool all = true;
+};
 
-NodeAuditStore::~NodeAuditStore() {
-  {
-    const std::lock_guard hold(mutex_);
-    stopping_ = true;
+Newest newest_of(const std::string& ns, const std::deque<AuditRow>& rows, const AuditCursor& from) {
+  Newest newest;
+  const LogPlace first{from.generation, from.seq};
+  std::uint64_t bytes = 0;
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
+    if (row->ns != ns || (from != AuditCursor{} && row->place > first)) continue;
+    newest.all = bytes < AuditPager::Size{}.scan_bytes_max;
+    if (!newest.all) break;  // no page reads more
+    bytes += row->changes.size();
+    newest.rows.push_back(*row);
   }
-  changed_.notify_all();
-  worker_.join();
+  return newest;
 }
 
-void NodeAuditStore::work() {
-  std::unique_lock hold(mutex_);
-  while (true) {
-    changed_.wait(hold, [&] { return stopping_ || !jobs_.empty(); });
-    if (stopping_) return;  // what is left is in Redis
-    const Job job = std::move(jobs_.front());
-    jobs_.pop_front();
-    working_ = true;
-    hold.unlock();
-    const Result<void> taken = job.work(*mirror_);
-    hold.lock();
-    working_ = false;
-    changed_.notify_all();
-    if (taken) {
-      loop_.post(job.done);
-    } else {
-      tell(taken);
-    }
+Result<AuditPage> page_of(AuditMirror& mirror, const std::string& ns, const Newest& newest, const AuditFilter& filter,
+                          const AuditCursor& before, const AuditPager::Size& size) {
+  const LogPlace stored = mirror.end().place;
+  const LogPlace first{before.generation, before.seq};
+  AuditPager pager(filter, before, size);
+  bool reaches = newest.all;  // down to what is stored
+  for (const AuditRow& row : newest.rows) {
+    reaches = reaches || row.place <= stored;
+    if (row.place <= stored || pager.done()) break;
+    if (before != AuditCursor{} && row.place > first) continue;
+    if (!pager.add(row.place, row.at, row.changes))
+      return fail(Code::unavailable, "A change that this node has made cannot be read: restart it.");
   }
+  if (pager.done() || !reaches) return pager.take(false);
+  const auto all = mirror.read(ns, before, pager);
+  if (!all) return tl::unexpected(all.error());
+  return pager.take(*all);
 }
 
-void NodeAuditStore::tell(const Result<void>& result) {
-  if (result) return;
-  loop_.post([failed = failed_, why = result.error().detail] {
-    if (*failed) std::exchange(*failed, nullptr)(why);
-  });
+}  // namespace
+
+NodeAuditStore::NodeAuditStore(std::unique_ptr<AuditMirror> mirror, Worker::Strand strand,
+                               std::function<void(std::string)> failed)
+    : mirror_(std::move(mirror)), strand_(std::move(strand)), failed_(std::move(failed)) {}
+
+template <class T, class Work>
+void NodeAuditStore::give(Work work, std::function<void(std::optional<T>)> done) {
+  const auto given = strand_.give([mirror = mirror_, work = std::move(work)] { return Result<T>(work(*mirror)); },
+                                  [this, done](Result<T>&& result) {
+                                    if (result) return done(*std::move(result));
+                                    if (failed_) std::exchange(failed_, nullptr)(result.error().detail);
+                                  });
+  if (!given) done(std::nullopt);
 }
 
-std::unique_lock<std::mutex> NodeAuditStore::settled() {
-  std::unique_lock hold(mutex_);
-  changed_.wait(hold, [&] { return jobs_.empty() && !working_; });
-  return hold;
-}
-
-redis::AuditStore::End NodeAuditStore::end() {
-  const auto hold = settled();
-  return {mirror_->end().place, mirror_->end().batch};
-}
-
-void NodeAuditStore::give(Job job) {
-  {
-    const std::lock_guard hold(mutex_);
-    jobs_.push_back(std::move(job));
-  }
-  changed_.notify_all();
-}
-
-void NodeAuditStore::take(AuditBatch batch, LogPlace trimmed, std::function<void()> done) {
-  give({[batch = std::move(batch), trimmed](AuditMirror& mirror) { return mirror.take(batch, trimmed); },
-        std::move(done)});
+void NodeAuditStore::take(AuditBatch batch, LogPlace trimmed, std::function<void(bool)> done) {
+  give<bool>([batch = std::move(batch),
+              trimmed](AuditMirror& mirror) { return mirror.take(batch, trimmed).map([] { return true; }); },
+             [done = std::move(done)](std::optional<bool> taken) { done(taken.has_value()); });
 }
 
 void NodeAuditStore::trim(LogPlace trimmed) {
-  give({[trimmed](AuditMirror& mirror) { return mirror.trim(trimmed); }, [] {}});
+  give<bool>([trimmed](AuditMirror& mirror) { return mirror.trim(trimmed).map([] { return true; }); },
+             [](std::optional<bool>) {});  // the next batch takes it along
 }
 
-void NodeAuditStore::cut(LogPlace after) {
-  const auto hold = settled();
-  tell(mirror_->cut(after));
+void NodeAuditStore::cut(LogPlace after, std::function<void(const std::optional<End>&)> done) {
+  give<End>(
+      [after](AuditMirror& mirror) {
+        return mirror.cut(after).map([&] { return End{mirror.end().place, mirror.end().batch}; });
+      },
+      std::move(done));
 }
 
-void NodeAuditStore::set_aside() {
-  const auto hold = settled();
-  tell(mirror_->set_aside());
+void NodeAuditStore::set_aside(std::function<void(bool)> done) {
+  give<bool>([](AuditMirror& mirror) { return mirror.set_aside().map([] { return true; }); },
+             [done = std::move(done)](std::optional<bool> begun) { done(begun.has_value()); });
 }
 
-std::vector<AuditRow> NodeAuditStore::rows(LogPlace after, std::size_t bytes_max) {
-  const auto hold = settled();
-  auto found = mirror_->rows(after, bytes_max);
-  if (found) return *std::move(found);
-  tell(tl::unexpected(found.error()));
-  return {};
+void NodeAuditStore::rows(LogPlace after, std::size_t bytes_max,
+                          std::function<void(const std::optional<std::vector<AuditRow>>&)> done) {
+  give<std::vector<AuditRow>>([after, bytes_max](AuditMirror& mirror) { return mirror.rows(after, bytes_max); },
+                              std::move(done));
 }
 
-Result<AuditPage> NodeAuditStore::page(const std::string& ns, const std::deque<AuditRow>& newest,
-                                       const AuditFilter& filter, const AuditCursor& before, std::size_t limit,
-                                       std::size_t bytes_max) {
-  if (before != AuditCursor{} && before.generation == 0)
+Result<AuditSource> NodeAuditStore::source(const std::string& ns, const std::deque<AuditRow>& newest,
+                                           const AuditCursor& from) const {
+  if (from != AuditCursor{} && from.generation == 0)
     return fail(Code::invalid, "That is a cursor of another trail: begin without one.", "next");
-  std::unique_lock hold(mutex_);
-  changed_.wait(hold, [&] { return !working_; });
-  const LogPlace stored = mirror_->end().place;
-  const LogPlace first{before.generation, before.seq};
-  AuditPager pager(filter, before, {.limit = limit, .bytes_max = bytes_max});
-  for (auto row = newest.rbegin(); row != newest.rend() && row->place > stored && !pager.done(); ++row) {
-    if (row->ns != ns || (before != AuditCursor{} && row->place > first)) continue;
-    if (!pager.add(row->place, row->at, row->changes))
-      return fail(Code::unavailable, "A change that this node has made cannot be read: restart it.");
-  }
-  if (pager.done()) return pager.take(false);
-  const auto all = mirror_->read(ns, before, pager);
-  if (!all) return tl::unexpected(all.error());
-  return pager.take(*all);
+  return [mirror = mirror_, ns, rows = std::make_shared<const Newest>(newest_of(ns, newest, from))](
+             const AuditFilter& filter, const AuditCursor& before, std::size_t limit, std::size_t bytes_max) {
+    return page_of(*mirror, ns, *rows, filter, before, {.limit = limit, .bytes_max = bytes_max});
+  };
 }
 
 }  // namespace hf

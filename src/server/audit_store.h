@@ -1,20 +1,20 @@
 #pragma once
 
-// AuditStore of a node: its mirror of the audit trail, written by a thread of its own, so that the loop does not wait
-// for SQLite while the trail is copied. Questions are asked on the loop and wait for the batch that is being written.
+// AuditStore of a node: its mirror of the audit trail. Only jobs of one strand use the mirror, in order; the loop gets
+// the results as completions and never waits for SQLite.
 //
-// All calls are for the loop's thread. It ends before the loop does.
+// All calls belong to the loop's thread. REQUIRES: it ends after the strand's worker has stopped.
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
-#include <thread>
+#include <vector>
 
-#include "net/loop.h"
+#include "net/worker.h"
 #include "redis/audit_trail.h"
+#include "server/audit_lines.h"
 #include "store/embedded/audit_mirror.h"
 
 namespace hf {
@@ -22,39 +22,28 @@ namespace hf {
 class NodeAuditStore final : public redis::AuditStore {
  public:
   // `failed` is called on the loop, once, when the file cannot be written or read any more.
-  NodeAuditStore(std::unique_ptr<AuditMirror> mirror, Loop& loop, std::function<void(std::string)> failed);
-  ~NodeAuditStore() override;
+  NodeAuditStore(std::unique_ptr<AuditMirror> mirror, Worker::Strand strand, std::function<void(std::string)> failed);
 
-  End end() override;
-  void take(AuditBatch batch, LogPlace trimmed, std::function<void()> done) override;
+  void take(AuditBatch batch, LogPlace trimmed, std::function<void(bool)> done) override;
   void trim(LogPlace trimmed) override;
-  void cut(LogPlace after) override;
-  void set_aside() override;
-  std::vector<AuditRow> rows(LogPlace after, std::size_t bytes_max) override;
+  void cut(LogPlace after, std::function<void(const std::optional<End>&)> done) override;
+  void set_aside(std::function<void(bool)> done) override;
+  void rows(LogPlace after, std::size_t bytes_max,
+            std::function<void(const std::optional<std::vector<AuditRow>>&)> done) override;
 
-  // A page of the trail: `newest` is what the node knows behind the store's end, in order, and maybe some before.
-  Result<AuditPage> page(const std::string& ns, const std::deque<AuditRow>& newest, const AuditFilter& filter,
-                         const AuditCursor& before, std::size_t limit, std::size_t bytes_max);
+  // The trail of a namespace at or before `from`, for one question; only a job of the strand may read it. `newest` is
+  // what the node knows after the store's end, in order, and maybe some before. Copies as much of it as a page reads.
+  Result<AuditSource> source(const std::string& ns, const std::deque<AuditRow>& newest, const AuditCursor& from) const;
 
  private:
-  struct Job {
-    std::function<Result<void>(AuditMirror&)> work;
-    std::function<void()> done;
-  };
-  void give(Job job);
-  void work();
-  void tell(const Result<void>& result);
-  // The mirror, once all that was given is in it.
-  std::unique_lock<std::mutex> settled();
+  // Runs `work` on the strand and gives its result to `done`. If the strand is full or has stopped, `done` gets
+  // nothing, at once. If the mirror fails, `done` is not called.
+  template <class T, class Work>
+  void give(Work work, std::function<void(std::optional<T>)> done);
 
-  Loop& loop_;
-  std::shared_ptr<std::function<void(std::string)>> failed_;  // what is posted outlives this
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Job> jobs_;
-  bool working_ = false, stopping_ = false;
-  std::unique_ptr<AuditMirror> mirror_;  // the thread's while working_
-  std::thread worker_;
+  std::shared_ptr<AuditMirror> mirror_;  // the strand's
+  Worker::Strand strand_;
+  std::function<void(std::string)> failed_;
 };
 
 }  // namespace hf

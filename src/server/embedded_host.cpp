@@ -9,7 +9,7 @@ namespace {
 
 class EmbeddedHost final : public EngineHost {
  public:
-  explicit EmbeddedHost(Loop& loop) : loop_(loop) {}
+  EmbeddedHost(Loop& loop, Worker& worker) : loop_(loop), audit_strand_(worker.strand(audit_questions_max)) {}
 
   Result<void> open(EmbeddedOptions options) {
     options.wake = [this] {
@@ -31,14 +31,17 @@ class EmbeddedHost final : public EngineHost {
   bool busy() const override { return engine_->busy(); }
   std::vector<std::string> namespace_names() const override { return engine_->namespace_names(); }
   BoardStats board_stats(NamespaceIndex ns) const override { return engine_->board_stats(ns); }
-  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
-                          std::size_t bytes_max) override {
-    return engine_->audit(ns, filter, before, limit, bytes_max);
+  Result<AuditSource> audit(NamespaceIndex ns, const AuditCursor& /*from*/) override {
+    return [this, ns](const AuditFilter& filter, const AuditCursor& before, std::size_t limit, std::size_t bytes_max) {
+      return engine_->audit(ns, filter, before, limit, bytes_max);
+    };
   }
+  const Worker::Strand& audit_strand() const override { return audit_strand_; }
   void stop() override { engine_->stop(); }
 
  private:
   Loop& loop_;
+  Worker::Strand audit_strand_;
   std::atomic<bool> woken_{false};
   std::unique_ptr<EmbeddedEngine> engine_;
 };
@@ -64,17 +67,19 @@ StatusBoardOptions board_options(const Config& config, const Catalog& catalog) {
   return options;
 }
 
-Result<std::unique_ptr<EngineHost>> open_embedded_host(const Config& config, const Catalog& catalog, Loop& loop) {
+Result<std::unique_ptr<EngineHost>> open_embedded_host(const Config& config, const Catalog& catalog, Loop& loop,
+                                                       Worker& worker, const std::string& vfs) {
   EmbeddedOptions options;
   options.directory = config.data;
   options.journal.durability = config.durability == "relaxed" ? Durability::relaxed : Durability::full;
   options.journal.audit_age_max = std::chrono::duration_cast<std::chrono::hours>(config.audit_age);
   options.journal.audit_bytes_max = config.audit_bytes;
   options.journal.disk_reserve_bytes = config.disk_reserve_bytes;
+  options.journal.vfs = vfs;
   options.tree = tree_options(config, catalog);
   options.board = board_options(config, catalog);
   options.next_id = [secrets = std::make_shared<OsSecrets>()] { return secrets->next_id(); };
-  auto host = std::make_unique<EmbeddedHost>(loop);
+  auto host = std::make_unique<EmbeddedHost>(loop, worker);
   if (auto opened = host->open(std::move(options)); !opened) return tl::unexpected(opened.error());
   return host;
 }

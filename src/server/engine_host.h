@@ -14,12 +14,15 @@
 #include "engine/lock_tree.h"
 #include "engine/status_board.h"
 #include "net/loop.h"
+#include "net/worker.h"
 #include "redis/redis_engine.h"
+#include "server/audit_lines.h"
 #include "server/config.h"
-#include "store/embedded/journal.h"
 #include "store/lock_engine.h"
 
 namespace hf {
+
+inline constexpr std::size_t audit_questions_max = 64;  // of all users, that are not answered yet
 
 class EngineHost {
  public:
@@ -33,12 +36,13 @@ class EngineHost {
   virtual bool busy() const = 0;
   virtual std::vector<std::string> namespace_names() const = 0;
   virtual BoardStats board_stats(NamespaceIndex ns) const = 0;
-  // One page of the audit trail, newest first: so many entries, and so many bytes, at most.
-  virtual Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
-                                  std::size_t bytes_max) = 0;
+  // What one question about the audit trail reads: newest first, at or before `from`. The source blocks; only a job of
+  // audit_strand() may call it.
+  virtual Result<AuditSource> audit(NamespaceIndex ns, const AuditCursor& from) = 0;
+  virtual const Worker::Strand& audit_strand() const = 0;
   // Takes leave of other nodes, while the loop still runs; `done` is called on it.
   virtual void leave(std::function<void()> done) { done(); }
-  // After the loop: what was submitted is finished, files are closed.
+  // After the loop and its worker: what was submitted is finished, files are closed.
   virtual void stop() = 0;
 };
 
@@ -49,7 +53,10 @@ StatusBoardOptions board_options(const Config& config, const Catalog& catalog);
 // The same for a node of the Redis engine, and how it talks to Redis: all but who it is (`self`, `random`).
 redis::EngineOptions redis_engine_options(const Config& config, const Catalog& catalog);
 
-Result<std::unique_ptr<EngineHost>> open_embedded_host(const Config& config, const Catalog& catalog, Loop& loop);
-Result<std::unique_ptr<EngineHost>> open_redis_host(const Config& config, const Catalog& catalog, Loop& loop);
+// The host outlives the worker, or its stop. `vfs`: the disk of a test (JournalOptions::vfs).
+Result<std::unique_ptr<EngineHost>> open_embedded_host(const Config& config, const Catalog& catalog, Loop& loop,
+                                                       Worker& worker, const std::string& vfs = {});
+Result<std::unique_ptr<EngineHost>> open_redis_host(const Config& config, const Catalog& catalog, Loop& loop,
+                                                    Worker& worker);
 
 }  // namespace hf

@@ -13,9 +13,10 @@
 
 #include "net/gateway.h"
 #include "net/os_secrets.h"
+#include "net/worker.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
-#include "server/audit_lines.h"
+#include "server/audit_questions.h"
 #include "server/engine_host.h"
 #include "server/metered_sink.h"
 #include "server/notify.h"
@@ -142,6 +143,8 @@ class Node final : public ConnectionHandler {
   }};
   Loop loop_;  // outlives all that posts to it
   std::unique_ptr<EngineHost> engine_;
+  Worker worker_{loop_};  // stops before what its jobs work on ends
+  std::unique_ptr<AuditQuestions> audit_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<MeteredSink> sink_;
@@ -157,29 +160,27 @@ class Node final : public ConnectionHandler {
 Result<void> Node::start(NodeKeys keys, Micros began) {
   auto listen = parse_listen_address(config_.listen);
   if (!listen) return tl::unexpected(listen.error());
-  auto engine = config_.engine == "redis" ? open_redis_host(config_, catalog_, loop_)
-                                          : open_embedded_host(config_, catalog_, loop_);
+  auto engine = config_.engine == "redis" ? open_redis_host(config_, catalog_, loop_, worker_)
+                                          : open_embedded_host(config_, catalog_, loop_, worker_);
   if (!engine) return tl::unexpected(engine.error());
   engine_ = std::move(*engine);
 
   GatewayOptions sockets = gateway_options(config_, *listen);
-  sockets.metrics_text = [this] { return metrics_text(); };
   sockets.on_refused = [this](Code code) { metrics_.refused(code); };
   sockets.on_sign_in_failed = [this](const std::string& from, SignInFailure why) {
     metrics_.sign_in_failed(why);
     sign_in_log_.failed(from, why, Loop::now().monotonic);
   };
-  sockets.audit_json = [this](NamespaceIndex ns, const std::vector<std::pair<std::string, std::string>>& filters,
-                              std::string& next) {
-    const AuditSource source = [this, ns](const AuditFilter& filter, AuditCursor before, std::size_t limit,
-                                          std::size_t bytes_max) {
-      return engine_->audit(ns, filter, before, limit, bytes_max);
-    };
-    return audit_lines(source, filters, config_.limits.list_page_max, next);
-  };
   gateway_ = std::make_unique<Gateway>(loop_, *this, std::move(sockets));
-  hub_ = std::make_unique<Hub>(hub_options(config_, catalog_, std::move(keys)), catalog_, engine_->port(), *gateway_,
-                               secrets_);
+  audit_ = std::make_unique<AuditQuestions>(*engine_, config_.limits.list_page_max,
+                                            [this](Ticket ticket, Result<AuditAnswer>&& answer) {
+                                              hub_->on_audit(ticket, std::move(answer), Loop::now());
+                                              loop_.at_turn_end();
+                                            });
+  HubOptions options = hub_options(config_, catalog_, std::move(keys));
+  options.metrics_text = [this] { return metrics_text(); };
+  options.audit = audit_.get();
+  hub_ = std::make_unique<Hub>(std::move(options), catalog_, engine_->port(), *gateway_, secrets_);
   sink_ = std::make_unique<MeteredSink>(*hub_, metrics_, [this](const std::string& why) { on_failed(why); });
   engine_->attach(*sink_);
 
@@ -206,6 +207,7 @@ Result<void> Node::start(NodeKeys keys, Micros began) {
 NodeExit Node::run() {
   tick();
   loop_.run();
+  worker_.stop();
   // What is still in the engine is committed; nobody is left to be told.
   if (!failed_) engine_->stop();
   log(LogLevel::info, "stopped", {{"exit", static_cast<int>(exit_)}});
@@ -296,6 +298,11 @@ std::string Node::metrics_text() {
     boards.bills_of_fullest_type = std::max(boards.bills_of_fullest_type, stats.bills_of_fullest_type);
   }
   metrics_.set(boards);
+  const WorkerCounts jobs = worker_.counts();
+  metrics_.set(WorkerFigures{.queued = jobs.queued,
+                             .running = jobs.running,
+                             .refused = jobs.refused,
+                             .longest_seconds = std::chrono::duration<double>(jobs.longest).count()});
   std::string why;
   metrics_.set_ready(!drain_until_ && engine_->port().ready(why));
   return metrics_.text();

@@ -15,6 +15,7 @@ namespace hf {
 namespace {
 
 constexpr std::size_t reasons_told = 16;
+constexpr std::size_t trail_jobs_max = audit_questions_max + 64;  // questions, and what is copied meanwhile
 // A node that lives must be back at a Redis that was replaced before the others stop waiting for it.
 constexpr Millis link_backoff_max{1000};
 
@@ -57,7 +58,7 @@ std::uint64_t digest_of_rules(const Config& config, const Catalog& catalog) {
 
 class RedisHost final : public EngineHost {
  public:
-  explicit RedisHost(Loop& loop) : loop_(loop) {}
+  RedisHost(Loop& loop, Worker& worker) : loop_(loop), audit_strand_(worker.strand(trail_jobs_max)) {}
 
   Result<void> open(const Config& config, const Catalog& catalog) {
     auto url = redis::parse_url(config.redis);
@@ -104,11 +105,11 @@ class RedisHost final : public EngineHost {
   bool busy() const override { return engine_->busy(); }
   std::vector<std::string> namespace_names() const override { return engine_->namespace_names(); }
   BoardStats board_stats(NamespaceIndex ns) const override { return engine_->board_stats(ns); }
-  Result<AuditPage> audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before, std::size_t limit,
-                          std::size_t bytes_max) override {
+  Result<AuditSource> audit(NamespaceIndex ns, const AuditCursor& from) override {
     if (std::string why; !engine_->trail().whole(why)) return fail(Code::unavailable, why);
-    return audit_->page(engine_->namespace_names().at(ns), engine_->trail().rows(), filter, before, limit, bytes_max);
+    return audit_->source(engine_->namespace_names().at(ns), engine_->trail().rows(), from);
   }
+  const Worker::Strand& audit_strand() const override { return audit_strand_; }
   void leave(std::function<void()> done) override { engine_->leave(std::move(done)); }
   void stop() override {}
 
@@ -132,13 +133,14 @@ class RedisHost final : public EngineHost {
     if (auto made = make_directory(directory); !made) return tl::unexpected(made.error());
     auto mirror = AuditMirror::open(directory);
     if (!mirror) return tl::unexpected(mirror.error());
-    audit_ = std::make_unique<NodeAuditStore>(std::move(*mirror), loop_, [this](const std::string& why) {
+    audit_ = std::make_unique<NodeAuditStore>(std::move(*mirror), audit_strand_, [this](const std::string& why) {
       if (sink_ != nullptr) sink_->on_failed(why);
     });
     return {};
   }
 
   Loop& loop_;
+  Worker::Strand audit_strand_;
   OsSecrets secrets_;
   LockEngineSink* sink_ = nullptr;
   std::unique_ptr<RedisLink> writer_, reader_;
@@ -167,8 +169,9 @@ redis::EngineOptions redis_engine_options(const Config& config, const Catalog& c
   return options;
 }
 
-Result<std::unique_ptr<EngineHost>> open_redis_host(const Config& config, const Catalog& catalog, Loop& loop) {
-  auto host = std::make_unique<RedisHost>(loop);
+Result<std::unique_ptr<EngineHost>> open_redis_host(const Config& config, const Catalog& catalog, Loop& loop,
+                                                    Worker& worker) {
+  auto host = std::make_unique<RedisHost>(loop, worker);
   if (auto opened = host->open(config, catalog); !opened) return tl::unexpected(opened.error());
   return host;
 }

@@ -281,11 +281,23 @@ AuditSource trail(int count) {
   };
 }
 
+// One answer; `next` is the cursor of its page, then that of the page after.
+Result<std::vector<std::string>> lines_of(const AuditSource& source,
+                                          std::vector<std::pair<std::string, std::string>> filters, std::string& next) {
+  const auto wanted = read_audit_question({std::move(filters), next}, 500);
+  if (!wanted) return tl::unexpected(wanted.error());
+  const std::atomic<bool> cancelled{false};
+  auto answer = audit_lines(source, *wanted, cancelled);
+  if (!answer) return tl::unexpected(answer.error());
+  next = std::move(answer->next);
+  return std::move(answer->lines);
+}
+
 TEST(AuditLines, pages_follow_each_other_without_gap_or_repeat) {
   std::vector<std::string> all;
   std::string next;
   do {
-    const auto lines = audit_lines(trail(25), {{"limit", "10"}}, 500, next);
+    const auto lines = lines_of(trail(25), {{"limit", "10"}}, next);
     ASSERT_TRUE(lines);
     all.insert(all.end(), lines->begin(), lines->end());
   } while (!next.empty());
@@ -295,7 +307,7 @@ TEST(AuditLines, pages_follow_each_other_without_gap_or_repeat) {
 
 TEST(AuditLines, a_filter_of_ours_reads_on_until_the_page_is_full) {
   std::string next;
-  const auto lines = audit_lines(trail(100), {{"limit", "10"}, {"holder", "wang"}}, 500, next);
+  const auto lines = lines_of(trail(100), {{"limit", "10"}, {"holder", "wang"}}, next);
   ASSERT_TRUE(lines);
   EXPECT_EQ(lines->size(), 10U);
   for (const std::string& line : *lines) EXPECT_NE(line.find("wang"), std::string::npos);
@@ -313,9 +325,9 @@ TEST(AuditLines, a_cursor_of_a_log_with_generations_comes_back_as_it_was) {
     return page;
   };
   std::string next;
-  ASSERT_TRUE(audit_lines(source, {{"limit", "1"}}, 500, next));
+  ASSERT_TRUE(lines_of(source, {{"limit", "1"}}, next));
   EXPECT_EQ(next, "3.40.5");
-  ASSERT_TRUE(audit_lines(source, {{"limit", "1"}}, 500, next));
+  ASSERT_TRUE(lines_of(source, {{"limit", "1"}}, next));
   EXPECT_EQ(next, "");
 }
 
@@ -323,14 +335,25 @@ TEST(AuditLines, a_filter_that_cannot_be_read_names_its_field) {
   std::string next;
   for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
            {"lock", "x"}, {"since", "yesterday"}, {"until", "1"}, {"limit", "0"}, {"limit", "x"}}) {
-    const auto lines = audit_lines(trail(1), {{name, value}}, 500, next);
+    const auto lines = lines_of(trail(1), {{name, value}}, next);
     ASSERT_FALSE(lines) << name;
     EXPECT_EQ(lines.error().field, name);
   }
   for (const char* cursor : {"x", "1", "1.", ".1", "0.2.3", "1.2.", "1..3", "1.2.3.4", "1.2.x", "-1.0"}) {
     next = cursor;
-    EXPECT_FALSE(audit_lines(trail(1), {}, 500, next)) << cursor;
+    EXPECT_FALSE(lines_of(trail(1), {}, next)) << cursor;
   }
+}
+
+TEST(AuditLines, who_has_left_has_no_more_read_for_him) {
+  int pages = 0;
+  std::atomic<bool> cancelled{false};
+  const AuditSource source = [&](const AuditFilter&, AuditCursor, std::size_t, std::size_t) -> Result<AuditPage> {
+    cancelled = ++pages == 2;
+    return AuditPage{};
+  };
+  ASSERT_TRUE(audit_lines(source, AuditWanted{}, cancelled));
+  EXPECT_EQ(pages, 2);
 }
 
 }  // namespace

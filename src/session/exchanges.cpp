@@ -55,6 +55,14 @@ HttpResponse method_not_allowed(std::string allow, Language language) {
 
 Error no_such_path() { return Error{Code::not_found, "There is no such path.", {}}; }
 
+HttpResponse metrics_page(const HubOptions& options, Language language) {
+  if (!options.metrics_text) return problem(no_such_path(), language);
+  HttpResponse response;
+  response.content_type = "text/plain; version=0.0.4";
+  response.body = options.metrics_text();
+  return response;
+}
+
 // RFC 9110 §13.1.2: a list, or "*"; a weak tag is as good as a strong one.
 bool names_tag(std::string_view if_none_match, std::string_view tag) noexcept {
   while (!if_none_match.empty()) {
@@ -131,12 +139,7 @@ void Hub::State::http(ExchangeId id, HttpRequest& request) {
       JsonWriter(body).begin_object().field("status", is_ready ? "ready" : "not_ready").some("why", why).end_object();
       return respond(id, is_ready ? 200 : 503, std::move(body));
     }
-    case Page::metrics: {
-      HttpResponse response;
-      response.content_type = "text/plain; version=0.0.4";
-      response.body = transport.metrics_text();
-      return respond(id, std::move(response));
-    }
+    case Page::metrics: return respond(id, metrics_page(options, language));
     case Page::openapi: {
       if (options.openapi.empty()) return respond(id, problem(no_such_path(), language));
       HttpResponse response = tagged(request, options.openapi, openapi_etag);
@@ -217,7 +220,7 @@ void Hub::State::http_gone(ExchangeId id) {
   switch (exchange.state) {
     case Exchange::State::asked:
       if (Errand* errand = errands.find(exchange.ticket); errand != nullptr) errand->gone = true;
-      return;
+      return cancel_audits(Face::http, id);
     case Exchange::State::streaming: return end_streaming(exchange, id);
     case Exchange::State::waiting: break;
   }

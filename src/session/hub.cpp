@@ -52,8 +52,9 @@ void Hub::State::tick() {
   }
   tell_positions();
   const double rate = options.requests_per_second_max;
-  boost::unordered::erase_if(
-      people, [&](auto& one) { return one.second.streams == 0 && one.second.allowance.is_full(rate, now.monotonic); });
+  boost::unordered::erase_if(people, [&](auto& one) {
+    return one.second.streams == 0 && one.second.audits == 0 && one.second.allowance.is_full(rate, now.monotonic);
+  });
   todo.tick(now.monotonic);
   connections_due();
   exchanges_due();
@@ -175,6 +176,11 @@ void Hub::drain(Millis window, Now now) {
   state_->drain(window);
 }
 bool Hub::idle() const { return state_->connections.empty() && state_->exchanges.empty(); }
+
+void Hub::on_audit(Ticket ticket, Result<AuditAnswer>&& answer, Now now) {
+  state_->now = now;
+  state_->on_audit(ticket, std::move(answer));
+}
 
 void Hub::on_outcome(Ticket ticket, Outcome&& outcome) { state_->on_outcome(ticket, outcome); }
 void Hub::on_reset() { state_->reset(); }

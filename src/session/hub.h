@@ -10,6 +10,7 @@
 // Not thread-safe: one loop owns hub, transport and engine port.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 #include "base/time.h"
 #include "catalog/catalog.h"
 #include "catalog/rights.h"
+#include "session/audit_reader.h"
 #include "store/lock_engine.h"
 #include "wire/jwt.h"
 
@@ -30,6 +32,7 @@ namespace hf {
 // Limits of a node's connections, beside those of base/limits.h.
 inline constexpr std::uint32_t namespaces_dev_max = 100;
 inline constexpr std::uint32_t tokens_remembered_max = 4096;
+inline constexpr std::uint32_t audit_questions_per_user_max = 1;  // not answered yet
 // How much the node reads from a peer before it knows the user.
 inline constexpr std::size_t login_bytes_max = 4 * 1024;   // of a login's body
 inline constexpr std::size_t login_code_bytes_max = 64;    // of the code in it
@@ -125,12 +128,6 @@ class Transport {
   virtual void begin_stream(ExchangeId exchange) = 0;
   virtual void stream(ExchangeId exchange, std::string_view event) = 0;
   virtual void end_stream(ExchangeId exchange) = 0;
-  // The newest metrics in Prometheus' text format, for GET /metrics.
-  virtual std::string metrics_text() = 0;
-  // Audit lines, newest first (store); for audit.list.
-  virtual Result<std::vector<std::string>> audit_json(NamespaceIndex ns,
-                                                      const std::vector<std::pair<std::string, std::string>>& filters,
-                                                      std::string& next) = 0;
 };
 
 struct HubOptions {
@@ -162,6 +159,9 @@ struct HubOptions {
   // Unread bytes of answers and pushes. A client with more must read before it may ask for more.
   std::size_t unread_per_connection_max = 4 << 20;
   std::size_t unread_per_user_max = 16 << 20;
+  // The newest metrics in Prometheus' text format, for GET /metrics; none: 404.
+  std::function<std::string()> metrics_text;
+  AuditReader* audit = nullptr;  // for audit.list; none: it is refused. Outlives the hub
 };
 
 class Hub final : public LockEngineSink {
@@ -187,6 +187,9 @@ class Hub final : public LockEngineSink {
   void drain(Millis window, Now now);
   // Every connection is closed and every exchange answered.
   bool idle() const;
+
+  // What options.audit was asked.
+  void on_audit(Ticket ticket, Result<AuditAnswer>&& answer, Now now);
 
   void on_outcome(Ticket ticket, Outcome&& outcome) override;
   void on_event(NamespaceIndex ns, Event event) override;

@@ -27,7 +27,6 @@ struct PaperTransport final : Transport {
   std::map<ExchangeId, HttpResponse> responses;
   std::map<ExchangeId, std::vector<std::string>> streams;
   std::map<ExchangeId, bool> stream_ended;
-  std::vector<std::pair<std::string, std::string>> audit_filters;
   std::map<ConnectionId, std::size_t> backlog;  // bytes that a slow reader has not taken
 
   std::size_t connections_per_user_max = 200;
@@ -86,13 +85,36 @@ struct PaperTransport final : Transport {
     streams[e].emplace_back(event);
   }
   void end_stream(ExchangeId e) override { stream_ended[e] = true; }
-  std::string metrics_text() override { return "hf_up 1\n"; }
-  Result<std::vector<std::string>> audit_json(NamespaceIndex,
-                                              const std::vector<std::pair<std::string, std::string>>& filters,
-                                              std::string& next) override {
-    audit_filters = filters;
-    next = "17";
-    return std::vector<std::string>{R"({"action":"acquire"})"};
+};
+
+// Keeps questions about the audit trail until a test has them answered.
+struct PaperAudit final : AuditReader {
+  struct Asked {
+    Ticket ticket = 0;
+    NamespaceIndex ns = 0;
+    AuditQuestion question;
+  };
+  std::deque<Asked> asked;
+  std::vector<std::pair<std::string, std::string>> filters;  // of the newest
+  std::vector<Ticket> cancelled;
+  std::optional<Error> refusal;  // what every question is met with
+  bool late = false;             // a test answers itself
+  Hub* hub = nullptr;
+
+  Result<void> ask(Ticket ticket, NamespaceIndex ns, AuditQuestion question) override {
+    if (refusal) return tl::unexpected(*refusal);
+    filters = question.filters;
+    asked.push_back({ticket, ns, std::move(question)});
+    return {};
+  }
+  void cancel(Ticket ticket) override { cancelled.push_back(ticket); }
+  void answer(Now now) {
+    const Asked one = std::move(asked.front());
+    asked.pop_front();
+    hub->on_audit(one.ticket, AuditAnswer{.lines = {R"({"action":"acquire"})"}, .next = "17"}, now);
+  }
+  void pump(Now now) {
+    while (!late && !asked.empty()) answer(now);
   }
 };
 
@@ -201,6 +223,7 @@ class HubTest : public ::testing::Test {
   Catalog catalog;
   PaperTransport transport;
   PaperEngine engine;
+  PaperAudit audit;
   SeededSecrets secrets{11};
   std::unique_ptr<Hub> hub;
   Now now{wall_us(start_us), Micros(5'000'000)};
@@ -211,11 +234,14 @@ class HubTest : public ::testing::Test {
     EXPECT_TRUE(options.keys.add_hs256(std::string(kid), std::string(key_secret)));
     options.dev_secret = key_secret;
     options.node = "n1";
+    options.metrics_text = [] { return "hf_up 1\n"; };
+    options.audit = &audit;
   }
   // Makes the hub of the options as they are now.
   Hub& start() {
     hub = std::make_unique<Hub>(options, catalog, engine, transport, secrets);
     engine.sink = hub.get();
+    audit.hub = hub.get();
     return *hub;
   }
 
@@ -252,6 +278,7 @@ class HubTest : public ::testing::Test {
   boost::json::value ask(ConnectionId c, std::string_view text) {
     hub->message(c, text, now);
     engine.pump();
+    audit.pump(now);
     return last(c);
   }
   boost::json::value hello(ConnectionId c, const std::string& with_token, std::string more = {}) {
@@ -303,6 +330,7 @@ class HubTest : public ::testing::Test {
   ExchangeId send(HttpRequest r) {
     hub->http(++exchanges, std::move(r), now);
     engine.pump();
+    audit.pump(now);
     return exchanges;
   }
   // The answer's body, with its status in `status`; -1 if there is none yet.

@@ -5,6 +5,7 @@
 //   sockets.cpp      a connection's life: hello, auth, pings, closing
 //   exchanges.cpp    an HTTP request's life: route, identity, fields, waiting, streams, sign-in
 //   operations.cpp   each operation once, for both faces: rights, then a command for the engine
+//   audit_list.cpp   questions about the audit trail, which a disk answers
 //   outcomes.cpp     what the engine answered, back to whom it concerns
 //   watched_bills.cpp  what watched bills are, to who watches them and sees them
 //   owed.cpp         what nobody was told of is taken back
@@ -56,6 +57,7 @@ enum class Step : std::uint8_t {
   pong,         // one session renewed for a pong
   watch,        // what the watched bills are now; from here on they are watched
   ask_types,    // the lock's types decide whether the parked command may go
+  audit,        // a page of the audit trail: tell the asker
   owed,         // a command of the hub itself: repeated until the engine has decided it
   status,       // of the status board: tell the asker
   todo,         // of the status board: tell the to-do delivery
@@ -96,6 +98,7 @@ struct Live {
 struct Person {
   Allowance allowance;
   std::uint32_t streams = 0;
+  std::uint32_t audits = 0;  // questions about the audit trail that are not answered yet
 };
 
 // An HTTP request that is not answered yet.
@@ -304,9 +307,15 @@ struct Hub::State {
   void operate(Call& call, TodoPageFields& f);
   void operate(Call& call, ListNotices& f);
   void operate(Call& call, ReadNotices& f);
-  void operate(Call& call, AuditListFields& f);
   void operate(Call& call, CatalogGetFields& f);
   void operate(Call& call, GetStats& f);
+
+  // ---- audit_list.cpp
+  void operate(Call& call, AuditListFields& f);
+  void on_audit(Ticket ticket, Result<AuditAnswer>&& answer);
+  void audit_answered(const Errand& errand, Ticket ticket, Result<AuditAnswer>&& answer);
+  // Of a connection or exchange that is gone.
+  void cancel_audits(Face face, std::uint64_t peer);
 
   // ---- todo_operations.cpp
   std::optional<Error> refuses_publishing(const Call& call, const std::vector<LogEvent>& events) const;
@@ -420,6 +429,7 @@ struct Hub::State {
   boost::unordered_flat_map<ExchangeId, Undelivered> undelivered;  // answered, and on the way to the peer
   session::Tickets<Errand> errands;
   boost::unordered_flat_map<Ticket, Command> parked;
+  std::vector<Ticket> audits;                    // of the errands: those that options.audit has
   boost::unordered_flat_map<Ticket, Owed> owed;  // on their way
   std::deque<Owed> owed_again;                   // could not be decided; sent again at the next tick
   TodoLink todo_link{*this};

@@ -521,22 +521,6 @@ void Hub::State::operate(Call& call, UnwatchFields& f) {
   answer_body(call, std::move(body));
 }
 
-void Hub::State::operate(Call& call, AuditListFields& f) {
-  // A line of the trail may name any type: who sees only some types sees none of it.
-  const bool may =
-      options.hide_names ? call.who->admin : call.who->admin || call.who->rights->allows_everywhere(Right::lock_view);
-  if (!may) return refuse(call, forbidden(options.hide_names ? Right::admin : Right::lock_view, {}));
-  std::string next = f.next;
-  const auto lines = transport.audit_json(call.who->ns, f.filters(), next);
-  if (!lines) return refuse(call, lines.error());
-  std::string body;
-  JsonWriter json(body);
-  json.begin_object().key("entries").begin_array();
-  for (const std::string& line : *lines) json.raw(line);
-  json.end_array().some("next", next).end_object();
-  answer_body(call, std::move(body));
-}
-
 void Hub::State::load_catalog_body() {
   if (!catalog_body.empty()) return;
   append_catalog(catalog_body, catalog);

@@ -432,11 +432,11 @@ TEST_F(HubOperations, the_engine_makes_events_for_watchers_only_while_somebody_w
 TEST_F(HubOperations, audit_and_catalog_and_stats_are_read_by_socket_too) {
   start();
   const ConnectionId c = greet(token("li"));
-  const auto audit = ask(c, R"({"id":1,"op":"audit.list","user":"li","limit":5})");
-  EXPECT_EQ(text(audit, "ok.entries.0.action"), "acquire");
-  EXPECT_EQ(text(audit, "ok.next"), "17");
+  const auto trail = ask(c, R"({"id":1,"op":"audit.list","user":"li","limit":5})");
+  EXPECT_EQ(text(trail, "ok.entries.0.action"), "acquire");
+  EXPECT_EQ(text(trail, "ok.next"), "17");
   const std::vector<std::pair<std::string, std::string>> filters{{"user", "li"}, {"limit", "5"}};
-  EXPECT_EQ(transport.audit_filters, filters);
+  EXPECT_EQ(audit.filters, filters);
   EXPECT_EQ(text(ask(c, R"({"id":2,"op":"catalog.get"})"), "error"), "");
   EXPECT_EQ(text(ask(c, R"({"id":3,"op":"stats.get"})"), "ok.node"), "n1");
 }

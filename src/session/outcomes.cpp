@@ -61,6 +61,10 @@ void Hub::State::bring(Errand& errand, Ticket ticket, Outcome& outcome) {
     case Step::bill:
       if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) bill_found(ticket, *refusal);
       return;
+    case Step::audit:
+      if (const Refusal* refusal = std::get_if<Refusal>(&outcome))
+        audit_answered(errand, ticket, fail(refusal->code, refusal->detail));
+      return;
     case Step::owed: return owed_answered(ticket, outcome);
   }
 }

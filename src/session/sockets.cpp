@@ -355,6 +355,7 @@ void Hub::State::forget_connection(ConnectionId id) {
   connections.erase(found);
   todo.unsubscribe(id);
   subscribing.erase(id);
+  cancel_audits(Face::websocket, id);
   for (const SessionId session : carried) detach(session);
 }
 

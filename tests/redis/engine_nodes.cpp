@@ -33,7 +33,11 @@ bool TestLoop::until(const std::function<bool()>& done, Millis patience) {
   return true;
 }
 
-EngineNode::EngineNode(TestLoop& loop, NodeOptions options) : loop_(loop), options_(std::move(options)) {
+EngineNode::EngineNode(TestLoop& loop, NodeOptions options)
+    : loop_(loop),
+      options_(std::move(options)),
+      worker_(loop.loop(), {.threads = options_.audit_directory.empty() ? 0U : 1U}),
+      audit_strand_(worker_.strand(64)) {
   LinkOptions link;
   link.key = redis::Engine::key_of(options_.name);
   link.name = "write";
@@ -57,7 +61,7 @@ EngineNode::EngineNode(TestLoop& loop, NodeOptions options) : loop_(loop), optio
     auto mirror = AuditMirror::open(options_.audit_directory);
     EXPECT_TRUE(mirror) << mirror.error().detail;
     if (mirror)
-      audit_ = std::make_unique<NodeAuditStore>(std::move(*mirror), loop_.loop(),
+      audit_ = std::make_unique<NodeAuditStore>(std::move(*mirror), audit_strand_,
                                                 [](const std::string& why) { ADD_FAILURE() << why; });
     engine.audit = audit_.get();
   }
@@ -126,7 +130,15 @@ StatusOutcome EngineNode::ask(StatusCommand command) {
 Result<AuditPage> EngineNode::trail_page(const AuditCursor& before, std::size_t limit) {
   std::string why;
   if (!audit_ || !engine_->trail().whole(why)) return fail(Code::unavailable, why);
-  return audit_->page("main", engine_->trail().rows(), {}, before, limit, page_bytes_max);
+  auto source = audit_->source("main", engine_->trail().rows(), before);
+  if (!source) return tl::unexpected(source.error());
+  const auto page = std::make_shared<std::optional<Result<AuditPage>>>();
+  const auto given =
+      audit_strand_.give([source = *source, before, limit] { return source({}, before, limit, page_bytes_max); },
+                         [page](Result<AuditPage>&& read) { page->emplace(std::move(read)); });
+  if (!given) return tl::unexpected(given.error());
+  if (!loop_.until([&] { return page->has_value(); })) return fail(Code::unavailable, "No page came.");
+  return *std::move(*page);
 }
 
 std::vector<std::string> EngineNode::trail(std::size_t page) {

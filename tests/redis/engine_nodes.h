@@ -11,6 +11,7 @@
 
 #include "net/loop.h"
 #include "net/redis_link.h"
+#include "net/worker.h"
 #include "redis/redis_engine.h"
 #include "redis/url.h"
 #include "server/audit_store.h"
@@ -112,6 +113,8 @@ class EngineNode {
   Told told_;
   std::unique_ptr<RedisLink> writer_, reader_;
   std::unique_ptr<NodeAuditStore> audit_;
+  Worker worker_;  // ends before audit_
+  Worker::Strand audit_strand_;
   std::unique_ptr<redis::Engine> engine_;
   std::shared_ptr<bool> ticking_ = std::make_shared<bool>(true);
   Ticket next_ticket_ = 1;

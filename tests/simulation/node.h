@@ -89,11 +89,6 @@ class Node final : public Transport {
   void begin_stream(ExchangeId) override {}
   void stream(ExchangeId, std::string_view) override {}
   void end_stream(ExchangeId) override {}
-  std::string metrics_text() override { return {}; }
-  Result<std::vector<std::string>> audit_json(NamespaceIndex, const std::vector<std::pair<std::string, std::string>>&,
-                                              std::string&) override {
-    return std::vector<std::string>{};
-  }
 
  private:
   Now now() const { return {wall(), Micros(5'000'000) + scheduler_.now()}; }

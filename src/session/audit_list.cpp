@@ -1,0 +1,71 @@
+#include <algorithm>
+
+#include "session/hub_state.h"
+#include "wire/json_writer.h"
+
+namespace hf {
+
+namespace {
+
+constexpr Millis retry_soon{1000};
+
+Millis retry_after(const Error& error) { return error.code == Code::too_many ? retry_soon : Millis{0}; }
+
+std::string body_of(const AuditAnswer& answer) {
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object().key("entries").begin_array();
+  for (const std::string& line : answer.lines) json.raw(line);
+  json.end_array().some("next", answer.next).end_object();
+  return body;
+}
+
+}  // namespace
+
+void Hub::State::operate(Call& call, AuditListFields& f) {
+  // A line of the trail may name any type: who sees only some types sees none of it.
+  const bool may =
+      options.hide_names ? call.who->admin : call.who->admin || call.who->rights->allows_everywhere(Right::lock_view);
+  if (!may) return refuse(call, session::forbidden(options.hide_names ? Right::admin : Right::lock_view, {}));
+  if (options.audit == nullptr) return refuse(call, Error{Code::unavailable, "No audit trail is kept here.", {}});
+  std::uint32_t& asked = people.try_emplace(call.who->person).first->second.audits;
+  if (asked >= audit_questions_per_user_max) {
+    const Error error{Code::too_many, "Ask one question about the audit trail at a time: wait for its answer.", {}};
+    return refuse(call, error, retry_after(error));
+  }
+  ++asked;
+  const NamespaceIndex ns = call.who->ns;
+  const auto exchange = call.face == Face::http ? exchanges.find(call.peer) : exchanges.end();
+  const Ticket ticket = send_errand(Errand{.call = std::move(call), .op = Op::audit_list, .step = Step::audit});
+  if (exchange != exchanges.end()) exchange->second.ticket = ticket;
+  audits.push_back(ticket);
+  if (auto begun = options.audit->ask(ticket, ns, {f.filters(), std::move(f.next)}); !begun)
+    on_audit(ticket, tl::unexpected(std::move(begun.error())));
+}
+
+void Hub::State::on_audit(Ticket ticket, Result<AuditAnswer>&& answer) {
+  const auto errand = errands.take(ticket);
+  if (!errand) return;  // the engine has failed meanwhile
+  audit_answered(*errand, ticket, std::move(answer));
+  errand_done(errand->call.face == Face::websocket ? errand->call.peer : 0);
+}
+
+void Hub::State::audit_answered(const Errand& errand, Ticket ticket, Result<AuditAnswer>&& answer) {
+  const Call& call = errand.call;
+  std::erase(audits, ticket);
+  if (const auto person = people.find(call.who->person); person != people.end()) --person->second.audits;
+  if (errand.gone || (call.face == Face::websocket && !connections.contains(call.peer))) return;
+  if (!answer) return refuse(call, answer.error(), retry_after(answer.error()));
+  if (is_answer_unwanted(call, errand.op)) return refuse(call, unread_refusal());
+  answer_body(call, body_of(*answer));
+}
+
+// His count stays until the answer has come: who asks, leaves and asks again has no more read for him at a time.
+void Hub::State::cancel_audits(Face face, std::uint64_t peer) {
+  for (const Ticket ticket : audits) {
+    const Errand& errand = *errands.find(ticket);
+    if (errand.call.face == face && errand.call.peer == peer) options.audit->cancel(ticket);
+  }
+}
+
+}  // namespace hf
