@@ -10,6 +10,7 @@
 #include "server/engine_host.h"
 #include "server/moving.h"
 #include "server/startup.h"
+#include "store/embedded/journal.h"
 #include "store/embedded/store_workload.h"
 #include "tests/redis/engine_commands.h"
 #include "tests/redis/redis_process.h"
