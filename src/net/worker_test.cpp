@@ -79,9 +79,9 @@ TEST_F(WorkerTest, a_job_runs_elsewhere_and_its_result_comes_to_the_loop) {
 }
 
 TEST_F(WorkerTest, the_loop_turns_while_a_job_stands_still) {
+  Gate gate;  // outlives the jobs that stand in it
   Worker worker(loop);
   const Worker::Strand strand = worker.strand(1);
-  Gate gate;
   bool told = false;
   ASSERT_TRUE(strand.give([&gate] { return gate.pass(); }, [&](int) { told = true; }));
   ASSERT_TRUE(gate.await(1));
@@ -115,8 +115,8 @@ TEST_F(WorkerTest, a_strand_runs_its_jobs_one_at_a_time_in_order) {
 }
 
 TEST_F(WorkerTest, strands_do_not_wait_for_each_other) {
+  Gate gate;  // outlives the jobs that stand in it
   Worker worker(loop, {.threads = 3});
-  Gate gate;
   std::vector<Worker::Strand> strands;
   for (int i = 0; i < 3; ++i) {
     strands.push_back(worker.strand(1));
@@ -127,9 +127,9 @@ TEST_F(WorkerTest, strands_do_not_wait_for_each_other) {
 }
 
 TEST_F(WorkerTest, a_long_queue_of_one_strand_does_not_keep_another_from_its_turn) {
+  Gate gate;  // outlives the jobs that stand in it
   Worker worker(loop, {.threads = 1});
   const Worker::Strand long_one = worker.strand(100), other = worker.strand(1);
-  Gate gate;
   std::vector<char> ran;
   const auto give = [&](const Worker::Strand& strand, char name) {
     return strand.give(
@@ -150,9 +150,9 @@ TEST_F(WorkerTest, a_long_queue_of_one_strand_does_not_keep_another_from_its_tur
 }
 
 TEST_F(WorkerTest, a_full_queue_refuses_and_counts_it) {
+  Gate gate;  // outlives the jobs that stand in it
   Worker worker(loop, {.threads = 1, .jobs_max = 3});
   const Worker::Strand first = worker.strand(2), second = worker.strand(2);
-  Gate gate;
   int told = 0;
   const auto give = [&](const Worker::Strand& strand) {
     return strand.give([&gate] { return gate.pass(); }, [&](int) { ++told; });
@@ -172,9 +172,9 @@ TEST_F(WorkerTest, a_full_queue_refuses_and_counts_it) {
 }
 
 TEST_F(WorkerTest, after_stop_nothing_begins_and_nobody_is_told) {
+  Gate gate;  // outlives the jobs that stand in it
   Worker worker(loop, {.threads = 1});
   const Worker::Strand strand = worker.strand(10);
-  Gate gate;
   int ran = 0, told = 0;
   const auto held = std::make_shared<int>(0);  // by what is dropped
   ASSERT_TRUE(strand.give([] { return 0; }, [&](int) { ++told; }));
@@ -214,8 +214,8 @@ TEST_F(WorkerTest, a_strand_may_outlive_its_worker_and_its_jobs_the_strand) {
 }
 
 TEST_F(WorkerTest, a_job_that_hangs_shows_as_the_longest) {
+  Gate gate;  // outlives the jobs that stand in it
   Worker worker(loop);
-  Gate gate;
   ASSERT_TRUE(worker.strand(1).give([&gate] { return gate.pass(); }, [](int) {}));
   ASSERT_TRUE(gate.await(1));
   EXPECT_TRUE(until([&] { return worker.counts().longest > Micros(0); }));
