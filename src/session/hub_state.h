@@ -263,9 +263,15 @@ struct Hub::State {
   // entry for this caller alone, so that nobody uses up the limit of another's session.
   SessionId counted_under(const Call& call, SessionId session) const;
   void submit(Call& call, Op op, SessionId session, Command&& command, Step step = Step::answer);
+  // Of a command that names its session.
+  template <class C>
+  void submit_for_session(Call& call, Op op, C& command) {
+    const SessionId session = command.session;
+    submit(call, op, session, Command(std::move(command)));
+  }
   // Asks for the lock's types first: `right` must cover them before `command` may go. If `right` is lock.hold and does
   // not cover them, the engine decides: the lock may be the caller's own edit lock.
-  void submit_if_types_allow(Call& call, Op op, SessionId session, LockId lock, Right right, Command command);
+  void submit_if_types_allow(Call& call, Op op, SessionId session, Right right, Command command);
   void refuse(const Call& call, const Error& error, Millis retry_after = Millis{0});
   void refuse(const Call& call, const Refusal& refusal);
   void answer_body(const Call& call, std::string body);

@@ -182,8 +182,15 @@ void Hub::State::submit(Call& call, Op op, SessionId session, Command&& command,
   engine.submit(ns, ticket, std::move(command), now.wall);
 }
 
-void Hub::State::submit_if_types_allow(Call& call, Op op, SessionId session, LockId lock, Right right,
-                                       Command command) {
+void Hub::State::submit_if_types_allow(Call& call, Op op, SessionId session, Right right, Command command) {
+  const LockId lock = std::visit(
+      [](const auto& c) {
+        if constexpr (requires { c.lock; })
+          return c.lock;
+        else
+          return LockId{};
+      },
+      command);
   Caller caller = caller_of(call);
   caller.request_id.clear();
   const std::uint64_t peer = call.peer;
@@ -274,14 +281,14 @@ void Hub::State::operate(Call& call, Heartbeat& f) {
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
   f.caller = caller_of(call);
-  submit(call, Op::session_heartbeat, f.session, std::move(f));
+  submit_for_session(call, Op::session_heartbeat, f);
 }
 
 void Hub::State::operate(Call& call, EndSession& f) {
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
   f.caller = caller_of(call);
-  submit(call, Op::session_end, f.session, std::move(f));
+  submit_for_session(call, Op::session_end, f);
 }
 
 void Hub::State::operate(Call& call, ListSessions& f) {
@@ -293,7 +300,7 @@ void Hub::State::operate(Call& call, GetSession& f) {
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
   f.caller = caller_of(call);
-  submit(call, Op::session_state, f.session, std::move(f));
+  submit_for_session(call, Op::session_state, f);
 }
 
 // ---------------------------------------------------------------------------------------------- locks
@@ -317,7 +324,7 @@ void Hub::State::operate(Call& call, Acquire& f) {
   f.caller.hold |= f.kind == Kind::hold;  // covered for these targets, or it would have been refused
   f.lock = LockId{secrets.next_id()};
   if (call.face == Face::http && !call.repeatable) f.node = engine.self();
-  submit(call, Op::lock_acquire, f.session, std::move(f));
+  submit_for_session(call, Op::lock_acquire, f);
 }
 
 void Hub::State::operate(Call& call, GetLock& f) {
@@ -350,7 +357,7 @@ void Hub::State::operate(Call& call, Release& f) {
   f.caller = take_caller(call);
   f.exact = call.face == Face::http && !call.repeatable;  // a proxy may send it once more
   if (hold && call.who->hold && !f.caller.hold) {
-    return submit_if_types_allow(call, Op::lock_release, counted, f.lock, Right::lock_hold, std::move(f));
+    return submit_if_types_allow(call, Op::lock_release, counted, Right::lock_hold, std::move(f));
   }
   submit(call, Op::lock_release, counted, std::move(f));
 }
@@ -363,16 +370,17 @@ void Hub::State::operate(Call& call, Extend& f) {
   }
   f.caller = caller_of(call);
   if (call.who->hold && !f.caller.hold) {
-    return submit_if_types_allow(call, Op::lock_extend, f.session, f.lock, Right::lock_hold, std::move(f));
+    const SessionId session = f.session;
+    return submit_if_types_allow(call, Op::lock_extend, session, Right::lock_hold, std::move(f));
   }
-  submit(call, Op::lock_extend, f.session, std::move(f));
+  submit_for_session(call, Op::lock_extend, f);
 }
 
 void Hub::State::operate(Call& call, Transfer& f) {
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
   f.caller = caller_of(call);
-  submit(call, Op::lock_transfer, f.session, std::move(f));
+  submit_for_session(call, Op::lock_transfer, f);
 }
 
 void Hub::State::operate(Call& call, Force& f) {
@@ -383,7 +391,7 @@ void Hub::State::operate(Call& call, Force& f) {
   if (const auto error = refuses_text({}, f.reason, "reason")) return refuse(call, *error);
   f.caller = caller_of(call);
   if (!rights.allows_everywhere(Right::lock_force)) {
-    return submit_if_types_allow(call, Op::lock_force, call.session, f.lock, Right::lock_force, std::move(f));
+    return submit_if_types_allow(call, Op::lock_force, call.session, Right::lock_force, std::move(f));
   }
   submit(call, Op::lock_force, call.session, std::move(f));
 }
@@ -401,23 +409,25 @@ void Hub::State::operate(Call& call, Ask& f) {
       rights.allows_everywhere(Right::lock_edit) || (!f.targets.empty() && rights.allows_everywhere(Right::lock_view));
   f.caller = caller_of(call);
   f.wait = LockId{secrets.next_id()};
-  if (!types_known)
-    return submit_if_types_allow(call, Op::lock_request, f.session, f.lock, Right::lock_edit, std::move(f));
-  submit(call, Op::lock_request, f.session, std::move(f));
+  if (!types_known) {
+    const SessionId session = f.session;
+    return submit_if_types_allow(call, Op::lock_request, session, Right::lock_edit, std::move(f));
+  }
+  submit_for_session(call, Op::lock_request, f);
 }
 
 void Hub::State::operate(Call& call, CancelWait& f) {
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
   f.caller = caller_of(call);
-  submit(call, Op::lock_cancel_wait, f.session, std::move(f));
+  submit_for_session(call, Op::lock_cancel_wait, f);
 }
 
 void Hub::State::operate(Call& call, Check& f) {
   if (const auto error = refuses(call, f.targets, Right::lock_view)) return refuse(call, *error);
   if (f.session.is_nil()) f.session = call.session;
   f.caller = caller_of(call);
-  submit(call, Op::lock_check, f.session, std::move(f));
+  submit_for_session(call, Op::lock_check, f);
 }
 
 void Hub::State::operate(Call& call, Verify& f) {
@@ -431,7 +441,7 @@ void Hub::State::operate(Call& call, ReleaseAll& f) {
   f.session = session_for(call, f.session);
   if (f.session.is_nil()) return;
   f.caller = caller_of(call);
-  submit(call, Op::lock_release_all, f.session, std::move(f));
+  submit_for_session(call, Op::lock_release_all, f);
 }
 
 // ---------------------------------------------------------------------------------------------- asking

@@ -449,10 +449,10 @@ Outcome outcome_of(Op op, const Reader& in) {
       return list;
     }
     case Op::stats_get: return stats_of(in);
+    // These say no more than that; of the others whoever asks reads the answer himself, or does not need to.
     case Op::lock_force:
     case Op::request_refuse:
-    case Op::request_defer: return Done{};
-    // Whoever asks for these reads their answers himself, or does not need to.
+    case Op::request_defer:
     case Op::hello:
     case Op::auth:
     case Op::pong:
