@@ -29,6 +29,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/assert.h"
 #include "engine/change_codec.h"
 #include "engine/command_format.h"
 #include "engine/commands.h"
@@ -276,6 +277,23 @@ class FieldReader {
   bool wants_later_ = false;  // by place
   bool skips_ = false;
 };
+
+// Whether the command is a question, which is never written.
+template <class... C>
+bool is_unlogged(const std::variant<C...>& command) noexcept {
+  return std::visit([]<class One>(const One&) { return !Logged<One>; }, command);
+}
+
+// REQUIRES: the command is no question
+template <class... C>
+void write_logged(std::string& out, const std::variant<C...>& command) {
+  HF_ASSERT(!is_unlogged(command));
+  std::visit(
+      [&]<class One>(const One& one) {
+        if constexpr (Logged<One>) FieldWriter(out).command(one);
+      },
+      command);
+}
 
 // Takes the first command of the variant `Command` off `bytes`. Nothing, and `bytes` as it was, if it cannot be read.
 template <class Command, CommandFormat Format>
