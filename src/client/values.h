@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/commands.h"
 #include "holdfast/client.h"
+#include "model/commands.h"
 
 namespace hf::client {
 

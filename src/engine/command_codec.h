@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "engine/command_format.h"
-#include "engine/commands.h"
+#include "model/commands.h"
 
 namespace hf {
 

@@ -32,7 +32,7 @@
 #include "base/assert.h"
 #include "engine/change_codec.h"
 #include "engine/command_format.h"
-#include "engine/commands.h"
+#include "model/commands.h"
 #include "model/field_rule.h"
 #include "model/status.h"
 

@@ -30,7 +30,7 @@
 #include <vector>
 
 #include "base/limits.h"
-#include "engine/commands.h"
+#include "model/commands.h"
 
 namespace hf {
 

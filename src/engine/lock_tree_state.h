@@ -31,10 +31,10 @@
 #include <vector>
 
 #include "engine/change_codec.h"
-#include "engine/commands.h"
 #include "engine/engine_clock.h"
 #include "engine/lock_tree.h"
 #include "engine/pool.h"
+#include "model/commands.h"
 
 namespace hf {
 

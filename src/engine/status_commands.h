@@ -1,6 +1,6 @@
 #pragma once
 
-// The commands and questions of a status board, its outcomes, and its events: plain values, as engine/commands.h has
+// The commands and questions of a status board, its outcomes, and its events: plain values, as model/commands.h has
 // them for locks, and taking the same way.
 //
 // The caller makes every id and epoch, and checks rights before it makes a command. The board decides what a person may
@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "catalog/audience.h"
-#include "engine/commands.h"
 #include "engine/status_bill.h"
 #include "engine/status_tally.h"
+#include "model/commands.h"
 #include "model/status.h"
 
 namespace hf {

@@ -10,7 +10,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/id.h"
-#include "engine/commands.h"
+#include "model/commands.h"
 
 namespace hf::session {
 

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/commands.h"
 #include "engine/status_commands.h"
+#include "model/commands.h"
 
 namespace hf {
 

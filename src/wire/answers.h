@@ -21,7 +21,7 @@
 
 #include "base/error.h"
 #include "engine/change.h"
-#include "engine/commands.h"
+#include "model/commands.h"
 #include "wire/messages.h"
 
 namespace hf {

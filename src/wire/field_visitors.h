@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/fingerprint.h"
-#include "engine/commands.h"
+#include "model/commands.h"
 #include "model/field_rule.h"
 #include "wire/json_text.h"
 #include "wire/json_writer.h"

@@ -25,7 +25,7 @@
 
 #include "base/limits.h"
 #include "base/result.h"
-#include "engine/commands.h"
+#include "model/commands.h"
 #include "model/field_rule.h"
 #include "wire/jwt.h"
 #include "wire/status_messages.h"

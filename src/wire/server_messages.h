@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/commands.h"
+#include "model/commands.h"
 #include "wire/answers.h"
 #include "wire/messages.h"
 

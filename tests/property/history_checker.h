@@ -24,7 +24,7 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/commands.h"
+#include "model/commands.h"
 
 namespace hf::test {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "engine/commands.h"
+#include "model/commands.h"
 
 namespace hf::test {
 

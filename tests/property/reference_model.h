@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/commands.h"
 #include "engine/lock_tree.h"
+#include "model/commands.h"
 
 namespace hf::test {
 

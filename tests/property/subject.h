@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/commands.h"
 #include "engine/lock_tree.h"
+#include "model/commands.h"
 
 namespace hf::test {
 

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "engine/commands.h"
+#include "model/commands.h"
 
 namespace hf::test {
 
