@@ -125,7 +125,7 @@ int outbox_status(const Arguments& a, const OutboxArguments& o) {
 }
 
 int outbox_sql(const Arguments& a, const OutboxArguments& o) {
-  const auto dialect = outbox::dialect_from_name(o.database);
+  const auto dialect = dialect_from_name(o.database);
   if (!dialect)
     return report(a,
                   fail(hf::Code::invalid, tr("It is for sqlite, postgresql, sqlserver or mysql."), "database").value());

@@ -23,7 +23,6 @@
 namespace hf::test {
 namespace {
 
-using outbox::Dialect;
 using ::testing::HasSubstr;
 namespace json = boost::json;
 
@@ -204,7 +203,7 @@ TEST(OutboxCommand, prints_the_sql_of_each_database_and_of_no_other) {
   for (const Dialect dialect : {Dialect::sqlite, Dialect::postgresql, Dialect::sqlserver, Dialect::mysql}) {
     const Ended ran = run_program({HF_HOLDFAST, "outbox", "sql", std::string(name_of(dialect))});
     EXPECT_EQ(ran.exit_code, 0);
-    EXPECT_EQ(ran.output, schema_of(dialect));
+    EXPECT_EQ(ran.output, outbox::schema_of(dialect));
   }
   EXPECT_EQ(run_program({HF_HOLDFAST, "outbox", "sql", "oracle"}).exit_code, 2);
 }
