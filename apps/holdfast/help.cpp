@@ -52,6 +52,8 @@ constexpr Example examples[] = {
     {"backup", "backup --data data locks.backup", "of a server that is stopped"},
     {"restore", "restore locks.backup --redis redis://127.0.0.1", "into another engine"},
     {"outbox", "outbox sql sqlite", "the SQL that makes the table"},
+    {"fence", "fence sql sqlite", "the SQL that makes the table"},
+    {"fence", "fence triggers sqlite --catalog catalog/ruinorerp.toml SaleOrder", "the triggers of one type"},
     {"help", "help lock", "one command in full"},
 };
 

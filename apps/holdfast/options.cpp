@@ -53,6 +53,8 @@ Options::Options(Arguments& a, OutboxArguments& o, Chosen& chosen)
   add_publishing();
   add_operating();
   add_outbox();
+  add_fence();
+  add_completion();
 }
 
 CLI::App* Options::add(const char* name, const char* group, const char* help, Run run, Needs needs) {
@@ -275,7 +277,30 @@ void Options::add_outbox() {
   sql->add_option("database", o_.database, tr("sqlite, postgresql, sqlserver or mysql"))
       ->required()
       ->type_name("DATABASE");
+}
 
+void Options::add_fence() {
+  CLI::App* fence = app_.add_subcommand("fence", tr("The table by which an ERP refuses late saves (docs/fencing.md)"));
+  fence->group(tr(operating))->require_subcommand(1);
+  const auto add_part = [&](const char* name, const char* help, int (*run)(const Arguments&, const FenceArguments&)) {
+    CLI::App* part = fence->add_subcommand(name, tr(help))->group(tr("Commands"));
+    part->callback(
+        [this, run] { chosen_ = {[this, run](const Arguments& a) { return run(a, fence_); }, Needs::nothing}; });
+    part->add_option("database", fence_.database, tr("sqlite, postgresql, sqlserver or mysql"))
+        ->required()
+        ->type_name("DATABASE");
+    return part;
+  };
+  add_part("sql", "Print the SQL that makes the table", fence_sql);
+  auto* triggers =
+      add_part("triggers", "Print the triggers that notice what is written without the fence", fence_triggers);
+  triggers->add_option("types", fence_.types, tr("Of these types; of all, if none is named"))->type_name("TYPE");
+  triggers->add_option("--catalog", fence_.catalog, tr("The file that names the types' tables"))
+      ->required()
+      ->type_name("FILE");
+}
+
+void Options::add_completion() {
   auto* complete = add("completion", operating, "A completion script for bash or zsh", nullptr, Needs::nothing);
   complete->add_option("shell", shell_, tr("bash or zsh"))
       ->required()

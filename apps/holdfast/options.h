@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "commands.h"
+#include "fence.h"
 #include "identity.h"
 #include "outbox.h"
 
@@ -38,12 +39,15 @@ class Options {
   void add_signing_in();
   void add_operating();
   void add_outbox();
+  void add_fence();
+  void add_completion();
   void add_helping();
 
   CLI::App app_;
   Arguments& a_;
   OutboxArguments& o_;
   Chosen& chosen_;
+  FenceArguments fence_;
   std::string shell_;
 };
 

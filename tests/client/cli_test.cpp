@@ -343,7 +343,8 @@ TEST(CliUsage, the_completion_scripts_are_valid_shell_and_know_every_command) {
   const Ended bash = run_program({HF_HOLDFAST, "completion", "bash"});
   ASSERT_EQ(bash.exit_code, 0);
   for (const char* word : {"lock", "request", "--wait", "--message", "completion", "requests | waits)",
-                           "outbox) words=\" relay status sql --help --from --token-file --lease "})
+                           "outbox) words=\" relay status sql --help --from --token-file --lease ",
+                           "fence) words=\" sql triggers --help --catalog "})
     EXPECT_NE(bash.output.find(word), std::string::npos) << word;
   EXPECT_EQ(run_program({"bash", "-n", "-c", bash.output}).exit_code, 0);
   EXPECT_EQ(run_program({HF_HOLDFAST, "completion", "fish"}).exit_code, 2);

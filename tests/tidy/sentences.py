@@ -156,8 +156,8 @@ def goes_round(path, literal):
 def commands_of(sources):
     """What a user types: a text that begins with the name of a command is no sentence."""
     names = re.findall(r'\b(?:add|add_part)\("([a-z-]+)"', sources.get("apps/holdfast/options.cpp", ""))
-    return re.compile(r"(--as \w+ )?(" + "|".join(names + ["backup", "restore", "outbox"]) + r") ([^a-z]|locks)"
-                      r"|(help|completion|outbox) \w")
+    return re.compile(r"(--as \w+ )?(" + "|".join(names + ["backup", "restore", "outbox", "fence"]) + r") ([^a-z]|locks)"
+                      r"|(help|completion|outbox|fence) \w")
 
 
 def findings(sources):
