@@ -1,14 +1,10 @@
 #include "tests/outbox/postgres_process.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <soci/postgresql/soci-postgresql.h>
 #include <soci/soci.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +13,8 @@
 #include <fstream>
 #include <sstream>
 #include <vector>
+
+#include "tests/outbox/database_program.h"
 
 namespace hf::test {
 namespace {
@@ -36,39 +34,6 @@ std::string program(const std::string& name) {
 }
 
 const passwd* other_user() { return ::geteuid() == 0 ? ::getpwnam("postgres") : nullptr; }
-
-pid_t start_program(const std::vector<std::string>& arguments, const std::string& directory) {
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  const passwd* const user = other_user();
-  const int log = ::open((directory + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  const pid_t parent = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    ::dup2(log, 1);
-    ::dup2(log, 2);
-    if (user != nullptr && (::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0)) ::_exit(126);
-    ::prctl(PR_SET_PDEATHSIG, SIGQUIT);  // a change of user forgets it
-    if (::getppid() != parent || ::chdir(directory.c_str()) != 0) ::_exit(126);
-    ::execvp(argv[0], argv.data());
-    ::_exit(127);
-  }
-  ::close(log);
-  return pid;
-}
-
-std::uint16_t free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ::bind(socket, reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
 
 }  // namespace
 
@@ -90,7 +55,7 @@ bool PostgresProcess::make_cluster() {
   if (user != nullptr && ::chown(directory_.c_str(), user->pw_uid, user->pw_gid) != 0) return false;
   const pid_t pid = start_program({program("initdb"), "-D", directory_ + "/data", "-U", "erp", "-A", "trust", "-E",
                                    "UTF8", "--locale=C", "--no-sync"},
-                                  directory_);
+                                  directory_, user);
   int status = -1;
   return pid > 0 && ::waitpid(pid, &status, 0) == pid && status == 0;
 }
@@ -101,7 +66,7 @@ bool PostgresProcess::start() {
     if (port_ == 0) port_ = free_port();
     pid_ = start_program({program("postgres"), "-D", directory_ + "/data", "-p", std::to_string(port_), "-c",
                           "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"},
-                         directory_);
+                         directory_, other_user());
     for (int waited = 0; pid_ > 0 && waited < patience_ms; waited += step_ms) {
       if (answers()) return true;
       if (::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
