@@ -11,6 +11,7 @@
 #include "console.h"
 #include "profile.h"
 #include "wire/json_text.h"
+#include "wire/jwt.h"
 #include "words.h"
 
 namespace hf::cli {
@@ -193,21 +194,9 @@ Result<holdfast::Nothing> identify(Arguments& a, Needs needs) {
 }
 
 std::optional<TokenClaims> claims_of(const std::string& token) {
-  const std::size_t first = token.find('.');
-  const std::size_t second = token.find('.', first + 1);
-  if (first == std::string::npos || second == std::string::npos) return std::nullopt;
-  std::string text;
-  std::uint32_t bits = 0;
-  int held = 0;
-  static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  for (const char c : std::string_view(token).substr(first + 1, second - first - 1)) {
-    const std::size_t value = letters.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = (bits << 6) | static_cast<std::uint32_t>(value);
-    held += 6;
-    if (held >= 8) text += static_cast<char>((bits >> (held -= 8)) & 0xFF);
-  }
-  const auto parsed = parse_json(text);
+  const auto text = unverified_claims(token);
+  if (!text) return std::nullopt;
+  const auto parsed = parse_json(*text);
   const json::object* object = parsed ? parsed->if_object() : nullptr;
   if (object == nullptr) return std::nullopt;
   TokenClaims claims;

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hex_test.h"
+
 namespace hf {
 namespace {
 
@@ -73,16 +75,9 @@ TEST(CommandCodec, what_was_written_is_read_whole_for_every_command) {
   EXPECT_TRUE(rest.empty());
 }
 
-std::string bytes_from(std::string_view hex) {
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-    bytes.push_back(static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
-  return bytes;
-}
-
 // What the build before tags wrote, byte for byte.
 TEST(CommandCodec, commands_by_place_are_read_as_they_were_meant) {
-  const std::string log = bytes_from(
+  const std::string log = test::bytes_of_hex(
       "84026c69064c69204c6569000103722d374d0100000000000000020000000000000003000000000000000400000000000000020e53616c65"
       "4f726465723a313030311553616c654f726465723a313030322f6c696e652f3300000005000000000000000600000000000000010e53616c"
       "654f726465723a313030310906e8aea2e58d95037768790c000000000000000d00000000000000"

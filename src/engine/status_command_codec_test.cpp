@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hex_test.h"
+
 namespace hf {
 namespace {
 
@@ -94,14 +96,11 @@ TEST(StatusCommandCodec, whether_an_event_begins_or_ends_its_bill_arrives) {
 
 // What the build before tags wrote, byte for byte.
 TEST(StatusCommandCodec, a_publish_by_place_is_read_as_it_was_meant) {
-  constexpr std::string_view hex =
+  const std::string bytes = test::bytes_of_hex(
       "01026c69064c69204c6569000103722d374d02000953616c654f726465720431303031000103020a4461746153746174757300feffffffff"
       "ffffff035761790106e58e82e59586026c6903e69d8e0000000000000000000101809828176506000200000531302e353000010100000000"
       "00000002000000000000000953616c654f7264657204313030310a76616c69646174696e6707617070726f766508746f6f206c617465026c"
-      "69024c6900";
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-    bytes.push_back(static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
+      "69024c6900");
   StatusEvent e;
   e.type = "SaleOrder";
   e.id = "1001";

@@ -23,11 +23,10 @@ struct Worker::State {
   Loop& loop;
   const WorkerOptions options;
   std::vector<std::thread> threads;
-  std::atomic<bool> stopped{false};
 
   std::mutex mutex;
   std::condition_variable changed;
-  bool stopping = false;
+  std::atomic<bool> stopped{false};          // changed under the mutex; completions read it without
   std::vector<std::weak_ptr<Line>> lines;    // of all strands
   std::deque<std::shared_ptr<Line>> ready;   // those with jobs that are not busy, each once
   std::vector<std::optional<Micros>> began;  // by thread: when its job did
@@ -39,8 +38,8 @@ struct Worker::State {
 void Worker::State::run(const std::shared_ptr<State>& self, std::size_t thread) {
   std::unique_lock hold(mutex);
   while (true) {
-    changed.wait(hold, [&] { return stopping || !ready.empty(); });
-    if (stopping) return;
+    changed.wait(hold, [&] { return stopped || !ready.empty(); });
+    if (stopped) return;
     const std::shared_ptr<Line> line = std::move(ready.front());
     ready.pop_front();
     Strand::Job job = std::move(line->jobs.front());
@@ -84,7 +83,7 @@ Worker::Strand Worker::strand(std::size_t jobs_max) {
 Result<void> Worker::Strand::give(Job job) const {
   {
     const std::lock_guard hold(state_->mutex);
-    if (state_->stopping) return fail(Code::unavailable, "This node is stopping: ask another one.");
+    if (state_->stopped) return fail(Code::unavailable, "This node is stopping: ask another one.");
     if (line_->jobs.size() >= line_->jobs_max || state_->counts.queued >= state_->options.jobs_max) {
       ++state_->counts.refused;
       return fail(Code::too_many, "The disk does not keep up with the questions: repeat later.");
@@ -103,7 +102,6 @@ void Worker::stop() {
   {
     const std::lock_guard hold(state_->mutex);
     state_->stopped = true;
-    state_->stopping = true;
     state_->ready.clear();
     for (const auto& line : state_->lines) {
       if (const auto living = line.lock()) dropped.push_back(std::exchange(living->jobs, {}));

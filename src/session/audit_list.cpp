@@ -47,7 +47,7 @@ void Hub::State::on_audit(Ticket ticket, Result<AuditAnswer>&& answer) {
   const auto errand = errands.take(ticket);
   if (!errand) return;  // the engine has failed meanwhile
   audit_answered(*errand, ticket, std::move(answer));
-  errand_done(errand->call.face == Face::websocket ? errand->call.peer : 0);
+  errand_done(session::asker_of(errand->call));
 }
 
 void Hub::State::audit_answered(const Errand& errand, Ticket ticket, Result<AuditAnswer>&& answer) {

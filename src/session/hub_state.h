@@ -50,6 +50,9 @@ struct Call {
   std::uint64_t fingerprint = 0;
 };
 
+// The connection that asks; 0: it is an exchange.
+inline ConnectionId asker_of(const Call& call) noexcept { return call.face == Face::websocket ? call.peer : 0; }
+
 enum class Step : std::uint8_t {
   answer,       // tell the asker
   hello,        // a session opened or resumed by hello: attach, then welcome

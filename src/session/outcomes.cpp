@@ -5,11 +5,7 @@
 
 namespace hf {
 
-namespace {
-
-ConnectionId asker_of(const session::Call& call) noexcept { return call.face == Face::websocket ? call.peer : 0; }
-
-}  // namespace
+using session::asker_of;
 
 Ticket Hub::State::send_errand(Errand&& errand) {
   if (const auto asker = connections.find(asker_of(errand.call)); asker != connections.end()) ++asker->second.asked;

@@ -53,7 +53,7 @@ bool Hub::State::is_answer_unwanted(const Call& call, Op op) const {
   if (is_mutating(op) || op == Op::hello || op == Op::auth || op == Op::pong || op == Op::session_heartbeat ||
       op == Op::status_resync || op == Op::notice_read)
     return false;
-  return is_unread(*call.who, call.face == Face::websocket ? call.peer : 0);
+  return is_unread(*call.who, session::asker_of(call));
 }
 
 // ---------------------------------------------------------------------------------------------- connections

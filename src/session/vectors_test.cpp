@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/hex_test.h"
 #include "engine/status_tally.h"
 #include "session/todo_cursor.h"
 #include "wire/batch_frame.h"
@@ -26,13 +27,7 @@ json::value vectors(const std::string& name) {
 
 std::string text_of(const json::value& value) { return json::value_to<std::string>(value); }
 
-std::string bytes_of(const json::value& hex) {
-  std::string bytes;
-  const std::string text = text_of(hex);
-  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
-    bytes.push_back(static_cast<char>(std::stoi(text.substr(i, 2), nullptr, 16)));
-  return bytes;
-}
+std::string bytes_of(const json::value& hex) { return test::bytes_of_hex(text_of(hex)); }
 
 Tally tally_of(const json::value& digest) {
   return {digest.at("rows").to_number<std::uint32_t>(), digest.at("sum0").to_number<std::uint32_t>(),

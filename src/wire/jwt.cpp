@@ -298,6 +298,13 @@ Result<void> JwtKeys::add_pem(std::string kid, JwtAlgorithm algorithm, std::stri
   return add(JwtKey{std::move(kid), algorithm, {}, std::move(key)});
 }
 
+std::optional<std::string> unverified_claims(std::string_view token) {
+  const std::size_t first = token.find('.');
+  const std::size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
+  if (second == std::string_view::npos) return std::nullopt;
+  return base64url_decode(token.substr(first + 1, second - first - 1));
+}
+
 tl::expected<Identity, SignInError> verify_jwt(std::string_view token, const JwtKeys& keys, Wall now,
                                                std::string_view audience) {
   if (token.empty()) return failed(SignInFailure::missing, "There is no token: sign in.");

@@ -81,6 +81,10 @@ struct SignInError : Error {
 tl::expected<Identity, SignInError> verify_jwt(std::string_view token, const JwtKeys& keys, Wall now,
                                                std::string_view audience);
 
+// The claims of a token as they stand in it, JSON, whoever made it: to show to its bearer, never to believe. Nothing if
+// it is no token.
+std::optional<std::string> unverified_claims(std::string_view token);
+
 // A token for `identity`, valid for `valid_for` from `now`; no `aud` if `audience` is empty. For development
 // tokens and tests. `identity.expires_at` is not looked at.
 std::string sign_hs256(const Identity& identity, std::string_view kid, std::string_view secret, Wall now,

@@ -112,6 +112,18 @@ TEST(Jwt, what_is_signed_is_what_is_verified) {
   EXPECT_EQ(*back, li);
 }
 
+TEST(Jwt, the_claims_of_a_token_can_be_shown_without_its_key) {
+  Identity identity;
+  identity.user = "li";
+  const std::string token =
+      sign_hs256(identity, "k", std::string(32, 's'), wall_us(1'760'000'000'000'000), Millis(1000), "");
+  const auto claims = unverified_claims(token);
+  ASSERT_TRUE(claims);
+  EXPECT_NE(claims->find(R"("sub":"li")"), std::string::npos) << *claims;
+  for (const std::string bad : {"", "a", "a.b", "a.b=.c", "a.b!.c", "a.bbbbb.c"})
+    EXPECT_FALSE(unverified_claims(bad)) << bad;
+}
+
 TEST(Jwt, a_stranger_s_token_with_little_in_it_is_enough) {
   const auto li = verify_jwt(hs256(kClaims), hs256_keys(), kNow, "");
   ASSERT_TRUE(li) << li.error().detail;
