@@ -579,6 +579,9 @@ TEST_F(GatewayTest, a_header_that_never_ends_is_given_up) {
   Client body(port_);
   body.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab");
   EXPECT_EQ(body.read_answer().status, 408);
+  Client chinese(port_);
+  chinese.send("POST / HTTP/1.1\r\nHost: x\r\nAccept-Language: zh\r\nContent-Length: 5\r\n\r\nab");
+  EXPECT_NE(chinese.read_answer().body.find("请求到达所用时间过长。"), std::string::npos);
   Client silent(port_);
   EXPECT_EQ(silent.read_to_end(), "");
 }

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "base/percent.h"
+#include "base/sentences.h"
 #include "wire/websocket.h"
 
 namespace hf {
@@ -40,10 +41,10 @@ std::string_view origin_form(std::string_view target) noexcept {
 
 bool is_text(std::string_view text) noexcept { return is_utf8(text) && text.find('\0') == std::string_view::npos; }
 
-using Sentence = const char*;  // what is wrong; null: nothing
+using Complaint = const char*;  // what is wrong; null: nothing
 
 // A path is split before it is decoded: what is decoded to '/', or goes up, is no part of a name of ours.
-Sentence read_path(std::string_view raw, std::string& path) {
+Complaint read_path(std::string_view raw, std::string& path) {
   if (!raw.starts_with('/')) return "A path begins with '/'.";
   while (!raw.empty()) {
     raw.remove_prefix(1);
@@ -59,7 +60,7 @@ Sentence read_path(std::string_view raw, std::string& path) {
   return nullptr;
 }
 
-Sentence read_query(std::string_view text, std::vector<std::pair<std::string, std::string>>& query) {
+Complaint read_query(std::string_view text, std::vector<std::pair<std::string, std::string>>& query) {
   while (!text.empty()) {
     const auto end = text.find('&');
     const std::string_view item = text.substr(0, end);
@@ -130,16 +131,6 @@ bool names_unknown_coding(std::string_view codings) {
   return unknown;
 }
 
-HttpResponse refusal_of(const boost::beast::error_code& error) {
-  if (error == http::error::header_limit)
-    return problem_response(431, Code::too_large, "The header is over the size limit.");
-  if (error == http::error::body_limit || error == http::error::buffer_overflow) {
-    return problem_response(413, Code::too_large, "The body is over the size limit.");
-  }
-  if (error == http::error::bad_version) return problem_response(505, Code::invalid, "This server speaks HTTP/1.1.");
-  return problem_response(400, Code::invalid, "This is no HTTP/1.1 request: " + error.message() + ".");
-}
-
 }  // namespace
 
 struct HttpReader::Parser {
@@ -158,58 +149,69 @@ HttpReader::~HttpReader() = default;
 
 bool HttpReader::header_done() const noexcept { return parser_->parser.is_header_done(); }
 
-HttpReader::Step HttpReader::refuse(HttpResponse response) {
-  refusal_ = std::move(response);
+Language HttpReader::language() const {
+  return language_of(joined(parser_->parser.get(), http::field::accept_language));
+}
+
+HttpReader::Wrong HttpReader::wrong_of(const boost::system::error_code& error) {
+  if (error == http::error::header_limit) return {431, Code::too_large, "The header is over the size limit."};
+  if (error == http::error::body_limit || error == http::error::buffer_overflow)
+    return {413, Code::too_large, "The body is over the size limit."};
+  if (error == http::error::bad_version) return {505, Code::invalid, "This server speaks HTTP/1.1."};
+  return {400, Code::invalid, "This is no HTTP/1.1 request: " + error.message() + "."};
+}
+
+HttpReader::Step HttpReader::refuse(const Wrong& wrong) {
+  refusal_ = problem_response(wrong.status, wrong.code, wrong.detail, language());
   return Step::refused;
 }
 
 // What must be right before a body is believed. A coding that somebody between reads otherwise than we do would make
 // a second request of a part of this one's body (RFC 9112 §6.1, §11.2).
-std::optional<HttpResponse> HttpReader::refused_by_header() const {
+std::optional<HttpReader::Wrong> HttpReader::refused_by_header() const {
   const auto& message = parser_->parser.get();
   if (const auto lines = message.count(http::field::transfer_encoding); lines != 0) {
     const std::string_view coding = view(message[http::field::transfer_encoding]);
-    if (message.version() < 11) return problem_response(400, Code::invalid, "HTTP/1.0 has no Transfer-Encoding.");
+    if (message.version() < 11) return Wrong{400, Code::invalid, "HTTP/1.0 has no Transfer-Encoding."};
     if (lines != 1 || message.count(http::field::content_length) != 0)
-      return problem_response(400, Code::invalid, "The length of the body is said twice.");
+      return Wrong{400, Code::invalid, "The length of the body is said twice."};
     if (!is_chunked(coding) && names_unknown_coding(coding))
-      return problem_response(501, Code::invalid, "The one transfer coding spoken here is chunked.");
-    if (!is_chunked(coding)) return problem_response(400, Code::invalid, "Transfer-Encoding is not 'chunked'.");
+      return Wrong{501, Code::invalid, "The one transfer coding spoken here is chunked."};
+    if (!is_chunked(coding)) return Wrong{400, Code::invalid, "Transfer-Encoding is not 'chunked'."};
   }
   // A list of equal numbers is one number for Beast, and for others none.
   const std::string_view length = view(message[http::field::content_length]);
   if (length.find_first_not_of("0123456789") != std::string_view::npos)
-    return problem_response(400, Code::invalid, "Content-Length is one whole number.");
+    return Wrong{400, Code::invalid, "Content-Length is one whole number."};
   const auto expect = message.find(http::field::expect);
   if (expect != message.end() && !iequals(expect->value(), "100-continue"))
-    return problem_response(417, Code::invalid, "Only 100-continue can be expected.");
+    return Wrong{417, Code::invalid, "Only 100-continue can be expected."};
   return std::nullopt;
 }
 
 // Beast forgets what it has taken of a header, and would take one without end piece by piece. It also joins a line
 // that begins with a blank to the one before (RFC 9112 §5.2), where others see two.
-std::optional<HttpResponse> HttpReader::refused_by_lines(std::string_view taken, std::string_view left) {
+std::optional<HttpReader::Wrong> HttpReader::refused_by_lines(std::string_view taken, std::string_view left) {
   for (const char c : taken) {
     if (line_begins_ && (c == ' ' || c == '\t'))
-      return problem_response(400, Code::invalid, "A line of the header begins with a blank.");
+      return Wrong{400, Code::invalid, "A line of the header begins with a blank."};
     line_begins_ = c == '\n';
   }
   header_bytes_ += taken.size();
   const bool done = parser_->parser.is_header_done();
   if (header_bytes_ + (done ? 0 : left.size()) <= limits_.header_bytes_max) return std::nullopt;
-  return problem_response(431, Code::too_large, "The header is over the size limit.");
+  return Wrong{431, Code::too_large, "The header is over the size limit."};
 }
 
 // `framing`: bytes taken that are no part of the body. What is left over waits for the end of a chunk's line, or of
 // the trailer.
-std::optional<HttpResponse> HttpReader::refused_by_chunks(std::size_t framing, std::string_view left) {
+std::optional<HttpReader::Wrong> HttpReader::refused_by_chunks(std::size_t framing, std::string_view left) {
   const bool done = parser_->parser.is_done();
   framing_bytes_ += framing;
   if (framing > (done ? http_trailer_bytes_max : http_chunk_line_bytes_max) ||
       (!done && left.size() > http_trailer_bytes_max))
-    return problem_response(431, Code::too_large, "The line of a chunk, or the trailer, is over the size limit.");
-  if (framing_bytes_ > limits_.body_bytes_max)
-    return problem_response(413, Code::too_large, "The body comes in too many chunks.");
+    return Wrong{431, Code::too_large, "The line of a chunk, or the trailer, is over the size limit."};
+  if (framing_bytes_ > limits_.body_bytes_max) return Wrong{413, Code::too_large, "The body comes in too many chunks."};
   return std::nullopt;
 }
 
@@ -223,16 +225,16 @@ HttpReader::Step HttpReader::feed(std::string_view& bytes) {
     const std::string_view taken = bytes.substr(0, used);
     bytes.remove_prefix(used);
     const bool waits = error == http::error::need_more;
-    if (error && !waits) return refuse(refusal_of(error));
+    if (error && !waits) return refuse(wrong_of(error));
     const std::size_t framing = used - (parser.get().body().size() - body);
     if (auto refused = !header_taken_ ? refused_by_lines(taken, bytes)
                                       : refused_by_chunks(framing, waits ? bytes : std::string_view()))
-      return refuse(std::move(*refused));
+      return refuse(*refused);
     if (waits) break;
     if (parser.is_header_done() && !header_taken_) {
       header_taken_ = true;
-      if (auto refused = refused_by_header()) return refuse(std::move(*refused));
-      if (auto refused = take_header()) return refuse(std::move(*refused));
+      if (auto refused = refused_by_header()) return refuse(*refused);
+      if (auto refused = take_header()) return refuse(*refused);
     } else if (used == 0) {
       break;
     }
@@ -251,19 +253,19 @@ HttpReader::Step HttpReader::feed(std::string_view& bytes) {
   return Step::need_more;
 }
 
-std::optional<HttpResponse> HttpReader::take_header() {
+std::optional<HttpReader::Wrong> HttpReader::take_header() {
   const auto& message = parser_->parser.get();
   if (message.version() != 11 && message.version() != 10)
-    return problem_response(505, Code::invalid, "This server speaks HTTP/1.1.");
+    return Wrong{505, Code::invalid, "This server speaks HTTP/1.1."};
   if (std::distance(message.begin(), message.end()) > static_cast<std::ptrdiff_t>(http_header_lines_max))
-    return problem_response(431, Code::too_large, "The header has too many lines.");
+    return Wrong{431, Code::too_large, "The header has too many lines."};
   if (message.version() == 11 && message.count(http::field::host) != 1)
-    return problem_response(400, Code::invalid, "A request has one Host header.");
+    return Wrong{400, Code::invalid, "A request has one Host header."};
   // Which of two counts is read differently by proxies: nobody gets to choose.
   for (const std::string_view once : {"Host", "Authorization", "Cookie", "Origin", "Content-Length", "Content-Type",
                                       "Expect", "Idempotency-Key", "Sec-WebSocket-Key", "Sec-WebSocket-Version"}) {
     if (message.count({once.data(), once.size()}) > 1)
-      return problem_response(400, Code::invalid, "A request has one " + std::string(once) + " header.");
+      return Wrong{400, Code::invalid, "A request has one " + std::string(once) + " header."};
   }
 
   HttpIncoming& in = incoming_;
@@ -278,12 +280,12 @@ std::optional<HttpResponse> HttpReader::take_header() {
   const auto question = target.find('?');
   if (target == "*" && in.request.method == "OPTIONS") {
     in.request.path = "*";
-  } else if (const Sentence wrong = read_path(question == 0 ? "/" : target.substr(0, question), in.request.path)) {
-    return problem_response(400, Code::invalid, wrong);
+  } else if (const Complaint wrong = read_path(question == 0 ? "/" : target.substr(0, question), in.request.path)) {
+    return Wrong{400, Code::invalid, wrong};
   }
   if (question != std::string_view::npos) {
-    if (const Sentence wrong = read_query(target.substr(question + 1), in.request.query))
-      return problem_response(400, Code::invalid, wrong);
+    if (const Complaint wrong = read_query(target.substr(question + 1), in.request.query))
+      return Wrong{400, Code::invalid, wrong};
   }
 
   const auto header = [&](http::field name) { return std::string(view(message[name])); };
@@ -292,8 +294,7 @@ std::optional<HttpResponse> HttpReader::take_header() {
   in.request.authorization = header(http::field::authorization);
   in.request.cookie = header(http::field::cookie);
   in.request.idempotency_key = std::string(view(message["Idempotency-Key"]));
-  if (!is_text(in.request.idempotency_key))
-    return problem_response(400, Code::invalid, "Idempotency-Key is text in UTF-8.");
+  if (!is_text(in.request.idempotency_key)) return Wrong{400, Code::invalid, "Idempotency-Key is text in UTF-8."};
   in.request.accept_language = joined(message, http::field::accept_language);
   in.request.content_type = header(http::field::content_type);
   in.request.origin = header(http::field::origin);
@@ -366,15 +367,17 @@ std::string_view reason_phrase(int status) noexcept {
   return view(text);
 }
 
-HttpResponse problem_response(int status, Code code, std::string_view detail) {
+HttpResponse problem_response(int status, Code code, std::string_view detail, Language language) {
+  const bool chinese = language == Language::zh;
   HttpResponse response;
   response.status = status;
   response.content_type = "application/problem+json";
   response.refusal = code;
   response.body.append(R"({"type":"urn:holdfast:problem:)").append(code_name(code));
-  response.body.append(R"(","code":")").append(code_name(code)).append(R"(","title":")").append(code_sentence(code));
+  response.body.append(R"(","code":")").append(code_name(code)).append(R"(","title":")");
+  response.body.append(chinese ? code_sentence_zh(code) : code_sentence(code));
   response.body.append(R"(","status":)").append(std::to_string(status)).append(R"(,"detail":")");
-  for (const char c : detail) {
+  for (const char c : chinese ? in_chinese(detail) : std::string(detail)) {
     if (static_cast<unsigned char>(c) < 0x20) continue;
     if (c == '"' || c == '\\') response.body += '\\';
     response.body += c;

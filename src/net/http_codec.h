@@ -13,6 +13,7 @@
 //
 // Not thread-safe.
 
+#include <boost/system/error_code.hpp>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "session/hub.h"
+#include "wire/answers.h"
 
 namespace hf {
 
@@ -62,19 +64,27 @@ class HttpReader {
   Step feed(std::string_view& bytes);
   // True once the header is complete.
   bool header_done() const noexcept;
+  // That of the lines of the header read so far; English before any says it.
+  Language language() const;
   // REQUIRES: the last step was complete.
   HttpIncoming take();
   // REQUIRES: the last step was refused.
   const HttpResponse& refusal() const noexcept { return refusal_; }
 
  private:
-  Step refuse(HttpResponse response);
+  struct Wrong {
+    int status = 400;
+    Code code = Code::invalid;
+    std::string detail;
+  };
+  static Wrong wrong_of(const boost::system::error_code& error);
+  Step refuse(const Wrong& wrong);
   // Of bytes that the parser has taken, and of those that it has not.
-  std::optional<HttpResponse> refused_by_lines(std::string_view taken, std::string_view left);
-  std::optional<HttpResponse> refused_by_chunks(std::size_t framing, std::string_view left);
-  std::optional<HttpResponse> refused_by_header() const;
+  std::optional<Wrong> refused_by_lines(std::string_view taken, std::string_view left);
+  std::optional<Wrong> refused_by_chunks(std::size_t framing, std::string_view left);
+  std::optional<Wrong> refused_by_header() const;
   // All of a request but its body; what comes behind the body is no part of it (RFC 9110 §6.5.1).
-  std::optional<HttpResponse> take_header();
+  std::optional<Wrong> take_header();
 
   struct Parser;
   std::unique_ptr<Parser> parser_;
@@ -103,8 +113,8 @@ void append_response(std::string& out, const HttpResponse& response, const HttpF
 void append_chunk(std::string& out, std::string_view data);
 // The reason phrase of a status, "Not Found".
 std::string_view reason_phrase(int status) noexcept;
-// An application/problem+json response.
-HttpResponse problem_response(int status, Code code, std::string_view detail);
+// An application/problem+json response. `detail` is English; in_chinese() finds what it says in Chinese.
+HttpResponse problem_response(int status, Code code, std::string_view detail, Language language);
 // `seconds` since 1970 as an HTTP date.
 std::string http_date(std::int64_t seconds);
 // The elements of a list as headers have it, without what is empty and without blanks around them.

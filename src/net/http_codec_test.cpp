@@ -423,6 +423,44 @@ TEST(HttpResponse, every_status_of_the_protocol_has_its_phrase) {
   EXPECT_EQ(reason_phrase(429), "Too Many Requests");
 }
 
+// ---------------------------------------------------------------------------------------------- languages
+
+// A Chinese reader would be told in English why his request was refused.
+TEST(HttpReader, what_is_refused_behind_its_header_is_refused_in_the_language_of_its_header) {
+  const std::string start = "POST /v1/locks HTTP/1.1\r\nHost: a\r\nAccept-Language: zh-CN,zh;q=0.9\r\n";
+  const std::string chunked = start + "Transfer-Encoding: chunked\r\n\r\n";
+  struct Refused {
+    std::string bytes;
+    int status;
+    std::string detail;
+  };
+  const Refused all[] = {
+      {start + "Content-Length: 99999999\r\n\r\n", 413, "正文超出大小限制。"},
+      {start + "Expect: tea\r\n\r\n", 417, "Expect 只能是 100-continue。"},
+      {start + "Transfer-Encoding: gzip\r\n\r\n", 501, "此处只支持 chunked 传输编码。"},
+      {chunked + "2;" + std::string(500, 'x') + "\r\n{}\r\n", 431, "分块的首行或尾部字段超出大小限制。"},
+      {chunked + "zz\r\n", 400, "这不是 HTTP/1.1 请求："},
+  };
+  for (const Refused& one : all) {
+    HttpReader reader({});
+    std::string_view rest = one.bytes;
+    ASSERT_EQ(reader.feed(rest), Step::refused) << one.status;
+    EXPECT_EQ(reader.refusal().status, one.status);
+    EXPECT_NE(reader.refusal().body.find(one.detail), std::string::npos) << reader.refusal().body;
+    EXPECT_EQ(reader.language(), Language::zh);
+  }
+  EXPECT_NE(problem_response(413, Code::too_large, "x", Language::zh).body.find(code_sentence_zh(Code::too_large)),
+            std::string::npos);
+}
+
+TEST(HttpReader, what_is_refused_before_its_language_was_read_is_refused_in_english) {
+  HttpReader reader({});
+  const std::string bytes = "GET / HTTP/1.1\r\nX-Long: " + std::string(20'000, 'x') + "\r\nAccept-Language: zh\r\n\r\n";
+  std::string_view rest = bytes;
+  ASSERT_EQ(reader.feed(rest), Step::refused);
+  EXPECT_NE(reader.refusal().body.find("The header is over the size limit."), std::string::npos);
+}
+
 TEST(HttpDate, is_the_one_of_the_rfc) { EXPECT_EQ(http_date(784111777), "Sun, 06 Nov 1994 08:49:37 GMT"); }
 
 }  // namespace

@@ -103,9 +103,11 @@ void HttpSide::serve(HttpIncoming incoming) {
   keep_alive_ = incoming.keep_alive && !shared.draining;
   chunks_ = incoming.chunks;
   HttpRequest& request = incoming.request;
+  language_ = language_of(request.accept_language);
   allow_origin_.clear();
   if (!is_allowed_origin(request.origin, request.host, shared.options.origins)) {
-    return answer(problem_response(403, Code::forbidden, "Pages of that origin may not talk to this server."));
+    return answer(
+        problem_response(403, Code::forbidden, "Pages of that origin may not talk to this server.", language_));
   }
   if (is_listed_origin(request.origin, shared.options.origins)) {
     allow_origin_ = request.origin;
@@ -130,7 +132,7 @@ void HttpSide::serve(HttpIncoming incoming) {
 
 void HttpSide::upgrade(const HttpIncoming& incoming) {
   const auto refuse_upgrade = [this](int status, Code code, std::string_view detail) {
-    HttpResponse response = problem_response(status, code, detail);
+    HttpResponse response = problem_response(status, code, detail, language_);
     if (status == 426) {
       response.headers.emplace_back("Upgrade", "websocket");
       response.headers.emplace_back("Sec-WebSocket-Version", "13");

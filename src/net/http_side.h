@@ -38,6 +38,8 @@ class HttpSide {
   // ---- answers
   void respond(const HttpResponse& response);
   void refuse(HttpResponse response);  // ours; closes behind it
+  // Of what is being read, as far as that is known, or of the newest request.
+  Language language() const { return reader_ ? reader_->language() : language_; }
   void begin_stream();
   void stream(std::string_view event);
   void end_stream();
@@ -84,6 +86,7 @@ class HttpSide {
   bool in_hub_ = false;       // a request is just being handed over
   std::string allow_origin_;  // whose page made the request being answered, if it may from another address
   bool head_ = false;         // of the request being answered:
+  Language language_ = Language::en;
   bool keep_alive_ = true;
   bool chunks_ = true;
 };

@@ -59,7 +59,7 @@ void PeerConnection::account() {
 }
 
 void PeerConnection::start_refused(int status, Code code, std::string_view detail) {
-  HttpResponse response = problem_response(status, code, detail);
+  HttpResponse response = problem_response(status, code, detail, Language::en);  // nothing was read yet
   response.headers.emplace_back("Retry-After", "5");
   http_.refuse(std::move(response));
   watch();
@@ -294,7 +294,7 @@ void PeerConnection::check_deadline(Micros key) {
     return;
   }
   if (speaks_http() && http_.is_reading()) {
-    http_.refuse(problem_response(408, Code::invalid, "The request took too long to arrive."));
+    http_.refuse(problem_response(408, Code::invalid, "The request took too long to arrive.", http_.language()));
   } else if (phase_ == Phase::leaving) {
     close_websocket(close_code::normal, "");  // answered by the peer's own code
   } else {
