@@ -76,9 +76,12 @@ export interface SessionEndFields {
 }
 export interface SessionListFields {
   limit?: number;
+  next?: string;
 }
 export interface SessionStateFields {
   session?: Id;
+  limit?: number;
+  next?: string;
 }
 export interface LockAcquireFields {
   request_id?: string;

@@ -106,6 +106,7 @@ int sessions(const Arguments& a) {
   }
   say(rows.empty() ? tr("No sessions.") + "\n"
                    : table({tr("SESSION"), tr("USER"), tr("FROM"), tr("OPEN FOR"), tr("IDLE FOR")}, rows));
+  if (answer->is_object() && answer->get_object().contains("next")) say(tr("There are more: raise --limit.") + "\n");
   return exit_done;
 }
 

@@ -19,6 +19,7 @@ inline constexpr std::size_t message_bytes_max = 1024;
 inline constexpr std::size_t owner_bytes_max = 200;
 inline constexpr std::size_t user_bytes_max = 200;
 inline constexpr std::size_t client_field_bytes_max = 200;  // each of program, host, window
+inline constexpr std::size_t page_cursor_bytes_max = 64;    // of the lists of sessions and of a session's state
 inline constexpr std::uint64_t token_max = (std::uint64_t{1} << 53) - 1;
 
 // For how long a holder may rely on a lease that he has renewed: what clocks that differ, and the way, leave of it.

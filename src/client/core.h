@@ -289,9 +289,18 @@ class Core {
   bool pushed_status(Time now, const std::string& name, std::string_view text);
   void saw(Time now, std::uint64_t seq);
   void ask_state(Time now);
-  void reconcile(Time now, const SessionSnapshot& state, const std::set<LockId>* locks, const std::set<LockId>* waits);
+  // The walk through the pages of the session's state: what was known when it began, and what has been listed so far.
+  struct StateWalk {
+    std::set<LockId> locks, waits;
+    std::set<LockId> listed_locks, listed_waits;
+    bool is_welcome = false;  // everything known is older than the answer
+  };
+  void ask_state_page(Time now, std::shared_ptr<StateWalk> walk, std::string next);
+  void reconcile(Time now, const SessionSnapshot& page, StateWalk& walk);
+  void miss_unlisted(const StateWalk& walk);
   void settle(Time now);
 
+  void claim(Time now, Fields fields, Op op, Waiting waiting, Millis wait, Millis deadline);
   void acquired(Time now, const holdfast::Result<Answered>& answered, Op op, Waiting waiting, Millis wait,
                 Millis deadline);
   void queued(Time now, const Queued& queued, Waiting waiting, Millis wait, Millis deadline, bool abandoned);

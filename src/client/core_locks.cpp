@@ -7,6 +7,12 @@
 
 namespace hf::client {
 
+namespace {
+
+constexpr std::uint32_t state_page_rows = 500;  // what a server gives at most
+
+}  // namespace
+
 using holdfast::failure;
 using holdfast::LostReason;
 using holdfast::Nothing;
@@ -31,14 +37,7 @@ void Core::acquire(Time now, holdfast::Acquire what, Reply<Taken> reply) {
   fields.label = std::move(what.label);
   fields.reason = std::move(what.reason);
   Waiting waiting{std::move(reply), std::move(what.on_waiting), {}, std::move(what.on_lost), {}, what.ttl};
-  Pending pending;
-  pending.fields = std::move(fields);
-  pending.claims = true;
-  pending.complete = [this, waiting, wait = what.wait, deadline = what.deadline](Time at,
-                                                                                 holdfast::Result<Answered> answered) {
-    acquired(at, answered, Op::lock_acquire, waiting, wait, deadline);
-  };
-  submit(now, std::move(pending), what.deadline);
+  claim(now, std::move(fields), Op::lock_acquire, std::move(waiting), what.wait, what.deadline);
 }
 
 void Core::ask(Time now, holdfast::Ask what, Reply<Taken> reply) {
@@ -58,28 +57,28 @@ void Core::ask(Time now, holdfast::Ask what, Reply<Taken> reply) {
   Waiting waiting{
       std::move(reply), std::move(what.on_waiting), std::move(what.on_answered), std::move(what.on_lost), {},
       Millis(0)};
-  Pending pending;
-  pending.fields = std::move(fields);
-  pending.claims = true;
-  pending.complete = [this, waiting, wait = what.wait, deadline = what.deadline](Time at,
-                                                                                 holdfast::Result<Answered> answered) {
-    acquired(at, answered, Op::lock_request, waiting, wait, deadline);
-  };
-  submit(now, std::move(pending), what.deadline);
+  claim(now, std::move(fields), Op::lock_request, std::move(waiting), what.wait, what.deadline);
 }
 
 void Core::take_over(Time now, const std::string& lock, Reply<Taken> reply) {
   auto id = LockId::parse(lock);
   if (!id) return answer<Taken>(reply, failure(holdfast::Code::invalid, "this is no lock id", "lock"));
-  Pending pending;
-  pending.claims = true;
-  pending.fields = Transfer{.caller = {}, .session = {}, .lock = *id, .to_session = {}};
   Waiting waiting;
   waiting.reply = std::move(reply);
-  pending.complete = [this, waiting](Time at, holdfast::Result<Answered> answered) {
-    acquired(at, answered, Op::lock_transfer, waiting, Millis(0), Millis(0));
+  claim(now, Transfer{.caller = {}, .session = {}, .lock = *id, .to_session = {}}, Op::lock_transfer,
+        std::move(waiting), Millis(0), Millis(0));
+}
+
+// Sends what may bring a lock.
+void Core::claim(Time now, Fields fields, Op op, Waiting waiting, Millis wait, Millis deadline) {
+  Pending pending;
+  pending.fields = std::move(fields);
+  pending.claims = true;
+  pending.complete = [this, op, waiting = std::move(waiting), wait, deadline](Time at,
+                                                                              holdfast::Result<Answered> answered) {
+    acquired(at, answered, op, waiting, wait, deadline);
   };
-  submit(now, std::move(pending), Millis(0));
+  submit(now, std::move(pending), deadline);
 }
 
 void Core::acquired(Time now, const holdfast::Result<Answered>& answered, Op op, Waiting waiting, Millis wait,
@@ -327,43 +326,57 @@ void Core::ask_state(Time now) {
     return;
   }
   state_asked_ = true;
-  Pending pending;
-  pending.fields = GetSession{};
   // What came after the question was sent may be missing in the answer: it is not held against it.
-  std::set<LockId> locks, waits;
-  for (const auto& [id, held] : locks_) locks.insert(id);
-  for (const auto& [id, wait] : waits_) waits.insert(id);
-  pending.complete = [this, locks = std::move(locks), waits = std::move(waits)](Time at,
-                                                                                holdfast::Result<Answered> answered) {
-    state_asked_ = false;
+  auto walk = std::make_shared<StateWalk>();
+  for (const auto& [id, held] : locks_) walk->locks.insert(id);
+  for (const auto& [id, wait] : waits_) walk->waits.insert(id);
+  ask_state_page(now, std::move(walk), {});
+}
+
+void Core::ask_state_page(Time now, std::shared_ptr<StateWalk> walk, std::string next) {
+  Pending pending;
+  GetSession fields;
+  fields.limit = state_page_rows;
+  fields.after = std::move(next);
+  pending.fields = std::move(fields);
+  pending.complete = [this, walk = std::move(walk)](Time at, holdfast::Result<Answered> answered) {
     if (!answered && answered.error().code == holdfast::Code::session_gone && phase_ == Phase::ready) {
+      state_asked_ = false;
       forget_session(at, LostReason::expired);
       return lost_link(at, answered.error(), Millis(0), Address::same);
     }
     if (answered) {
       auto outcome = parse_outcome(Op::session_state, answered->body);
-      if (const auto* state = outcome ? std::get_if<SessionSnapshot>(&*outcome) : nullptr)
-        reconcile(at, *state, &locks, &waits);
+      if (const auto* page = outcome ? std::get_if<SessionSnapshot>(&*outcome) : nullptr) {
+        reconcile(at, *page, *walk);
+        if (!page->next.empty()) return ask_state_page(at, walk, page->next);
+      }
     }
+    state_asked_ = false;
     if (std::exchange(state_again_, false)) ask_state(at);
   };
   submit(now, std::move(pending), Millis(0));
 }
 
-void Core::reconcile(Time now, const SessionSnapshot& state, const std::set<LockId>* locks,
-                     const std::set<LockId>* waits) {
-  seq_ = std::max(seq_, state.seq);
-  std::set<LockId> listed;
-  for (const Grant& grant : state.locks) listed.insert(grant.lock);
+// Of the last page: what was known when the walk began, and no page had, has ended.
+void Core::miss_unlisted(const StateWalk& walk) {
   std::vector<std::shared_ptr<Held>> missing;
   for (const auto& [id, held] : locks_) {
-    if (held->lease != nullptr && !listed.contains(id) && (locks == nullptr || locks->contains(id)))
+    if (held->lease != nullptr && !walk.listed_locks.contains(id) && (walk.is_welcome || walk.locks.contains(id)))
       missing.push_back(held);
   }
   const LostReason why = std::exchange(engine_lost_, false) ? LostReason::engine_lost : LostReason::missing;
   for (const auto& held : missing) lose(held, {held->id, why, {}, true, {}, {}, {}});
+}
 
-  for (const Grant& grant : state.locks) {
+void Core::reconcile(Time now, const SessionSnapshot& page, StateWalk& walk) {
+  seq_ = std::max(seq_, page.seq);
+  for (const Grant& grant : page.locks) walk.listed_locks.insert(grant.lock);
+  for (const WaitInfo& wait : page.waits) walk.listed_waits.insert(wait.wait);
+  const bool is_last = page.next.empty();
+  if (is_last) miss_unlisted(walk);
+
+  for (const Grant& grant : page.locks) {
     if (grant.kind != Kind::edit) continue;
     if (auto wait = waits_.extract(grant.lock)) {
       granted(now, Granted{grant, false, {}}, wait.mapped().asked, std::move(wait.mapped()), true);
@@ -377,18 +390,16 @@ void Core::reconcile(Time now, const SessionSnapshot& state, const std::set<Lock
       }
     }
   }
-  std::set<LockId> waiting;
-  for (const WaitInfo& wait : state.waits) {
-    waiting.insert(wait.wait);
+  for (const WaitInfo& wait : page.waits) {
     if (!waits_.contains(wait.wait)) strange_waits_.insert(wait.wait);
   }
   std::vector<LockId> over;
   for (const auto& [id, wait] : waits_) {
-    if (!waiting.contains(id) && (waits == nullptr || waits->contains(id))) over.push_back(id);
+    if (is_last && !walk.listed_waits.contains(id) && (walk.is_welcome || walk.waits.contains(id))) over.push_back(id);
   }
   for (LockId id : over)
     wait_over(now, id, own(holdfast::Code::request_gone, "the wait ended while the connection was down"));
-  for (const AskInfo& ask : state.asks) {
+  for (const AskInfo& ask : page.asks) {
     if (ask.state == AskState::asked || ask.state == AskState::deferred) requested(ask);
   }
   settle(now);

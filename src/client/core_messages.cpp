@@ -89,7 +89,8 @@ void Core::welcome(Time now, const Welcome& welcome) {
   if (!watched_.empty()) quietly(now, WatchFields{{}, {watched_.begin(), watched_.end()}, true});
   if (followed_ != nullptr && todo_asked_ == 0) subscribe_todo(now);
   if (welcome.resumed && welcome.state) {
-    reconcile(now, *welcome.state, nullptr, nullptr);
+    StateWalk walk{.is_welcome = true};
+    reconcile(now, *welcome.state, walk);
   } else if (welcome.resumed) {
     ask_state(now);
   }
@@ -208,7 +209,8 @@ void Core::hear(Time now, const LockAnswered& told, std::string_view) {
 }
 
 void Core::hear(Time now, const SessionState& told, std::string_view) {
-  if (told.state.session == session_) reconcile(now, told.state, nullptr, nullptr);
+  StateWalk walk{.is_welcome = true};
+  if (told.state.session == session_) reconcile(now, told.state, walk);
 }
 
 void Core::hear(Time now, const SessionEnded& told, std::string_view) {

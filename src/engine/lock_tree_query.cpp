@@ -113,55 +113,6 @@ Outcome LockTree::State::run(const Verify& c) {
   return verified;
 }
 
-SessionSnapshot LockTree::State::snapshot(SessionIx index, bool with_contents) const {
-  const SessionRec& session = sessions[index];
-  SessionSnapshot s;
-  s.session = session.id;
-  s.user = session.who->user;
-  s.user_name = session.who->user_name;
-  s.client = session.who->client;
-  s.lease = session.lease;
-  s.opened_at = session.opened_at;
-  s.expires_at = clock.wall_of(session.lease_end);
-  s.last_activity_at = clock.wall_of(session.last_activity);
-  s.seq = session.seq;
-  if (!with_contents) return s;
-  for (GrantIx g = session.first_grant; g != no_index; g = grants[g].next) s.locks.push_back(grant_value(g));
-  std::ranges::sort(s.locks, {}, &Grant::token);
-  std::vector<WaitIx> own(session.waits.begin(), session.waits.end());
-  std::ranges::sort(own, {}, [&](WaitIx w) { return waits[w].order; });
-  for (const WaitIx w : own) {
-    s.waits.push_back(wait_value(w));
-    if (waits[w].ask) s.asks.push_back(ask_value(w));
-  }
-  const auto user = users.find(session.who->user);
-  if (user != users.end()) {
-    for (const WaitIx w : user->second.asked) {
-      const AskState state = waits[w].ask->state;
-      if (waits[w].session != index && (state == AskState::asked || state == AskState::deferred))
-        s.asks.push_back(ask_value(w));
-    }
-  }
-  return s;
-}
-
-Outcome LockTree::State::run(const GetSession& c) {
-  Refusal refusal;
-  const SessionIx session = find_session(c.session, c.caller, refusal, true);
-  if (session == no_index) return refusal;
-  return snapshot(session, true);
-}
-
-Outcome LockTree::State::run(const ListSessions& c) {
-  SessionList list;
-  for (Index i = 0; i < sessions.end() && list.sessions.size() < std::min(c.limit, limits().list_page_max); ++i) {
-    if (sessions[i].live && (c.caller.admin || sessions[i].who->user == c.caller.user))
-      list.sessions.push_back(snapshot(i, false));
-  }
-  std::ranges::sort(list.sessions, {}, [](const SessionSnapshot& s) { return std::pair(s.opened_at, s.session); });
-  return list;
-}
-
 Outcome LockTree::State::run(const ListAsks& c) {
   std::vector<WaitIx> found;
   for (Index i = 0; i < waits.end(); ++i) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/lock_tree_state.h"
+#include "engine/page.h"
 
 namespace hf {
 namespace {
@@ -130,7 +131,7 @@ Outcome LockTree::State::run(const ResumeSession& c) {
   session.last_activity = now();
   follow_name(index, c.caller);
   put_session(index, Action::session_resume, false);
-  return SessionResumed{snapshot(index, true)};
+  return SessionResumed{session_whole(index, page_bytes_max)};
 }
 
 Outcome LockTree::State::run(const TakeOver& c) {

@@ -367,8 +367,8 @@ struct LockTree::State {
   Outcome run(const ListLocks& c);
   Outcome run(const Check& c);
   Outcome run(const Verify& c);
-  Outcome run(const GetSession& c);
-  Outcome run(const ListSessions& c);
+  Outcome run(const GetSession& c);    // lock_tree_snapshot.cpp
+  Outcome run(const ListSessions& c);  // the same
   Outcome run(const ListAsks& c);
   Outcome run(const ListWaits& c);
   Outcome run(const GetStats& c);
@@ -528,7 +528,11 @@ struct LockTree::State {
   void forget_ask(WaitIx wait);
   WaitInfo wait_value(WaitIx wait) const;
   AskInfo ask_value(WaitIx wait) const;
-  SessionSnapshot snapshot(SessionIx session, bool with_contents) const;
+  // lock_tree_snapshot.cpp
+  class StatePage;
+  SessionSnapshot session_head(SessionIx session) const;
+  // The session with what fits one answer of so many bytes; `next` says that there is more.
+  SessionSnapshot session_whole(SessionIx session, std::size_t bytes_max) const;
 
   // Journal (lock_tree_journal.cpp).
   Stamp stamp(Action action) const { return Stamp{action, clock.wall(), actor}; }

@@ -8,11 +8,14 @@
 #include <cstddef>
 
 #include "engine/change.h"
+#include "model/commands.h"
 #include "model/lock.h"
 
 namespace hf {
 
 inline constexpr std::size_t page_bytes_max = std::size_t{1} << 20;
+// Of a session's state for a client that does not ask for pages: a WebSocket that has more unread is closed.
+inline constexpr std::size_t state_bytes_max = std::size_t{6} << 20;
 
 class Page {
  public:
@@ -43,11 +46,20 @@ inline std::size_t bytes_of(const Grant& grant) noexcept {
   return bytes;
 }
 
-inline std::size_t bytes_of(const AskInfo& ask) noexcept {
-  std::size_t bytes = row_bytes + ask.wait.user.size() + ask.wait.user_name.size() + ask.wait.label.size() +
-                      ask.message.size() + ask.answer_reason.size();
-  for (const Target& target : ask.wait.targets) bytes += target.text().size() + 3;
+inline std::size_t bytes_of(const WaitInfo& wait) noexcept {
+  std::size_t bytes = row_bytes + wait.user.size() + wait.user_name.size() + wait.label.size();
+  for (const Target& target : wait.targets) bytes += target.text().size() + 3;
   return bytes;
+}
+
+inline std::size_t bytes_of(const AskInfo& ask) noexcept {
+  return bytes_of(ask.wait) + ask.message.size() + ask.answer_reason.size();
+}
+
+// Of a session without what it holds and waits for.
+inline std::size_t head_bytes_of(const SessionSnapshot& session) noexcept {
+  return row_bytes + session.user.size() + session.user_name.size() + session.client.program.size() +
+         session.client.host.size() + session.client.window.size();
 }
 
 inline std::size_t bytes_of(const AuditEntry& entry) noexcept {

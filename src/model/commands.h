@@ -439,21 +439,27 @@ struct Verify {
 struct GetSession {
   Caller caller;
   SessionId session;
+  std::uint32_t limit = 0;  // rows of a page; 0, and no `after`: everything in one answer
+  std::string after = {};   // cursor: the `next` of the page before
   bool operator==(const GetSession&) const = default;
 
   template <class A, class V>
   static void fields(A& a, V& v) {
     a("session", v.session);
+    a("limit", v.limit);
+    a("next", v.after, {.bytes_max = page_cursor_bytes_max});
   }
 };
 struct ListSessions {
   Caller caller;
   std::uint32_t limit = 500;
+  std::string after = {};  // cursor: the `next` of the page before
   bool operator==(const ListSessions&) const = default;
 
   template <class A, class V>
   static void fields(A& a, V& v) {
     a("limit", v.limit, {.otherwise = 500});
+    a("next", v.after, {.bytes_max = page_cursor_bytes_max});
   }
 };  // own ones; all with admin
 struct ListAsks {
@@ -525,6 +531,7 @@ struct SessionSnapshot {
   std::vector<Grant> locks;     // token order
   std::vector<WaitInfo> waits;  // queue order
   std::vector<AskInfo> asks;    // that this session made, or that its user is asked and has not answered
+  std::string next = {};        // of a page: where the next one begins; empty: the end
   bool operator==(const SessionSnapshot&) const = default;
 };
 struct SessionResumed {
@@ -599,6 +606,7 @@ struct Verified {
 };
 struct SessionList {
   std::vector<SessionSnapshot> sessions;
+  std::string next = {};  // empty: the end
   bool operator==(const SessionList&) const = default;
 };  // without locks, waits, asks
 struct AskList {

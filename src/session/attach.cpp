@@ -127,7 +127,7 @@ void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
   } else if (SessionResumed* resumed = std::get_if<SessionResumed>(&outcome)) {
     welcome.lease = resumed->state.lease;
     welcome.seq = resumed->state.seq;
-    welcome.state = std::move(resumed->state);
+    if (resumed->state.next.empty()) welcome.state = std::move(resumed->state);  // else it is asked for in pages
   }
   welcome.session = errand.opened;
   if (c.session.is_nil()) c.session = errand.opened;

@@ -252,6 +252,34 @@ TEST_F(HubSockets, a_further_hello_resumes_one_more_session_on_the_same_socket) 
   EXPECT_EQ(pings[0].at("seq").as_object().size(), 2u);
 }
 
+TEST_F(HubSockets, a_welcome_leaves_out_a_state_that_is_over_the_size_of_a_page) {
+  start();
+  const std::string li = token("li");
+  const ConnectionId gone = greet(li);
+  const std::string former = resume();
+  const std::string lines(190, 'x');
+  for (int i = 0; i < 6; ++i) {
+    std::string targets;
+    for (int n = 0; n < 1000; ++n)
+      targets += (n == 0 ? "\"A:" : ",\"A:") + std::to_string(i) + "/" + lines + "/" + std::to_string(n) + "\"";
+    EXPECT_EQ(text(ask(gone, R"({"id":1,"op":"lock.acquire","targets":[)" + targets + "]}"), "ok.holds"), "1");
+  }
+  hub->disconnected(gone, now);
+  const ConnectionId c = connect();
+  const auto resumed = hello(c, li, former);
+  EXPECT_EQ(text(resumed, "resumed"), "true");
+  EXPECT_EQ(text(resumed, "state"), "");
+  std::size_t locks = 0;
+  std::string next;
+  do {
+    const std::string from = next.empty() ? "" : R"(,"next":")" + next + "\"";
+    const auto page = ask(c, R"({"id":2,"op":"session.state","limit":500)" + from + "}");
+    locks += page.at("ok").at("locks").as_array().size();
+    next = text(page, "ok.next");
+  } while (!next.empty());
+  EXPECT_EQ(locks, 6u);
+}
+
 TEST_F(HubSockets, a_session_opened_for_a_socket_that_closed_meanwhile_is_ended) {
   start();
   const ConnectionId c = connect();

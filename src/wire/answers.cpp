@@ -193,7 +193,7 @@ void write_session_members(JsonWriter& w, const SessionSnapshot& s, const View& 
   for (const WaitInfo& wait : s.waits) write_wait(w, wait, view);
   w.end_array().key("requests").begin_array();
   for (const AskInfo& ask : s.asks) write_ask(w, ask, view);
-  w.end_array();
+  w.end_array().some("next", s.next);
 }
 
 void write_session(JsonWriter& w, const SessionSnapshot& s, const View& view, With with) {
@@ -341,7 +341,7 @@ struct OutcomeWriter {
   void operator()(const SessionList& list) {
     w.begin_object().key("sessions").begin_array();
     for (const SessionSnapshot& s : list.sessions) write_session(w, s, view, With::head_only);
-    w.end_array().end_object();
+    w.end_array().some("next", list.next).end_object();
   }
   void operator()(const AskList& list) {
     w.begin_object().key("requests").begin_array();

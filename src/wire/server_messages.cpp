@@ -325,6 +325,7 @@ SessionSnapshot session_of(const Reader& in) {
   in.each_object("locks", [&](const Reader& one) { s.locks.push_back(grant_of(one)); });
   in.each_object("waits", [&](const Reader& one) { s.waits.push_back(wait_of(one, "wait")); });
   in.each_object("requests", [&](const Reader& one) { s.asks.push_back(ask_of(one)); });
+  s.next = in.text("next");
   return s;
 }
 
@@ -416,6 +417,7 @@ Outcome outcome_of(Op op, const Reader& in) {
     case Op::session_list: {
       SessionList list;
       in.each_object("sessions", [&](const Reader& one) { list.sessions.push_back(session_of(one)); });
+      list.next = in.text("next");
       return list;
     }
     case Op::session_state: return session_of(in);

@@ -164,6 +164,7 @@ class Maker {
     for (std::uint64_t n = below(3); n > 0; --n) s.locks.push_back(grant());
     for (std::uint64_t n = below(3); n > 0; --n) s.waits.push_back(wait());
     for (std::uint64_t n = below(3); n > 0; --n) s.asks.push_back(ask());
+    if (coin()) s.next = "l17";
     return s;
   }
   Grant watched_grant(const Target& t) {
@@ -229,7 +230,7 @@ class Maker {
         return {Op::session_heartbeat, r};
       }
       case 2: return {Op::session_end, SessionClosed{count()}};
-      case 3: return {Op::session_list, SessionList{{session(false), session(false)}}};
+      case 3: return {Op::session_list, SessionList{{session(false), session(false)}, coin() ? "1-a" : ""}};
       case 4: return {Op::session_state, session(true)};
       case 5: return {Op::lock_acquire, granted()};
       case 6: return {Op::lock_acquire, Queued{id<LockId>(), count()}};

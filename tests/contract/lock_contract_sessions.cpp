@@ -2,6 +2,7 @@
 // given what he was never told of.
 
 #include "contract/lock_contract.h"
+#include "engine/page.h"
 
 namespace hf::test {
 namespace {
@@ -99,6 +100,105 @@ TEST_P(LockContract, an_open_repeated_after_its_session_ended_says_so) {
   EXPECT_TRUE(std::holds_alternative<SessionOpened>(run(c)));
   EXPECT_TRUE(std::holds_alternative<SessionClosed>(run(EndSession{by("li"), c.session})));
   EXPECT_TRUE(refused(run(c), Code::session_gone));
+}
+
+// ----------------------------------------------------------------------------------------------- page by page
+
+TEST_P(LockContract, sessions_are_listed_page_by_page_the_oldest_first) {
+  std::vector<SessionId> own;
+  for (int i = 0; i < 6; ++i) {
+    own.push_back(open("li").id);
+    open("wang");
+    if (i % 2 == 1) pass(Millis(1000));  // others are opened at the same time
+  }
+  ListSessions c;
+  c.caller = by("li");
+  c.limit = 2;
+  std::vector<SessionId> seen;
+  do {
+    const auto page = std::get<SessionList>(run(c));
+    for (const SessionSnapshot& one : page.sessions) seen.push_back(one.session);
+    EXPECT_EQ(page.sessions.size(), 2U);
+    c.after = page.next;
+    if (seen.size() == 2) {
+      end({seen.front(), "li"});  // the cursor's own session ends, and others stay
+      end({seen.back(), "li"});
+    }
+  } while (!c.after.empty() && seen.size() < 20);
+  EXPECT_EQ(seen, own);
+  c.caller = by_holder_of_rights("root");
+  c.limit = 500;
+  c.after.clear();
+  EXPECT_EQ(std::get<SessionList>(run(c)).sessions.size(), 10U);
+  for (const std::string_view bad : {"x", "-", "12-", "12-nobody"}) {
+    c.after = bad;
+    EXPECT_TRUE(refused(run(c), Code::invalid)) << bad;
+  }
+}
+
+TEST_P(LockContract, a_sessions_state_comes_page_by_page_and_misses_nothing) {
+  const Window li = open("li");
+  const Window wang = open("wang");
+  for (int i = 0; i < 5; ++i) take(li, {"SaleOrder:" + std::to_string(i)});
+  const Grant others = take(wang, {"Stock:1", "Stock:2"});
+  queue(li, {"Stock:1"});
+  ask(li, others.lock, {"Stock:2"});
+  const SessionSnapshot before = std::get<SessionSnapshot>(run(GetSession{by("li"), li.id}));
+  const Window zhao = open("zhao");
+  for (int i = 0; i < 3; ++i) ask(zhao, before.locks[static_cast<std::size_t>(i)].lock);
+  const SessionSnapshot whole = std::get<SessionSnapshot>(run(GetSession{by("li"), li.id}));
+  ASSERT_EQ(whole.asks.size(), 4U);
+  SessionSnapshot gathered = whole;
+  gathered.locks.clear();
+  gathered.waits.clear();
+  gathered.asks.clear();
+  GetSession c{by("li"), li.id, 2};
+  int pages = 0;
+  do {
+    const auto page = std::get<SessionSnapshot>(run(c));
+    EXPECT_LE(page.locks.size(), 2U);
+    gathered.locks.insert(gathered.locks.end(), page.locks.begin(), page.locks.end());
+    gathered.waits.insert(gathered.waits.end(), page.waits.begin(), page.waits.end());
+    gathered.asks.insert(gathered.asks.end(), page.asks.begin(), page.asks.end());
+    c.after = page.next;
+  } while (!c.after.empty() && ++pages < 20);
+  EXPECT_EQ(gathered, whole);
+  EXPECT_EQ(pages, 4) << "5 locks, the waits together, 3 requests of others: 9 rows";
+  for (const std::string_view bad : {"l", "x1", "l1x"}) {
+    c.after = bad;
+    EXPECT_TRUE(refused(run(c), Code::invalid)) << bad;
+  }
+}
+
+TEST_P(LockContract, a_state_that_is_larger_than_an_answer_is_told_in_pages_alone) {
+  if (GetParam().name == "model") GTEST_SKIP() << "the model takes half a minute for so many targets";
+  const Window li = open("li");
+  std::vector<LockId> held;
+  for (int i = 100; i < 120; ++i) {
+    Acquire c = wish(li, {});
+    for (int n = 1000; n < 1400; ++n)
+      c.targets.push_back(target(std::string(200, 'T') + ":" + std::string(197, 'b') + std::to_string(i) + "/" +
+                                 std::string(200, 'p') + "/" + std::string(196, 'l') + std::to_string(n)));
+    held.push_back(granted(run(c)).grant.lock);
+  }
+  EXPECT_TRUE(refused(run(GetSession{by("li"), li.id}), Code::too_large));
+  GetSession c{by("li"), li.id, 500};
+  std::vector<LockId> seen;
+  int pages = 0;
+  do {
+    const auto page = std::get<SessionSnapshot>(run(c));
+    std::size_t bytes = 0;
+    for (const Grant& g : page.locks) {
+      for (const HeldTarget& t : g.targets) bytes += t.target.text().size();
+      seen.push_back(g.lock);
+    }
+    EXPECT_LE(bytes, page_bytes_max);
+    c.after = page.next;
+  } while (!c.after.empty() && ++pages < 50);
+  EXPECT_EQ(seen, held);
+  const Secret secret{Id128{2, 1}};
+  const Outcome resumed = run(ResumeSession{by("li"), li.id, secret, Secret{Id128{2, 100}}});
+  EXPECT_FALSE(std::get<SessionResumed>(resumed).state.next.empty()) << "a welcome must not call it the whole state";
 }
 
 // ----------------------------------------------------------------------------------------------- what a node owes

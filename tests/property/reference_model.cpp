@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "engine/page.h"
+#include "property/reference_pages.h"
 
 namespace hf::test {
 namespace {
@@ -580,7 +581,7 @@ bool ReferenceModel::concerns(std::size_t i, const std::string& user) const {
 SessionSnapshot ReferenceModel::snapshot(const Session& s, bool whole) const {
   SessionSnapshot out{
       s.id,  s.user, s.user_name, s.client, s.lease, s.opened_at, shown(s.lease_end), s.last_activity_at,
-      s.seq, {},     {},          {}};
+      s.seq, {},     {},          {},       {}};
   if (!whole) return out;
   for (const Held& h : held_) {
     if (h.grant.session == s.id && h.grant.kind != Kind::hold) out.locks.push_back(view(h));
@@ -872,7 +873,7 @@ Outcome ReferenceModel::run(const ResumeSession& c) {
   s.lease_end = now_ + s.lease;
   s.last_activity = now_;
   s.last_activity_at = clock_;
-  return SessionResumed{snapshot(s, true)};
+  return SessionResumed{page_of(snapshot(s, true), 0, SIZE_MAX, page_bytes_max)};
 }
 
 Outcome ReferenceModel::run(const TakeOver& c) {
@@ -1353,17 +1354,16 @@ Outcome ReferenceModel::run(const GetSession& c) {
   const Session* s = find_session(c.session);
   if (s == nullptr) return refuse(Code::session_gone);
   if (s->user != c.caller.user && !c.caller.admin) return refuse(Code::forbidden);
-  return snapshot(*s, true);
+  const auto page = page_of(snapshot(*s, true), c);
+  return page ? Outcome(*page) : refuse(page.error().code);
 }
 
 Outcome ReferenceModel::run(const ListSessions& c) {
-  SessionList list;
-  for (const Session& s : sessions_) {
-    if ((c.caller.admin || s.user == c.caller.user) && list.sessions.size() < c.limit)
-      list.sessions.push_back(snapshot(s, false));
-  }
-  std::ranges::sort(list.sessions, {}, [](const SessionSnapshot& s) { return std::pair(s.opened_at, s.session); });
-  return list;
+  std::vector<SessionSnapshot> all;
+  for (const Session& s : sessions_)
+    if (c.caller.admin || s.user == c.caller.user) all.push_back(snapshot(s, false));
+  const auto page = page_of(all, c.after, c.limit);
+  return page ? Outcome(*page) : refuse(Code::invalid);
 }
 
 Outcome ReferenceModel::run(const ListAsks& c) {
