@@ -6,6 +6,7 @@
 #include "engine/status_limits.h"
 #include "wire/json_text.h"
 #include "wire/json_writer.h"
+#include "wire/status_said.h"
 
 namespace holdfast {
 namespace {
@@ -63,13 +64,14 @@ Work<Nothing> read_work(const std::vector<std::uint64_t>& notices) {
                            [](const std::string&) { return std::optional(Nothing{}); });
 }
 
-// The answer's object to a message of a resync.
-Result<boost::json::object> tell(Client& client, const std::string& fields) {
-  auto body = client.call("status.resync", fields, Client::Repeat::query);
-  if (!body) return tl::unexpected(std::move(body.error()));
-  auto value = hf::parse_json(*body);
-  if (!value || !value->is_object()) return failure(Code::unknown_outcome, "the server's answer cannot be read");
-  return std::move(value->get_object());
+// The answer to a message of a resync.
+template <class T>
+Result<T> tell(Client& client, const std::string& fields) {
+  const auto body = client.call("status.resync", fields, Client::Repeat::query);
+  if (!body) return tl::unexpected(body.error());
+  auto answer = hf::client::read_answer<T>(*body);
+  if (!answer) return failure(Code::unknown_outcome, "the server's answer cannot be read");
+  return *std::move(answer);
 }
 
 Result<Nothing> send_pages(Client& client, const std::string& head, const std::vector<std::string>& bills) {
@@ -80,27 +82,25 @@ Result<Nothing> send_pages(Client& client, const std::string& head, const std::v
       if (n > 0 && page.size() + bills[next].size() > page_bytes_max) break;
       page.append(n == 0 ? "" : ",").append(bills[next]);
     }
-    auto taken = tell(client, page + "]}");
+    auto taken = tell<hf::ResyncOpen>(client, page + "]}");
     if (!taken) return tl::unexpected(std::move(taken.error()));
   }
   return Nothing{};
 }
 
 Result<Resynced> resync_once(Client& client, const std::string& type, const std::vector<std::string>& bills) {
-  auto opened = tell(client, boost::json::serialize(boost::json::object{{"type", type}}));
+  auto opened = tell<hf::ResyncOpen>(client, boost::json::serialize(boost::json::object{{"type", type}}));
   if (!opened) return tl::unexpected(std::move(opened.error()));
-  const std::string head =
-      R"({"resync":)" + boost::json::serialize(boost::json::string(hf::client::read_text(*opened, "resync"))) + ",";
+  const std::string head = R"({"resync":)" + boost::json::serialize(boost::json::string(opened->resync.text())) + ",";
   if (auto sent = send_pages(client, head, bills); !sent) {
     if (sent.error().code != Code::not_found) {
-      [[maybe_unused]] const auto dropped = tell(client, head + R"("drop":true})");
+      [[maybe_unused]] const auto dropped = tell<hf::Done>(client, head + R"("drop":true})");
     }
     return tl::unexpected(std::move(sent.error()));
   }
-  auto done = tell(client, head + R"("commit":true})");
+  auto done = tell<hf::ResyncDone>(client, head + R"("commit":true})");
   if (!done) return tl::unexpected(std::move(done.error()));
-  return Resynced{hf::client::read_whole(*done, "bills").value_or(0),
-                  hf::client::read_whole(*done, "left").value_or(0)};
+  return Resynced{done->bills, done->left};
 }
 
 }  // namespace

@@ -321,7 +321,7 @@ class Core {
   void list_notices(Time now);
   void ask_notices(Time now);
   void notices_listed(Time now, std::string_view body);
-  void tell_notice(const boost::json::object& object, bool listed);
+  void tell_notice(holdfast::Notice&& notice, bool listed);
   void tell_notices_read(const std::set<std::uint64_t>& numbers);
   // On the executor, unless the view is gone by then.
   template <class Callback, class... Values>

@@ -8,6 +8,7 @@
 #include "client/status_values.h"
 #include "client/values.h"
 #include "wire/json_text.h"
+#include "wire/status_said.h"
 
 namespace hf::client {
 namespace {
@@ -257,7 +258,9 @@ void Core::bill_changed(std::string_view text) {
   event.json = text;
   const auto value = parse_json(text);
   if (const auto* object = value ? value->if_object() : nullptr) {
-    event.target = read_text(*object, "target");
+    BillGone gone;
+    read_kindly(*object, gone);
+    event.target = gone.target;
     event.bill = read_bill(*object);
   }
   if (event.bill) {

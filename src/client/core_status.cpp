@@ -5,7 +5,7 @@
 #include "client/status_values.h"
 #include "client/values.h"
 #include "wire/json_text.h"
-#include "wire/json_writer.h"
+#include "wire/status_said.h"
 
 namespace hf::client {
 
@@ -23,18 +23,6 @@ holdfast::Error not_shown(std::uint32_t rows) {
                      "; it may be older than the server",
                  "upsert")
       .value();
-}
-
-// Those of the list that are whole numbers.
-std::set<std::uint64_t> read_numbers(const boost::json::object& object, std::string_view name) {
-  std::set<std::uint64_t> numbers;
-  const boost::json::value* const list = object.if_contains(boost::json::string_view(name.data(), name.size()));
-  if (list == nullptr || !list->is_array()) return numbers;
-  for (const boost::json::value& one : list->get_array()) {
-    if (const auto* const number = one.if_int64(); number != nullptr && *number > 0)
-      numbers.insert(static_cast<std::uint64_t>(*number));
-  }
-  return numbers;
 }
 
 }  // namespace
@@ -202,18 +190,14 @@ void Core::ask_notices(Time now) {
 }
 
 void Core::notices_listed(Time now, std::string_view body) {
-  const auto value = parse_json(body);
-  const boost::json::object* object = value ? value->if_object() : nullptr;
-  const boost::json::value* list = object == nullptr ? nullptr : object->if_contains("notices");
-  if (list == nullptr || !list->is_array()) return;
+  auto page = read_notices(body);
+  if (!page) return;
   Followed& f = *followed_;
   const std::uint64_t before = f.notices_page;
-  for (const boost::json::value& one : list->get_array()) {
-    if (!one.is_object()) continue;
-    const std::uint64_t number = read_whole(one.get_object(), "notice").value_or(0);
-    f.notices_missing.erase(number);
-    f.notices_page = std::max(f.notices_page, number);
-    tell_notice(one.get_object(), true);
+  for (holdfast::Notice& notice : *page) {
+    f.notices_missing.erase(notice.notice);
+    f.notices_page = std::max(f.notices_page, notice.notice);
+    tell_notice(std::move(notice), true);
   }
   // The end is an empty page.
   if (f.notices_page > before) return ask_notices(now);
@@ -221,18 +205,17 @@ void Core::notices_listed(Time now, std::string_view body) {
 }
 
 // Once, whether it was pushed or listed first.
-void Core::tell_notice(const boost::json::object& object, bool listed) {
-  auto notice = read_notice(object);
-  if (!notice || notice->notice <= followed_->notices_listed) return;
+void Core::tell_notice(holdfast::Notice&& notice, bool listed) {
+  if (notice.notice <= followed_->notices_listed) return;
   auto& heard = followed_->notices_heard;
-  const bool fresh = heard.insert(notice->notice).second;
+  const bool fresh = heard.insert(notice.notice).second;
   if (listed) {
-    followed_->notices_listed = notice->notice;
-    heard.erase(heard.begin(), heard.upper_bound(notice->notice));
+    followed_->notices_listed = notice.notice;
+    heard.erase(heard.begin(), heard.upper_bound(notice.notice));
   }
   if (!fresh) return;
-  if (followed_->options.on_notices_read) followed_->notices_unread.insert(notice->notice);
-  tell_view(followed_->options.on_notice, *std::move(notice));
+  if (followed_->options.on_notices_read) followed_->notices_unread.insert(notice.notice);
+  tell_view(followed_->options.on_notice, std::move(notice));
 }
 
 void Core::tell_notices_read(const std::set<std::uint64_t>& numbers) {
@@ -285,9 +268,16 @@ bool Core::pushed_status(Time now, const std::string& name, std::string_view tex
   if (!wanted) return false;
   const auto value = parse_json(text);
   const boost::json::object* object = value ? value->if_object() : nullptr;
-  if (object != nullptr && name == "notice") tell_notice(*object, false);
-  if (object != nullptr && name == "notice.read") tell_notices_read(read_numbers(*object, "notices"));
-  if (object == nullptr || name != "run.step") return true;
+  if (object == nullptr) return true;
+  if (name == "notice") {
+    if (auto notice = read_notice(*object)) tell_notice(*std::move(notice), false);
+    return true;
+  }
+  if (name == "notice.read") {
+    NumbersRead read;
+    if (read_kindly(*object, read)) tell_notices_read({read.numbers.begin(), read.numbers.end()});
+    return true;
+  }
   auto step = read_run_step(*object);
   if (!step || (step->offset != 0 && step->offset <= followed_->steps_told)) return true;
   followed_->steps_told = step->offset;

@@ -4,68 +4,40 @@
 
 #include "client/values.h"
 #include "wire/json_text.h"
-#include "wire/json_writer.h"
+#include "wire/said_reader.h"
+#include "wire/status_said.h"
 
 namespace hf::client {
 namespace {
 
 namespace json = boost::json;
 
-const json::value* member(const json::object& object, std::string_view name) { return object.if_contains(name); }
-
-std::map<std::string, holdfast::StateValue> read_state(const json::object& object) {
-  std::map<std::string, holdfast::StateValue> state;
-  const json::value* value = member(object, "state");
-  const json::object* columns = value == nullptr ? nullptr : value->if_object();
-  if (columns == nullptr) return state;
-  for (const auto& [key, column] : *columns) {
-    if (const std::int64_t* number = column.if_int64()) {
-      state.emplace(key, *number);
-    } else if (const json::string* text = column.if_string()) {
-      state.emplace(key, std::string(text->data(), text->size()));
-    }
-  }
-  return state;
-}
-
-const json::array* list_in(const json::object& object, std::string_view name) {
-  const json::value* value = member(object, name);
-  return value == nullptr ? nullptr : value->if_array();
-}
-
-// Every element of the list, or nothing if one cannot be read. No list: none.
-template <class T, class Read>
-std::optional<std::vector<T>> read_all(const json::array* list, Read read) {
-  std::vector<T> all;
-  if (list == nullptr) return all;
-  all.reserve(list->size());
-  for (const json::value& one : *list) {
-    const json::object* object = one.if_object();
-    auto value = object == nullptr ? std::nullopt : read(*object);
-    if (!value) return std::nullopt;
-    all.push_back(*std::move(value));
-  }
-  return all;
-}
-
-std::optional<holdfast::Published> read_result(const json::object& object) {
+std::optional<holdfast::Published> result_of(const ResultView& result) {
   using What = holdfast::Published::What;
-  if (const auto offset = read_whole(object, "offset")) return holdfast::Published{What::logged, *offset};
-  const auto version = read_whole(object, "version");
-  if (!version) return std::nullopt;
-  if (read_flag(object, "stale")) {
-    return holdfast::Published{read_flag(object, "deleted") ? What::deleted : What::stale, *version};
-  }
-  if (read_flag(object, "differs")) return holdfast::Published{What::differs, *version};
-  return std::nullopt;
+  if (result.offset) return holdfast::Published{What::logged, *result.offset};
+  if (!result.version || !(result.stale || result.differs)) return std::nullopt;
+  const What refused = result.deleted ? What::deleted : What::stale;
+  return holdfast::Published{result.stale ? refused : What::differs, *result.version};
 }
 
-std::optional<holdfast::BillStatus> read_known(const json::object& object) {
-  auto bill = read_bill(object);
-  const auto offset = read_whole(object, "offset");
-  if (!bill || !offset) return std::nullopt;
-  return holdfast::BillStatus{*std::move(bill), *offset, read_flag(object, "unordered"),
-                              read_whole(object, "born").value_or(0)};
+struct ReadablePage {
+  Readable<holdfast::Notice> notices;
+  std::string next;
+
+  template <class A, class V>
+  static void said(A& a, V& v) {
+    NoticesPage::said(a, v);
+  }
+};
+
+// Of a deleted bill it is said who deleted it.
+bool read_deletion(const json::object& object, holdfast::StatusEvent& bill) {
+  if (!bill.deleted || bill.actor != holdfast::Person{}) return true;
+  std::uint64_t born = 0;
+  Findings found{.taken = Findings::Taken::kindly, .bad = {}, .mays = {}};
+  SaidReader in(object, found);
+  DeletedMembers::said(in, bill, born);
+  return found.bad.empty();
 }
 
 // The tree of a body, if it is an object.
@@ -87,129 +59,59 @@ std::optional<Wall> from_public(const std::optional<holdfast::WallTime>& time) {
 
 }  // namespace
 
-std::string read_text(const json::object& object, std::string_view name) {
-  const json::value* value = member(object, name);
-  const json::string* text = value == nullptr ? nullptr : value->if_string();
-  return text == nullptr ? std::string() : std::string(text->data(), text->size());
-}
-
-std::optional<std::uint64_t> read_whole(const json::object& object, std::string_view name) {
-  const json::value* value = member(object, name);
-  const std::int64_t* number = value == nullptr ? nullptr : value->if_int64();
-  if (number == nullptr || *number < 0) return std::nullopt;
-  return static_cast<std::uint64_t>(*number);
-}
-
-std::optional<holdfast::WallTime> read_time(const json::object& object, std::string_view name) {
-  const auto time = parse_time(read_text(object, name));
-  if (!time) return std::nullopt;
-  return to_public(*time);
-}
-
-bool read_flag(const json::object& object, std::string_view name) {
-  const json::value* value = member(object, name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
-holdfast::Person read_person(const json::object& object, std::string_view name) {
-  const json::value* value = member(object, name);
-  const json::object* person = value == nullptr ? nullptr : value->if_object();
-  if (person == nullptr) return {};
-  return {read_text(*person, "user"), read_text(*person, "name")};
-}
-
 std::optional<holdfast::StatusEvent> read_bill(const json::object& object) {
   holdfast::StatusEvent bill;
-  bill.type = read_text(object, "type");
-  bill.id = read_text(object, "id");
-  bill.version = read_whole(object, "version");
-  if (bill.type.empty() || bill.id.empty() || !bill.version) return std::nullopt;
-  bill.no = read_text(object, "no");
-  bill.state = read_state(object);
-  bill.creator = read_person(object, "creator");
-  bill.handler = read_person(object, "handler");
-  bill.owner = read_person(object, "owner");
-  bill.actor = read_person(object, "actor");
-  bill.department = read_text(object, "department");
-  bill.action = read_text(object, "action");
-  bill.reason = read_text(object, "reason");
-  bill.at = read_time(object, "at");
-  bill.deleted = read_flag(object, "deleted");
-  if (bill.deleted && bill.actor == holdfast::Person{}) bill.actor = read_person(object, "by");
-  bill.title = read_text(object, "title");
-  bill.partner = read_text(object, "partner");
-  bill.amount = read_text(object, "amount");
-  bill.cause = read_text(object, "cause");
+  std::uint64_t born = 0;
+  bool unordered = false;
+  Findings found{.taken = Findings::Taken::kindly, .bad = {}, .mays = {}};
+  SaidReader in(object, found);
+  BillMembers::said(in, bill, born, unordered);
+  if (!found.bad.empty() || !read_deletion(object, bill)) return std::nullopt;
   return bill;
-}
-
-std::optional<holdfast::TodoRow> read_row(const json::object& object) {
-  auto bill = read_bill(object);
-  std::string group = read_text(object, "group");
-  if (!bill || group.empty()) return std::nullopt;
-  holdfast::TodoRow row{
-      std::move(group), *std::move(bill), read_flag(object, "unordered"), read_whole(object, "born").value_or(0), {}};
-  if (const json::value* editing = object.if_contains("editing"); editing != nullptr && editing->is_object()) {
-    const json::object& by = editing->get_object();
-    row.editing = {{read_text(by, "user"), read_text(by, "name")},
-                   read_time(by, "since").value_or(holdfast::WallTime{})};
-  }
-  return row;
 }
 
 std::optional<holdfast::RunStep> read_run_step(const json::object& object) {
   holdfast::RunStep step;
-  step.run = read_text(object, "run");
-  step.type = read_text(object, "type");
-  step.id = read_text(object, "id");
-  if (step.run.empty() || step.type.empty() || step.id.empty()) return std::nullopt;
-  step.step = read_text(object, "step");
-  step.action = read_text(object, "action");
-  step.error = read_text(object, "error");
-  step.actor = read_person(object, "actor");
-  step.at = read_time(object, "at");
-  step.offset = read_whole(object, "offset").value_or(0);
-  return step;
+  return read_kindly<StepMembers>(object, step) ? std::optional(std::move(step)) : std::nullopt;
 }
 
 std::optional<holdfast::Notice> read_notice(const json::object& object) {
   holdfast::Notice notice;
-  const auto number = read_whole(object, "notice");
-  notice.type = read_text(object, "type");
-  notice.id = read_text(object, "id");
-  if (!number || notice.type.empty() || notice.id.empty()) return std::nullopt;
-  notice.notice = *number;
-  notice.no = read_text(object, "no");
-  notice.title = read_text(object, "title");
-  notice.version = read_whole(object, "version").value_or(0);
-  notice.action = read_text(object, "action");
-  notice.reason = read_text(object, "reason");
-  notice.actor = read_person(object, "actor");
-  notice.at = read_time(object, "at").value_or(holdfast::WallTime{});
-  notice.rejection = read_flag(object, "rejection");
-  return notice;
+  return read_kindly<NoticeMembers>(object, notice) ? std::optional(std::move(notice)) : std::nullopt;
 }
 
 std::optional<std::vector<holdfast::Published>> read_published(std::string_view body) {
-  const json::value value = parsed(body);
-  const json::array* list = value.is_object() ? list_in(value.get_object(), "results") : nullptr;
-  if (list == nullptr) return std::nullopt;
-  return read_all<holdfast::Published>(list, read_result);
+  const auto answer = read_answer<PublishAnswer>(body);
+  if (!answer) return std::nullopt;
+  std::vector<holdfast::Published> results;
+  for (const ResultView& one : answer->results) {
+    const auto result = result_of(one);
+    if (!result) return std::nullopt;
+    results.push_back(*result);
+  }
+  return results;
 }
 
 std::optional<holdfast::BillStatus> read_bill_status(std::string_view body) {
   const json::value value = parsed(body);
-  return value.is_object() ? read_known(value.get_object()) : std::nullopt;
+  holdfast::BillStatus status;
+  if (!value.is_object() || !read_kindly<LoggedMembers>(value.get_object(), status)) return std::nullopt;
+  return read_deletion(value.get_object(), status.state) ? std::optional(std::move(status)) : std::nullopt;
 }
 
 std::optional<holdfast::BillHistory> read_history(std::string_view body) {
   const json::value value = parsed(body);
   if (!value.is_object()) return std::nullopt;
-  const json::object& object = value.get_object();
-  auto states = read_all<holdfast::BillStatus>(list_in(object, "states"), read_known);
-  auto runs = read_all<holdfast::RunStep>(list_in(object, "runs"), read_run_step);
-  if (!states || !runs) return std::nullopt;
-  return holdfast::BillHistory{*std::move(states), *std::move(runs), read_text(object, "next")};
+  holdfast::BillHistory history;
+  Findings found{.taken = Findings::Taken::kindly, .bad = {}, .mays = {}};
+  SaidReader in(value.get_object(), found);
+  HistoryPage::said_lists(in, history);
+  return found.bad.empty() ? std::optional(std::move(history)) : std::nullopt;
+}
+
+std::optional<std::vector<holdfast::Notice>> read_notices(std::string_view body) {
+  auto page = read_answer<ReadablePage>(body);
+  return page ? std::optional(std::move(page->notices.all)) : std::nullopt;
 }
 
 StatusEvent from_public(const holdfast::StatusEvent& event) {

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
-#include "client/status_values.h"
 #include "wire/json_text.h"
+#include "wire/said_reader.h"
+#include "wire/status_said.h"
 
 namespace hf::client {
 namespace {
@@ -26,77 +27,37 @@ Tally edited_tally_of(const holdfast::TodoRow& row) {
   return edited_tally(row.bill.type + ":" + row.bill.id, row.group, row.editing->by.user, Wall(since));
 }
 
-// The three members of a digest, or nothing.
-std::optional<Tally> read_tally(const json::object& object) {
-  const auto rows = read_whole(object, "rows");
-  const auto sum0 = read_whole(object, "sum0");
-  const auto sum1 = read_whole(object, "sum1");
-  if (!rows || !sum0 || !sum1) return std::nullopt;
-  return Tally{static_cast<std::uint32_t>(*rows), static_cast<std::uint32_t>(*sum0), static_cast<std::uint32_t>(*sum1)};
-}
-
 bool is_newer(const holdfast::TodoRow& row, std::uint64_t born, std::optional<std::uint64_t> version) {
   return row.born > born || (row.born == born && row.bill.version > version);
 }
 
-tl::unexpected<holdfast::Error> unreadable(std::string_view what) {
-  return holdfast::failure(holdfast::Code::invalid, "a frame of the to-do tree cannot be read: " + std::string(what));
-}
-
-std::optional<holdfast::TodoCounts> read_counts(const json::value& value) {
-  holdfast::TodoCounts counts;
-  const json::object* types = value.if_object();
-  if (types == nullptr) return std::nullopt;
-  for (const auto& [type, groups_value] : *types) {
-    const json::object* groups = groups_value.if_object();
-    if (groups == nullptr) return std::nullopt;
-    for (const auto& [group, count] : *groups) {
-      const std::int64_t* number = count.if_int64();
-      if (number == nullptr || *number < 0) return std::nullopt;
-      counts[type][group] = static_cast<std::uint64_t>(*number);
-    }
-  }
-  return counts;
+tl::unexpected<holdfast::Error> unreadable(const std::string& what) {
+  return holdfast::failure(holdfast::Code::invalid, "a frame of the to-do tree cannot be read: " + what);
 }
 
 }  // namespace
 
 struct TodoCore::Removal {
-  TodoKey key;
+  std::string type, id, group;
   Version version = 0;
   std::uint64_t born = 0;
   holdfast::Person by;
   std::string action;
   holdfast::WallTime at{};
   bool deleted = false;
-
-  static std::optional<Removal> read(const json::object& object) {
-    Removal removal;
-    removal.key = {read_text(object, "type"), read_text(object, "group"), read_text(object, "id")};
-    const auto version = read_whole(object, "version");
-    if (removal.key.type.empty() || removal.key.group.empty() || removal.key.id.empty() || !version)
-      return std::nullopt;
-    removal.version = *version;
-    removal.born = read_whole(object, "born").value_or(0);
-    removal.by = read_person(object, "by");
-    removal.action = read_text(object, "action");
-    removal.at = read_time(object, "at").value_or(holdfast::WallTime{});
-    removal.deleted = read_flag(object, "deleted");
-    return removal;
-  }
 };
 
 struct TodoCore::Frame {
+  struct Counts : holdfast::TodoCounts {
+    static constexpr bool taken_strictly = true;
+  };
   enum class Kind : std::uint8_t { none, page, live, digest } kind = Kind::none;
-  std::string reason;
-  std::string cursor;
-  std::vector<holdfast::TodoRow> upsert;
-  std::vector<Removal> remove;
-  std::uint32_t rows_unread = 0, removals_unread = 0;
-  holdfast::TodoCounts counts;
-  Tally digest;
+  std::string reason, cursor, editing;
+  Readable<holdfast::TodoRow> upsert;
+  Readable<Removal> remove;
+  Counts counts;
+  Tally rows;
   std::optional<Tally> edited;  // of a digest that proves it
-  bool all_editing = false;
 };
 
 holdfast::Result<TodoCore::Frame> TodoCore::read(std::string_view text) const {
@@ -104,48 +65,21 @@ holdfast::Result<TodoCore::Frame> TodoCore::read(std::string_view text) const {
   const json::object* object = value ? value->if_object() : nullptr;
   if (object == nullptr) return unreadable("it is no JSON object");
   Frame frame;
-  const std::string event = read_text(*object, "event");
-  if (event == "todo.page") frame.kind = Frame::Kind::page;
-  if (event == "todo.live") frame.kind = Frame::Kind::live;
-  if (event == "todo.digest") frame.kind = Frame::Kind::digest;
-  if (frame.kind == Frame::Kind::none) return frame;
-  frame.cursor = read_text(*object, "cursor");
-  frame.reason = read_text(*object, "reason");
-  if (frame.kind == Frame::Kind::digest) {
-    const auto rows = read_tally(*object);
-    if (!rows) return unreadable("a digest has rows, sum0 and sum1");
-    frame.digest = *rows;
-    const json::value* const edited = object->if_contains("edited");
-    if (edited != nullptr && edited->is_object()) frame.edited = read_tally(edited->get_object());
-    return frame;
+  Findings found{.taken = Findings::Taken::kindly, .bad = {}, .mays = {}};
+  SaidReader in(*object, found);
+  std::string event;
+  in("event", event);
+  if (event == PageFrame::event) {
+    frame.kind = Frame::Kind::page;
+    PageFrame::said(in, frame);
+  } else if (event == LiveFrame::event) {
+    frame.kind = Frame::Kind::live;
+    LiveFrame::said(in, frame);
+  } else if (event == DigestFrame::event) {
+    frame.kind = Frame::Kind::digest;
+    DigestFrame::said(in, frame);
   }
-  // Counts those that cannot be read; false if it is no list.
-  const auto each = [&](std::string_view name, std::uint32_t& unread, auto&& take) {
-    const json::value* list = object->if_contains(name);
-    if (list == nullptr) return true;
-    if (!list->is_array()) return false;
-    for (const json::value& one : list->get_array()) unread += one.is_object() && take(one.get_object()) ? 0 : 1;
-    return true;
-  };
-  const bool rows_read = each("upsert", frame.rows_unread, [&](const json::object& one) {
-    auto row = read_row(one);
-    if (!row) return false;
-    frame.upsert.push_back(*std::move(row));
-    return true;
-  });
-  const bool removals_read = each("remove", frame.removals_unread, [&](const json::object& one) {
-    auto removal = Removal::read(one);
-    if (!removal) return false;
-    frame.remove.push_back(*std::move(removal));
-    return true;
-  });
-  if (!rows_read || !removals_read) return unreadable("upsert and remove are lists");
-  frame.all_editing = read_text(*object, "editing") == "all";
-  if (const json::value* counts = object->if_contains("counts")) {
-    auto told = read_counts(*counts);
-    if (!told) return unreadable("counts are whole numbers by type and group");
-    frame.counts = *std::move(told);
-  }
+  if (!found.bad.empty()) return unreadable("`" + found.bad + "` is malformed");
   return frame;
 }
 
@@ -169,17 +103,17 @@ holdfast::Result<TodoChanges> TodoCore::feed(std::string_view text) {
     begin();
     changes.snapshot = std::move(frame->reason);
   }
-  if (frame->all_editing) forget_editing(changes);
-  for (holdfast::TodoRow& row : frame->upsert) put(std::move(row), changes);
-  for (Removal& removal : frame->remove) remove(std::move(removal), changes);
+  if (frame->editing == "all") forget_editing(changes);
+  for (holdfast::TodoRow& row : frame->upsert.all) put(std::move(row), changes);
+  for (Removal& removal : frame->remove.all) remove(std::move(removal), changes);
   for (const auto& [type, groups] : frame->counts) {
     for (const auto& [group, count] : groups) counts_[type][group] = count;
   }
   changes.counts = std::move(frame->counts);
   // A snapshot has a row in no other form; what came otherwise is asked for anew.
   if (in_snapshot_) {
-    unread_.rows += frame->rows_unread;
-  } else if (frame->rows_unread + frame->removals_unread > 0 && !doubted_) {
+    unread_.rows += frame->upsert.unread;
+  } else if (frame->upsert.unread + frame->remove.unread > 0 && !doubted_) {
     doubt();
   }
   if (frame->kind == Frame::Kind::live) in_snapshot_ = false;
@@ -190,10 +124,11 @@ holdfast::Result<TodoChanges> TodoCore::feed(std::string_view text) {
 
 // At most: a row that the frame also takes away, or has twice, counts.
 std::size_t TodoCore::rows_after(const Frame& frame) const {
-  if (!frame.reason.empty()) return frame.upsert.size();
-  if (rows_.size() + frame.upsert.size() <= limits_.rows_max) return rows_.size() + frame.upsert.size();
-  return rows_.size() + static_cast<std::size_t>(std::ranges::count_if(
-                            frame.upsert, [&](const holdfast::TodoRow& row) { return !rows_.contains(key_of(row)); }));
+  if (!frame.reason.empty()) return frame.upsert.all.size();
+  if (rows_.size() + frame.upsert.all.size() <= limits_.rows_max) return rows_.size() + frame.upsert.all.size();
+  return rows_.size() +
+         static_cast<std::size_t>(std::ranges::count_if(
+             frame.upsert.all, [&](const holdfast::TodoRow& row) { return !rows_.contains(key_of(row)); }));
 }
 
 void TodoCore::begin() {
@@ -239,7 +174,7 @@ void TodoCore::put(holdfast::TodoRow&& row, TodoChanges& changes) {
 }
 
 void TodoCore::remove(Removal&& removal, TodoChanges& changes) {
-  const auto at = rows_.find(removal.key);
+  const auto at = rows_.find({removal.type, removal.group, removal.id});
   if (at == rows_.end() || is_newer(at->second, removal.born, removal.version)) return;
   count_out(at->second);
   changes.rows.push_back({TodoChange::What::removed,
@@ -261,7 +196,7 @@ void TodoCore::doubt() {
 
 void TodoCore::prove(Frame&& digest) {
   if (doubted_) return;
-  Tally others = digest.digest;
+  Tally others = digest.rows;
   subtract(others, sum_);
   if (unread_.rows > 0 && !unread_proved_ && others.rows == unread_.rows) {
     unread_ = others;

@@ -76,6 +76,14 @@ struct AuditEntry {
   std::string reason;
   std::string before;  // short: e.g. "held exclusive by li, token 17"
   std::string after;
+
+  static constexpr std::string_view said_as = "AuditEntry";
+  template <class A, class V>
+  static void said(A& a, V& v) {
+    a("at", v.at, {.required = true})("action", v.action, {.required = true})("user", v.user)("holder", v.holder);
+    a("lock", v.lock)("session", v.session)("targets", v.targets);
+    a("reason", v.reason)("before", v.before)("after", v.after);
+  }
 };
 // The audit line of `change`, if it has one.
 std::optional<AuditEntry> audit_of(const ChangeView& change);

@@ -52,6 +52,13 @@ struct ClientInfo {
   static void fields(A& a, V& v) {
     a(1, v.program)(2, v.host)(3, v.window);
   }
+
+  static constexpr std::string_view said_as = "Where";
+
+  template <class A, class V>
+  static void said(A& a, V& v) {
+    a("program", v.program)("host", v.host)("window", v.window);
+  }
 };
 
 // One target of a grant and the token it is held under. The token is the grant's own, unless the session
@@ -80,6 +87,28 @@ struct Grant {
   Wall expires_at{};
   std::uint32_t holds = 1;  // how often it was acquired and not yet released
   bool operator==(const Grant&) const = default;
+
+  static constexpr std::string_view said_as = "Grant";
+
+  template <class A, class V>
+  static void said(A& a, V& v) {
+    a("lock", v.lock, {.key = true});
+    a("token", v.token, {.from_one = true, .known = true});
+    a.held(v.targets, v.token);
+    a("mode", v.mode, {.required = true});
+    a("kind", v.kind, {.required = true});
+    a.about(v.user);
+    a("session", v.session, {.known = true, .personal = true});
+    a("user", v.user, {.known = true, .personal = true});
+    a("user_name", v.user_name, {.personal = true});
+    a("client", v.client, {.personal = true});
+    a("owner", v.owner);
+    a("label", v.label);
+    a("reason", v.reason, {.personal = true});
+    a("acquired_at", v.acquired_at, {.known = true});
+    a("expires_at", v.expires_at, {.known = true});
+    a("holds", v.holds, {.required = true});
+  }
 };
 
 // One thing in the way of a failed acquire: a lock held, or a request that waits before it.
@@ -102,6 +131,40 @@ struct Conflict {
   std::uint32_t queue = 0;     // requests that wait for this target
   bool same_user = false;
   bool operator==(const Conflict&) const = default;
+
+  static constexpr std::string_view said_as = "Conflict";
+
+  template <class A, class V>
+  static void said(A& a, V& v) {
+    a("target", v.target, {.key = true});
+    a("lock", v.lock, {.required = true});
+    a("mode", v.mode, {.required = true});
+    a("label", v.label);
+    a.about(v.user);
+    const auto who = [&](auto& in) {
+      in("user", v.user, {.known = true, .personal = true});
+      in("name", v.user_name, {.personal = true});
+    };
+    const auto waiting = [&](auto& in) {
+      who(in);
+      in("since", v.since, {.known = true});
+      in("position", v.position, {.required = true});
+    };
+    const auto holder = [&](auto& in) {
+      who(in);
+      in("client", v.client, {.personal = true});
+      in("session", v.session, {.known = true, .personal = true});
+      in("since", v.since, {.known = true});
+      in("last_activity_at", v.last_activity_at);
+      in("expires_at", v.expires_at, {.known = true});
+      in("kind", v.kind, {.required = true});
+      in("reason", v.reason, {.personal = true});
+    };
+    a.either(v.waiting, "waiting", waiting, "holder", holder);
+    a("same_user", v.same_user, {.required = true});
+    a("queue", v.queue, {.required = true});
+    a.may(v);
+  }
 };
 
 // A request that waits, as its owner sees it.
@@ -119,6 +182,29 @@ struct WaitInfo {
   std::uint32_t position = 1;  // 1 + the earlier requests of others that it cannot be granted beside
   bool asking = false;         // it asks the holders: it is a request, under the same id
   bool operator==(const WaitInfo&) const = default;
+
+  static constexpr std::string_view said_as = "Wait";
+
+  template <class A, class V>
+  static void said(A& a, V& v) {
+    a("wait", v.wait, {.key = true});
+    said_without_id(a, v);
+    a("asking", v.asking);
+  }
+  template <class A, class V>
+  static void said_without_id(A& a, V& v) {
+    a.about(v.user);
+    a("session", v.session, {.known = true, .personal = true});
+    a("user", v.user, {.known = true, .personal = true});
+    a("user_name", v.user_name, {.personal = true});
+    a("targets", v.targets, {.required = true});
+    a("mode", v.mode, {.required = true});
+    a("kind", v.kind, {.required = true});
+    a("label", v.label);
+    a("since", v.since, {.known = true});
+    a("until", v.until);
+    a("position", v.position, {.required = true});
+  }
 };
 
 enum class AskState : std::uint8_t { asked, deferred, refused, unanswered };
@@ -133,6 +219,21 @@ struct AskInfo {
   std::string answer_reason;
   Wall answer_by{};
   bool operator==(const AskInfo&) const = default;
+
+  static constexpr std::string_view said_as = "Request";
+
+  template <class A, class V>
+  static void said(A& a, V& v) {
+    a("request", v.wait.wait, {.key = true});
+    a("lock", v.lock, {.required = true});
+    WaitInfo::said_without_id(a, v.wait);
+    a("message", v.message, {.personal = true});
+    a("state", v.state, {.key = true});
+    a.about_others();  // whose words these are is not told here: never the asker's
+    a("answer_reason", v.answer_reason, {.personal = true});
+    a("answer_by", v.answer_by);
+    if constexpr (A::reads) v.wait.asking = true;
+  }
 };
 
 }  // namespace hf

@@ -4,8 +4,8 @@
 #include <charconv>
 
 #include "engine/page.h"
-#include "wire/answers.h"
 #include "wire/json_writer.h"
+#include "wire/said_writer.h"
 
 namespace hf {
 namespace {
@@ -87,7 +87,7 @@ Result<AuditAnswer> audit_lines(const AuditSource& source, const AuditWanted& wa
     for (const AuditEntry& entry : got->entries) {
       if (!wanted.holder.empty() && entry.holder != wanted.holder) continue;
       if (!wanted.session.empty() && entry.session.text() != wanted.session) continue;
-      append_audit(answer.lines.emplace_back(), entry);
+      append_said(answer.lines.emplace_back(), entry);
       bytes += answer.lines.back().size();
     }
     if (got->end) return answer;

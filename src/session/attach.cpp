@@ -2,7 +2,7 @@
 
 #include "base/fingerprint.h"
 #include "session/hub_state.h"
-#include "wire/json_writer.h"
+#include "wire/said_writer.h"
 #include "wire/websocket.h"
 
 namespace hf {
@@ -46,13 +46,7 @@ void Hub::State::tell_replaced(ConnectionId former, SessionId session) {
     return;
   }
   scratch.clear();
-  JsonWriter json(scratch);
-  json.begin_object()
-      .field("event", "session.ended")
-      .key("session")
-      .id(session)
-      .field("reason", "replaced")
-      .end_object();
+  append_push(scratch, SessionReplaced{session});
   transport.send(former, scratch);
 }
 

@@ -1,7 +1,8 @@
 #include <algorithm>
 
 #include "session/hub_state.h"
-#include "wire/json_writer.h"
+#include "wire/said_writer.h"
+#include "wire/status_said.h"
 
 namespace hf {
 
@@ -11,12 +12,12 @@ constexpr Millis retry_soon{1000};
 
 Millis retry_after(const Error& error) { return error.code == Code::too_many ? retry_soon : Millis{0}; }
 
-std::string body_of(const AuditAnswer& answer) {
+std::string body_of(AuditAnswer&& answer) {
+  AuditPage page;
+  page.next = std::move(answer.next);
+  for (std::string& line : answer.lines) page.entries.push_back({std::move(line)});
   std::string body;
-  JsonWriter json(body);
-  json.begin_object().key("entries").begin_array();
-  for (const std::string& line : answer.lines) json.raw(line);
-  json.end_array().some("next", answer.next).end_object();
+  append_said(body, page);
   return body;
 }
 
@@ -57,7 +58,7 @@ void Hub::State::audit_answered(const Errand& errand, Ticket ticket, Result<Audi
   if (errand.gone || (call.face == Face::websocket && !connections.contains(call.peer))) return;
   if (!answer) return refuse(call, answer.error(), retry_after(answer.error()));
   if (is_answer_unwanted(call, errand.op)) return refuse(call, unread_refusal());
-  answer_body(call, body_of(*answer));
+  answer_body(call, body_of(*std::move(answer)));
 }
 
 // His count stays until the answer has come: who asks, leaves and asks again has no more read for him at a time.

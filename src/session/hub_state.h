@@ -280,47 +280,12 @@ struct Hub::State {
   void answer_body(const Call& call, std::string body);
   void load_catalog_body();
   std::string stats_body(const Stats& stats) const;
-  void operate(Call& call, HelloFields& f);
-  void operate(Call& call, AuthFields& f);
-  void operate(Call& call, PongFields& f);
-  void operate(Call& call, SessionOpenFields& f);
-  void operate(Call& call, Heartbeat& f);
-  void operate(Call& call, EndSession& f);
-  void operate(Call& call, ListSessions& f);
-  void operate(Call& call, GetSession& f);
-  void operate(Call& call, Acquire& f);
-  void operate(Call& call, GetLock& f);
-  void operate(Call& call, ListLocks& f);
-  void operate(Call& call, Release& f);
-  void operate(Call& call, Extend& f);
-  void operate(Call& call, Transfer& f);
-  void operate(Call& call, Force& f);
-  void operate(Call& call, Ask& f);
-  void operate(Call& call, CancelWait& f);
-  void operate(Call& call, Check& f);
-  void operate(Call& call, Verify& f);
-  void operate(Call& call, ReleaseAll& f);
-  void operate(Call& call, Agree& f);
-  void operate(Call& call, Refuse& f);
-  void operate(Call& call, Defer& f);
-  void operate(Call& call, WithdrawFields& f);
-  void operate(Call& call, ListAsks& f);
-  void operate(Call& call, WatchFields& f);
-  void operate(Call& call, UnwatchFields& f);
-  void operate(Call& call, Publish& f);
-  void operate(Call& call, GetStatus& f);
-  void operate(Call& call, GetHistory& f);
-  void operate(Call& call, StatusResyncFields& f);
-  void operate(Call& call, TodoSubscribeFields& f);
-  void operate(Call& call, TodoUnsubscribeFields& f);
-  void operate(Call& call, TodoPageFields& f);
-  void operate(Call& call, ListNotices& f);
-  void operate(Call& call, ReadNotices& f);
-  void operate(Call& call, CatalogGetFields& f);
-  void operate(Call& call, GetStats& f);
+  // What each operation does.
+#define HF_OP(name, wire, fields, answer, mutating) void operate(Call& call, fields& f);
+  HF_OPS(HF_OP)
+#undef HF_OP
 
   // ---- audit_list.cpp
-  void operate(Call& call, AuditListFields& f);
   void on_audit(Ticket ticket, Result<AuditAnswer>&& answer);
   void audit_answered(const Errand& errand, Ticket ticket, Result<AuditAnswer>&& answer);
   // Of a connection or exchange that is gone.

@@ -5,8 +5,9 @@
 #include "model/plain_text.h"
 #include "session/bill_id.h"
 #include "session/hub_state.h"
+#include "wire/answer_types.h"
 #include "wire/catalog_json.h"
-#include "wire/json_writer.h"
+#include "wire/said_writer.h"
 
 namespace hf {
 
@@ -527,7 +528,7 @@ void Hub::State::operate(Call& call, UnwatchFields& f) {
     if (target.level() == Level::bill) watchers.remove(call.who->ns, target, Watcher::of(watcher));
   }
   std::string body;
-  JsonWriter(body).begin_object().key("watched").number(watchers.count(Watcher::of(watcher))).end_object();
+  append_said(body, WatchedCount{watchers.count(Watcher::of(watcher))});
   answer_body(call, std::move(body));
 }
 
@@ -550,11 +551,7 @@ void Hub::State::operate(Call& call, GetStats&) {
 // The namespace's own numbers, and this node's.
 std::string Hub::State::stats_body(const Stats& stats) const {
   std::string body;
-  append_outcome(body, Op::stats_get, Outcome(stats));
-  if (body.ends_with('}')) body.pop_back();
-  JsonWriter json(body);
-  if (body.size() > 1) body.push_back(',');
-  json.field("node", options.node).field("version", HF_VERSION).end_object();
+  append_said(body, StatsAnswer{stats, options.node, HF_VERSION});
   return body;
 }
 

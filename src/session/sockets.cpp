@@ -1,7 +1,8 @@
 #include <algorithm>
 
 #include "session/hub_state.h"
-#include "wire/json_writer.h"
+#include "wire/answer_types.h"
+#include "wire/said_writer.h"
 #include "wire/websocket.h"
 
 namespace hf {
@@ -269,12 +270,7 @@ void Hub::State::auth(ConnectionId id, Connection& c, const MessageId& message, 
   c.auth_asked = false;
   if (former->name != c.who->name) tell_name(c);
   std::string body;
-  JsonWriter json(body);
-  json.begin_object().key("rights").begin_array();
-  for (const std::string& right : c.who->rights->texts()) json.string(right);
-  json.end_array();
-  if (c.who->expires_at) json.key("expires_at").time(*c.who->expires_at);
-  json.end_object();
+  append_said(body, Renewal{c.who->rights->texts(), c.who->expires_at});
   scratch.clear();
   encode_ok(scratch, message, body);
   transport.send(id, scratch);

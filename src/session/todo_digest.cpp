@@ -1,7 +1,8 @@
 #include "session/todo_digest.h"
 
-#include "wire/json_writer.h"
+#include "wire/said_writer.h"
 #include "wire/status_answers.h"
+#include "wire/status_said.h"
 
 namespace hf::session {
 
@@ -31,20 +32,9 @@ Tally EditedRows::beyond_class(const Audience& audience) const {
 }
 
 void append_digest(std::string& out, const TodoCursor& cursor, const Tally& rows, const std::optional<Tally>& edited) {
-  JsonWriter w(out);
-  const auto tally = [&](const Tally& one) {
-    w.key("rows").number(one.rows).key("sum0").number(one.sum0).key("sum1").number(one.sum1);
-  };
-  std::string place;
-  append_cursor(place, cursor);
-  w.begin_object().field("event", "todo.digest").field("cursor", place);
-  tally(rows);
-  if (edited) {
-    w.key("edited").begin_object();
-    tally(*edited);
-    w.end_object();
-  }
-  w.end_object();
+  DigestFrame frame{{}, rows, edited};
+  append_cursor(frame.cursor, cursor);
+  append_push(out, frame);
 }
 
 }  // namespace hf::session

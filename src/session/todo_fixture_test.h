@@ -7,9 +7,11 @@
 #include <sstream>
 
 #include "catalog/catalog_loader.h"
+#include "session/described_test.h"
 #include "session/hub_fixture_test.h"
 #include "wire/messages.h"
 #include "wire/status_answers.h"
+#include "wire/status_said.h"
 
 namespace hf::test {
 
@@ -45,6 +47,18 @@ struct TodoClient {
   bool live = false;
   bool versions_may_fall = false;  // a resync begins them anew
 
+  // Whether the message changes rows. Digests are checked here, and all are held to what describes them.
+  bool is_frame(std::string_view event, const boost::json::value& said) {
+    const auto& o = said.as_object();
+    const bool described = event == PageFrame::event     ? is_described<PageFrame>(o, 1)
+                           : event == LiveFrame::event   ? is_described<LiveFrame>(o, 1)
+                           : event == DigestFrame::event ? is_described<DigestFrame>(o, 1)
+                                                         : true;
+    EXPECT_TRUE(described) << "not as wire/status_said.h has it: " << boost::json::serialize(said);
+    if (event == "todo.digest") check_digest(said);
+    return event == "todo.page" || event == "todo.live";
+  }
+
   void hear(const boost::json::value& said) {
     const auto& o = said.as_object();
     if (const auto* ok = o.if_contains("ok"); ok != nullptr && ok->is_object() && ok->as_object().contains("mode")) {
@@ -55,8 +69,7 @@ struct TodoClient {
     }
     if (!o.contains("event")) return;
     const std::string event(o.at("event").as_string());
-    if (event == "todo.digest") return check_digest(said);
-    if (event != "todo.page" && event != "todo.live") return;
+    if (!is_frame(event, said)) return;
     ++frames;
     if (o.contains("editing")) {  // it tells all that are edited
       editing.clear();

@@ -3,7 +3,8 @@
 #include "catalog/event_check.h"
 #include "session/bill_id.h"
 #include "session/hub_state.h"
-#include "wire/json_writer.h"
+#include "wire/said_writer.h"
+#include "wire/status_said.h"
 #include "wire/websocket.h"
 
 namespace hf {
@@ -246,11 +247,7 @@ void Hub::State::TodoLink::begun(ConnectionId connection, SnapshotReason snapsho
   if (!call) return;
   std::string body;
   const bool whole = snapshot != SnapshotReason::none;
-  JsonWriter(body)
-      .begin_object()
-      .field("mode", whole ? "snapshot" : "diff")
-      .some("reason", name_of(snapshot))
-      .end_object();
+  append_said(body, TodoBegun{whole ? "snapshot" : "diff", name_of(snapshot)});
   hub.answer_body(*call, std::move(body));
 }
 

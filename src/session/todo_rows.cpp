@@ -1,7 +1,6 @@
 #include "session/todo_rows.h"
 
 #include "wire/batch_frame.h"
-#include "wire/json_writer.h"
 #include "wire/status_answers.h"
 
 namespace hf::session {
@@ -12,10 +11,9 @@ const std::string& TodoRows::members_of(NamespaceIndex ns, const Bill& bill) {
   append_bill_members(at->second, bill);
   if (const auto* const editor = editing_.say(ns, bill.text(Bill::key))) {
     at->second.append(R"(,"editing":)");
-    JsonWriter w(at->second);
-    w.begin_object();
-    if (!limits_.hide_names) w.field("user", editor->user).some("name", editor->name);
-    w.key("since").time(editor->since).end_object();
+    const bool named = !limits_.hide_names;
+    append_editing(at->second, named ? std::string_view(editor->user) : std::string_view(),
+                   named ? std::string_view(editor->name) : std::string_view(), editor->since);
   }
   return at->second;
 }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "wire/catalog_json.h"
+#include "wire/said_writer.h"
 
 namespace hf {
 namespace {
@@ -66,7 +67,7 @@ std::string answer(Op op, const Outcome& outcome, Face face = Face::websocket) {
 
 TEST(Answers, a_grant_has_the_contract_s_members_and_no_empty_ones) {
   std::string out;
-  append_grant(out, grant());
+  append_said(out, grant());
   EXPECT_EQ(
       out,
       R"({"lock":"0000000000000000000000000a","token":17,"targets":["SaleOrder:1001","SaleOut:7"],"tokens":{"SaleOut:7":12},)"
@@ -77,7 +78,7 @@ TEST(Answers, a_grant_has_the_contract_s_members_and_no_empty_ones) {
 
 TEST(Answers, a_conflict_has_the_contract_s_members) {
   std::string out;
-  append_conflict(out, conflict(), all_rights());
+  append_said(out, conflict(), all_rights());
   EXPECT_EQ(
       out,
       R"({"target":"SaleOrder:1001","lock":"0000000000000000000000000a","mode":"exclusive","label":"XS-1001","holder":{"user":"li",)"
@@ -89,7 +90,7 @@ TEST(Answers, a_conflict_has_the_contract_s_members) {
   waiting.waiting = true;
   waiting.position = 3;
   out.clear();
-  append_conflict(out, waiting);
+  append_said(out, waiting);
   EXPECT_EQ(
       out,
       R"({"target":"SaleOrder:1001","lock":"0000000000000000000000000a","mode":"exclusive","label":"XS-1001","waiting":{"user":"li",)"
@@ -128,11 +129,11 @@ TEST(Answers, with_names_hidden_nothing_that_tells_who_is_in_the_bytes_but_one_s
     }
   };
   std::string out;
-  append_grant(out, grant(), hidden);
+  append_said(out, grant(), hidden);
   secretive(out);
   EXPECT_NE(out.find(R"("session":null,"user":null,"user_name":null,"client":null,)"), std::string::npos) << out;
   out.clear();
-  append_conflict(out, conflict(), hidden);
+  append_said(out, conflict(), hidden);
   secretive(out);
   Refusal refusal;
   refusal.code = Code::locked;
@@ -149,14 +150,14 @@ TEST(Answers, with_names_hidden_nothing_that_tells_who_is_in_the_bytes_but_one_s
   ask.wait.user_name = "李四";
   ask.message = "secret plan";
   out.clear();
-  append_ask(out, ask, hidden);
+  append_said(out, ask, hidden);
   secretive(out);
   AskInfo own;
   own.wait.user = "wu";
   own.message = "mine";
   own.answer_reason = "secret plan";  // the holder's words
   out.clear();
-  append_ask(out, own, hidden);
+  append_said(out, own, hidden);
   secretive(out);
   EXPECT_NE(out.find(R"("message":"mine")"), std::string::npos) << out;
   LockLost lost;
@@ -180,12 +181,12 @@ TEST(Answers, with_names_hidden_nothing_that_tells_who_is_in_the_bytes_but_one_s
   session.client = ClientInfo{"erp", "pc7", ""};
   session.locks = {grant()};
   out.clear();
-  append_session(out, session, hidden);
+  append_said(out, session, hidden);
   secretive(out);
 
   hidden.user = "li";
   out.clear();
-  append_grant(out, grant(), hidden);
+  append_said(out, grant(), hidden);
   EXPECT_NE(out.find("李四"), std::string::npos) << "one's own";
 }
 
@@ -284,7 +285,7 @@ TEST(Answers, an_audit_line_has_what_happened_and_no_empty_members) {
   entry.lock = kLock;
   entry.targets = {"SaleOrder:1001"};
   std::string out;
-  append_audit(out, entry);
+  append_said(out, entry);
   EXPECT_EQ(
       out,
       R"({"at":"2024-02-29T12:00:00.000Z","action":"force","user":"boss","lock":"0000000000000000000000000a","targets":["SaleOrder:1001"]})");

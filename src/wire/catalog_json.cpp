@@ -1,9 +1,8 @@
 #include "wire/catalog_json.h"
 
 #include <array>
-#include <string_view>
 
-#include "wire/json_writer.h"
+#include "wire/said_writer.h"
 
 namespace hf {
 namespace {
@@ -11,6 +10,7 @@ namespace {
 using catalog::Content;
 using catalog::Index;
 using std::string_view;
+using Named = CatalogView::Named;
 
 // By the order of the enumerations.
 constexpr std::array<string_view, 3> kStatusKinds{"lifecycle", "approval", "business"};
@@ -24,104 +24,82 @@ string_view named(const std::array<string_view, N>& names, E value) {
   return names.at(static_cast<std::size_t>(value));
 }
 
-void write_names(JsonWriter& w, const auto& thing) {
-  w.field("name", thing.name).some("zh", thing.zh).some("en", thing.en);
+template <class List, class Of>
+auto each(const List& list, Of of) {
+  std::vector<decltype(of(list.front()))> out;
+  out.reserve(list.size());
+  for (const auto& element : list) out.push_back(of(element));
+  return out;
 }
 
-void write_list(JsonWriter& w, string_view key, const auto& list, auto write) {
-  w.key(key).begin_array();
-  for (const auto& element : list) write(element);
-  w.end_array();
+Named names_of(const auto& thing) { return {thing.name, thing.zh, thing.en}; }
+// Indexes, as the names of what they point to.
+CatalogView::Texts names_at(const std::vector<Index>& indexes, const auto& list) {
+  return each(indexes, [&](Index i) { return string_view(list[i].name); });
+}
+std::vector<std::int64_t> numbers_of(const std::vector<int>& values) { return {values.begin(), values.end()}; }
+
+CatalogView::Type view_of(const Content& all, const catalog::Type& type) {
+  return {.named = names_of(type),
+          .area = type.area,
+          .code = type.code,
+          .key = type.key,
+          .no = type.no,
+          .parts = each(type.parts, [](const catalog::Part& part) { return string_view(part.name); }),
+          .status = names_at(type.status, all.models),
+          .lifecycle = type.lifecycle ? string_view(all.models[*type.lifecycle].name) : string_view(),
+          .editable_in = numbers_of(type.editable_in),
+          .groups = names_at(type.groups, all.groups),
+          .actions = names_at(type.actions, all.actions),
+          .lock = {type.lock.max_hold, type.lock.idle_takeover, type.lock.request_timeout}};
 }
 
-// A list of indexes, as the names of what they point to.
-void write_refs(JsonWriter& w, string_view key, const std::vector<Index>& indexes, const auto& list) {
-  write_list(w, key, indexes, [&](Index i) { w.string(list[i].name); });
-}
-void write_values(JsonWriter& w, string_view key, const std::vector<int>& values) {
-  write_list(w, key, values, [&](int value) { w.signed_number(value); });
-}
-
-void write_type(JsonWriter& w, const Content& all, const catalog::Type& type) {
-  w.begin_object();
-  write_names(w, type);
-  w.some("area", type.area).key("code").signed_number(type.code).field("key", type.key).some("no", type.no);
-  write_list(w, "parts", type.parts, [&](const catalog::Part& part) { w.string(part.name); });
-  write_refs(w, "status", type.status, all.models);
-  if (type.lifecycle) w.field("lifecycle", all.models[*type.lifecycle].name);
-  write_values(w, "editable_in", type.editable_in);
-  write_refs(w, "groups", type.groups, all.groups);
-  write_refs(w, "actions", type.actions, all.actions);
-  w.key("lock").begin_object();
-  w.key("max_hold_ms").signed_number(type.lock.max_hold.count());
-  w.key("idle_takeover_ms").signed_number(type.lock.idle_takeover.count());
-  w.key("request_timeout_ms").signed_number(type.lock.request_timeout.count()).end_object();
-  w.end_object();
+CatalogView::Model view_of(const catalog::StatusModel& model) {
+  return {.named = names_of(model),
+          .kind = named(kStatusKinds, model.kind),
+          .initial = model.initial,
+          .values = each(model.values,
+                         [](const catalog::StatusValue& v) { return CatalogView::StatusValue{v.value, v.zh, v.en}; }),
+          .transitions = each(model.transitions,
+                              [](const catalog::StatusModel::Transition& t) {
+                                return CatalogView::Transition{t.from, numbers_of(t.to)};
+                              }),
+          .final = numbers_of(model.final)};
 }
 
-void write_model(JsonWriter& w, const catalog::StatusModel& model) {
-  w.begin_object();
-  write_names(w, model);
-  w.field("kind", named(kStatusKinds, model.kind)).key("initial").signed_number(model.initial);
-  write_list(w, "values", model.values, [&](const catalog::StatusValue& v) {
-    w.begin_object().key("value").signed_number(v.value).some("zh", v.zh).some("en", v.en).end_object();
-  });
-  write_list(w, "transitions", model.transitions, [&](const catalog::StatusModel::Transition& t) {
-    w.begin_object().key("from").signed_number(t.from);
-    write_values(w, "to", t.to);
-    w.end_object();
-  });
-  write_values(w, "final", model.final);
-  w.end_object();
-}
-
-void write_action(JsonWriter& w, const Content& all, const catalog::Action& action) {
-  w.begin_object();
-  write_names(w, action);
-  w.field("kind", named(kActionKinds, action.kind)).some("right", action.right);
-  if (action.reason_required) w.key("reason_required").boolean(true);
-  if (!action.types.empty()) write_refs(w, "types", action.types, all.types);
-  w.end_object();
-}
-
-void write_conversion(JsonWriter& w, const Content& all, const catalog::Conversion& conversion) {
-  w.begin_object();
-  write_names(w, conversion);
-  w.key("no").signed_number(conversion.no).field("kind", named(kConversionKinds, conversion.kind));
-  if (conversion.action) w.field("action", all.actions[*conversion.action].name);
-  write_list(w, "routes", conversion.routes, [&](const catalog::Route& route) {
-    w.begin_object().field("from", all.types[route.from].name).field("to", all.types[route.to].name).end_object();
-  });
-  write_list(w, "asks", conversion.asks, [&](catalog::Question question) { w.string(named(kQuestions, question)); });
-  w.end_object();
-}
-
-void write_role(JsonWriter& w, const Content& all, const catalog::Role& role) {
-  w.begin_object();
-  write_names(w, role);
-  write_list(w, "rights", role.rights, [&](const std::string& right) { w.string(right); });
-  write_refs(w, "tree", role.tree, all.types);
-  w.field("scope", named(kScopes, role.scope)).end_object();
+CatalogView::Conversion view_of(const Content& all, const catalog::Conversion& conversion) {
+  const auto route = [&](const catalog::Route& r) {
+    return CatalogView::Route{all.types[r.from].name, all.types[r.to].name};
+  };
+  return {.named = names_of(conversion),
+          .no = conversion.no,
+          .kind = named(kConversionKinds, conversion.kind),
+          .action = conversion.action ? string_view(all.actions[*conversion.action].name) : string_view(),
+          .routes = each(conversion.routes, route),
+          .asks = each(conversion.asks, [](catalog::Question question) { return named(kQuestions, question); })};
 }
 
 }  // namespace
 
-void append_catalog(std::string& out, const Catalog& whole) {
-  const Content& all = whole.content();
-  JsonWriter w(out);
-  w.begin_object().field("name", all.name).key("strict_types").boolean(all.strict_types);
-  w.field("edit_after_submit", all.edit_after_submit == catalog::EditAfterSubmit::strict ? "strict" : "flexible");
-  write_list(w, "types", all.types, [&](const catalog::Type& type) { write_type(w, all, type); });
-  write_list(w, "models", all.models, [&](const catalog::StatusModel& model) { write_model(w, model); });
-  write_list(w, "actions", all.actions, [&](const catalog::Action& action) { write_action(w, all, action); });
-  write_list(w, "groups", all.groups, [&](const catalog::Group& group) {
-    w.begin_object();
-    write_names(w, group);
-    w.end_object();
+CatalogView::CatalogView(const Catalog& catalog) {
+  const Content& all = catalog.content();
+  name = all.name;
+  strict_types = all.strict_types;
+  edit_after_submit = all.edit_after_submit == catalog::EditAfterSubmit::strict ? "strict" : "flexible";
+  types = each(all.types, [&](const catalog::Type& type) { return view_of(all, type); });
+  models = each(all.models, [](const catalog::StatusModel& model) { return view_of(model); });
+  actions = each(all.actions, [&](const catalog::Action& action) {
+    return Action{names_of(action), named(kActionKinds, action.kind), action.right, action.reason_required,
+                  names_at(action.types, all.types)};
   });
-  write_list(w, "conversions", all.conversions, [&](const catalog::Conversion& c) { write_conversion(w, all, c); });
-  write_list(w, "roles", all.roles, [&](const catalog::Role& role) { write_role(w, all, role); });
-  w.end_object();
+  groups = each(all.groups, [](const catalog::Group& group) { return names_of(group); });
+  conversions = each(all.conversions, [&](const catalog::Conversion& one) { return view_of(all, one); });
+  roles = each(all.roles, [&](const catalog::Role& role) {
+    return Role{names_of(role), each(role.rights, [](const std::string& right) { return string_view(right); }),
+                names_at(role.tree, all.types), named(kScopes, role.scope)};
+  });
 }
+
+void append_catalog(std::string& out, const Catalog& catalog) { append_said(out, CatalogView(catalog)); }
 
 }  // namespace hf

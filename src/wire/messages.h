@@ -40,50 +40,50 @@ struct ParseLimits {
   std::size_t events_max = StatusLimits{}.events_per_batch_max;
 };
 
-// HF_OP(name, wire name, fields, mutating)
-#define HF_OPS(HF_OP)                                                       \
-  HF_OP(hello, "hello", HelloFields, true)                                  \
-  HF_OP(auth, "auth", AuthFields, false)                                    \
-  HF_OP(pong, "pong", PongFields, false)                                    \
-  HF_OP(session_open, "session.open", SessionOpenFields, true)              \
-  HF_OP(session_heartbeat, "session.heartbeat", Heartbeat, false)           \
-  HF_OP(session_end, "session.end", EndSession, true)                       \
-  HF_OP(session_list, "session.list", ListSessions, false)                  \
-  HF_OP(session_state, "session.state", GetSession, false)                  \
-  HF_OP(lock_acquire, "lock.acquire", Acquire, true)                        \
-  HF_OP(lock_get, "lock.get", GetLock, false)                               \
-  HF_OP(lock_list, "lock.list", ListLocks, false)                           \
-  HF_OP(lock_release, "lock.release", Release, true)                        \
-  HF_OP(lock_extend, "lock.extend", Extend, true)                           \
-  HF_OP(lock_transfer, "lock.transfer", Transfer, true)                     \
-  HF_OP(lock_force, "lock.force", Force, true)                              \
-  HF_OP(lock_request, "lock.request", Ask, true)                            \
-  HF_OP(lock_cancel_wait, "lock.cancel_wait", CancelWait, true)             \
-  HF_OP(lock_check, "lock.check", Check, false)                             \
-  HF_OP(lock_verify, "lock.verify", Verify, false)                          \
-  HF_OP(lock_release_all, "lock.release_all", ReleaseAll, true)             \
-  HF_OP(request_agree, "request.agree", Agree, true)                        \
-  HF_OP(request_refuse, "request.refuse", Refuse, true)                     \
-  HF_OP(request_defer, "request.defer", Defer, true)                        \
-  HF_OP(request_withdraw, "request.withdraw", WithdrawFields, true)         \
-  HF_OP(request_list, "request.list", ListAsks, false)                      \
-  HF_OP(watch, "watch", WatchFields, false)                                 \
-  HF_OP(unwatch, "unwatch", UnwatchFields, false)                           \
-  HF_OP(status_publish, "status.publish", Publish, true)                    \
-  HF_OP(status_get, "status.get", GetStatus, false)                         \
-  HF_OP(status_history, "status.history", GetHistory, false)                \
-  HF_OP(status_resync, "status.resync", StatusResyncFields, false)          \
-  HF_OP(todo_subscribe, "todo.subscribe", TodoSubscribeFields, false)       \
-  HF_OP(todo_unsubscribe, "todo.unsubscribe", TodoUnsubscribeFields, false) \
-  HF_OP(todo_page, "todo.page", TodoPageFields, false)                      \
-  HF_OP(notice_list, "notice.list", ListNotices, false)                     \
-  HF_OP(notice_read, "notice.read", ReadNotices, false)                     \
-  HF_OP(audit_list, "audit.list", AuditListFields, false)                   \
-  HF_OP(catalog_get, "catalog.get", CatalogGetFields, false)                \
-  HF_OP(stats_get, "stats.get", GetStats, false)
+// HF_OP(name, wire name, fields, answer, mutating); the answers are in wire/answer_types.h
+#define HF_OPS(HF_OP)                                                             \
+  HF_OP(hello, "hello", HelloFields, NoAnswer, true)                              \
+  HF_OP(auth, "auth", AuthFields, Renewal, false)                                 \
+  HF_OP(pong, "pong", PongFields, NoAnswer, false)                                \
+  HF_OP(session_open, "session.open", SessionOpenFields, OpenedSession, true)     \
+  HF_OP(session_heartbeat, "session.heartbeat", Heartbeat, Renewed, false)        \
+  HF_OP(session_end, "session.end", EndSession, SessionClosed, true)              \
+  HF_OP(session_list, "session.list", ListSessions, SessionList, false)           \
+  HF_OP(session_state, "session.state", GetSession, SessionSnapshot, false)       \
+  HF_OP(lock_acquire, "lock.acquire", Acquire, Acquired, true)                    \
+  HF_OP(lock_get, "lock.get", GetLock, Grant, false)                              \
+  HF_OP(lock_list, "lock.list", ListLocks, LockList, false)                       \
+  HF_OP(lock_release, "lock.release", Release, Released, true)                    \
+  HF_OP(lock_extend, "lock.extend", Extend, Granted, true)                        \
+  HF_OP(lock_transfer, "lock.transfer", Transfer, Granted, true)                  \
+  HF_OP(lock_force, "lock.force", Force, Done, true)                              \
+  HF_OP(lock_request, "lock.request", Ask, Requested, true)                       \
+  HF_OP(lock_cancel_wait, "lock.cancel_wait", CancelWait, Withdrawn, true)        \
+  HF_OP(lock_check, "lock.check", Check, Checked, false)                          \
+  HF_OP(lock_verify, "lock.verify", Verify, Verified, false)                      \
+  HF_OP(lock_release_all, "lock.release_all", ReleaseAll, ReleasedMany, true)     \
+  HF_OP(request_agree, "request.agree", Agree, Answered, true)                    \
+  HF_OP(request_refuse, "request.refuse", Refuse, Done, true)                     \
+  HF_OP(request_defer, "request.defer", Defer, Done, true)                        \
+  HF_OP(request_withdraw, "request.withdraw", WithdrawFields, Withdrawn, true)    \
+  HF_OP(request_list, "request.list", ListAsks, AskList, false)                   \
+  HF_OP(watch, "watch", WatchFields, Checked, false)                              \
+  HF_OP(unwatch, "unwatch", UnwatchFields, WatchedCount, false)                   \
+  HF_OP(status_publish, "status.publish", Publish, PublishAnswer, true)           \
+  HF_OP(status_get, "status.get", GetStatus, BillAnswer, false)                   \
+  HF_OP(status_history, "status.history", GetHistory, HistoryPage, false)         \
+  HF_OP(status_resync, "status.resync", StatusResyncFields, ResyncAnswer, false)  \
+  HF_OP(todo_subscribe, "todo.subscribe", TodoSubscribeFields, TodoAnswer, false) \
+  HF_OP(todo_unsubscribe, "todo.unsubscribe", TodoUnsubscribeFields, Done, false) \
+  HF_OP(todo_page, "todo.page", TodoPageFields, RowsPage, false)                  \
+  HF_OP(notice_list, "notice.list", ListNotices, NoticesPage, false)              \
+  HF_OP(notice_read, "notice.read", ReadNotices, Done, false)                     \
+  HF_OP(audit_list, "audit.list", AuditListFields, AuditPage, false)              \
+  HF_OP(catalog_get, "catalog.get", CatalogGetFields, CatalogView, false)         \
+  HF_OP(stats_get, "stats.get", GetStats, StatsAnswer, false)
 
 enum class Op : std::uint8_t {
-#define HF_OP(name, wire, fields, mutating) name,
+#define HF_OP(name, wire, fields, answer, mutating) name,
   HF_OPS(HF_OP)
 #undef HF_OP
 };
@@ -218,13 +218,14 @@ struct CatalogGetFields {
   static void fields(A&, V&) {}
 };
 
+template <class First, class... F>
+struct FieldsOf {
+  using type = std::variant<F...>;
+};
 // In the order of Op: fields.index() is the Op.
-using Fields =
-    std::variant<HelloFields, AuthFields, PongFields, SessionOpenFields, Heartbeat, EndSession, ListSessions,
-                 GetSession, Acquire, GetLock, ListLocks, Release, Extend, Transfer, Force, Ask, CancelWait, Check,
-                 Verify, ReleaseAll, Agree, Refuse, Defer, WithdrawFields, ListAsks, WatchFields, UnwatchFields,
-                 Publish, GetStatus, GetHistory, StatusResyncFields, TodoSubscribeFields, TodoUnsubscribeFields,
-                 TodoPageFields, ListNotices, ReadNotices, AuditListFields, CatalogGetFields, GetStats>;
+#define HF_OP(name, wire, fields, answer, mutating) , fields
+using Fields = FieldsOf<void HF_OPS(HF_OP)>::type;
+#undef HF_OP
 
 inline Op op_of(const Fields& fields) noexcept { return static_cast<Op>(fields.index()); }
 

@@ -20,18 +20,6 @@
 
 namespace hf {
 
-struct Drain {
-  Millis retry{0};
-  bool operator==(const Drain&) const = default;
-};
-struct AuthRequired {
-  std::optional<Wall> by;
-  bool operator==(const AuthRequired&) const = default;
-};
-struct SessionState {
-  SessionSnapshot state;
-  bool operator==(const SessionState&) const = default;
-};
 struct UnknownPush {
   std::string name;
   bool operator==(const UnknownPush&) const = default;
@@ -57,14 +45,9 @@ struct ServerMessage {
 // One message from the server.
 Result<ServerMessage> parse_server_message(std::string_view text);
 
-// The answer to `op` in an `ok` body or a 2xx HTTP body: the outcome that encode_answer was given.
+// The answer to `op` in an `ok` body or a 2xx HTTP body: the outcome that encode_answer was given. Invalid for an
+// operation that the lock engine does not answer.
 Result<Outcome> parse_outcome(Op op, std::string_view body);
-// What session.open answered.
-struct OpenedSession {
-  SessionOpened opened;
-  Secret secret;
-};
-Result<OpenedSession> parse_opened_session(std::string_view body);
 Result<Granted> parse_granted(std::string_view body);
 Result<Grant> parse_grant(std::string_view body);
 // A problem document. An unknown code is taken by its `status`: 4xx invalid, else unavailable.

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "wire/said_writer.h"
 
 namespace hf {
 namespace {
@@ -288,13 +289,13 @@ TEST_F(Everything, a_grant_comes_back_equal) {
   for_all([](Maker& make) {
     const Grant grant = make.grant();
     std::string text;
-    append_grant(text, grant);
+    append_said(text, grant);
     const auto back = parse_grant(text);
     ASSERT_TRUE(back) << back.error().detail << text;
     EXPECT_EQ(*back, grant) << text;
     const Granted granted = make.granted();
     text.clear();
-    append_granted(text, granted);
+    append_said(text, granted);
     const auto granted_back = parse_granted(text);
     ASSERT_TRUE(granted_back) << text;
     EXPECT_EQ(*granted_back, granted) << text;

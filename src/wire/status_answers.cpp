@@ -2,228 +2,167 @@
 
 #include "base/assert.h"
 #include "wire/json_writer.h"
+#include "wire/said_writer.h"
+#include "wire/status_said.h"
 
 namespace hf {
 namespace {
 
-void write_person(JsonWriter& w, std::string_view key, std::string_view user, std::string_view name) {
-  if (user.empty() && name.empty()) return;
-  w.key(key).begin_object().some("user", user).some("name", name).end_object();
-}
+PersonView person_in(const Bill& bill, Bill::Text user, Bill::Text name) { return {bill.text(user), bill.text(name)}; }
 
-void write_life(JsonWriter& w, const Bill& bill) {
-  if (bill.life() != 0) w.key("born").number(bill.life());
-}
-
-// That the bill is no more, and who says so: not what it was, which whoever deletes it need not repeat.
-void write_deletion(JsonWriter& w, const Bill& bill) {
-  w.field("type", bill.type()).field("id", bill.id()).key("version").number(bill.version());
-  write_life(w, bill);
-  w.key("deleted").boolean(true);
-  write_person(w, "by", bill.text(Bill::actor), bill.text(Bill::actor_name));
-  w.some("action", bill.text(Bill::action)).some("reason", bill.text(Bill::reason));
-  w.key("at").time(bill.stamp().at);
-}
-
-void write_bill(JsonWriter& w, const Bill& bill) {
-  w.field("type", bill.type()).field("id", bill.id()).key("version").number(bill.version());
-  write_life(w, bill);
-  w.some("no", bill.text(Bill::no));
-  if (!bill.text(Bill::fields).empty()) {
-    w.key("state").begin_object();
-    for (const BillField& field : bill.state()) {
-      w.key_escaped(field.name);
-      if (const auto* number = std::get_if<std::int64_t>(&field.value)) {
-        w.signed_number(*number);
-      } else {
-        w.string(std::get<std::string>(field.value));
-      }
-    }
-    w.end_object();
-  }
-  write_person(w, "creator", bill.text(Bill::creator), bill.text(Bill::creator_name));
-  write_person(w, "handler", bill.text(Bill::handler), bill.text(Bill::handler_name));
-  write_person(w, "owner", bill.text(Bill::owner), bill.text(Bill::owner_name));
-  write_person(w, "actor", bill.text(Bill::actor), bill.text(Bill::actor_name));
-  w.some("department", bill.text(Bill::department)).some("action", bill.text(Bill::action));
-  w.some("reason", bill.text(Bill::reason)).key("at").time(bill.stamp().at);
-  w.some("title", bill.text(Bill::title)).some("partner", bill.text(Bill::partner));
-  w.some("amount", bill.text(Bill::amount)).some("cause", bill.text(Bill::cause));
-  if (bill.stamp().deleted) w.key("deleted").boolean(true);
-  if (bill.stamp().unordered) w.key("unordered").boolean(true);
-}
-
-void write_run(JsonWriter& w, const Run& run) {
-  const RunEvent& e = run.event;
-  w.key("run").id(e.run).field("type", e.type).field("id", e.id).some("step", e.step).some("action", e.action);
-  w.some("error", e.error);
-  write_person(w, "actor", e.actor.user, e.actor.name);
-  if (e.at) w.key("at").time(*e.at);
-  w.key("offset").number(run.offset);
-}
-
-void write_notice(JsonWriter& w, const Notice& notice) {
-  const Bill& bill = *notice.bill;
-  w.key("notice").number(notice.number).field("type", bill.type()).field("id", bill.id());
-  w.key("version").number(bill.version()).some("no", bill.text(Bill::no)).some("title", bill.text(Bill::title));
-  w.some("action", bill.text(Bill::action)).some("reason", bill.text(Bill::reason));
-  write_person(w, "actor", bill.text(Bill::actor), bill.text(Bill::actor_name));
-  w.key("at").time(bill.stamp().at);
-  if (notice.rejection) w.key("rejection").boolean(true);
+template <class View, class Pointers>
+std::vector<View> each(const Pointers& pointers) {
+  std::vector<View> views;
+  views.reserve(pointers.size());
+  for (const auto& pointer : pointers) views.emplace_back(*pointer);
+  return views;
 }
 
 struct StatusWriter {
-  JsonWriter& w;
+  std::string& out;
   const StatusAnswer& about;
 
   void operator()(const Refusal&) const { HF_ASSERT(false); }
   void operator()(const TodoDiff&) const { HF_ASSERT(false); }
-  void operator()(const Done&) const { w.begin_object().end_object(); }
+  void operator()(const Done& done) const { append_said(out, done); }
   void operator()(const Published& published) const {
-    w.begin_object().key("epoch").id(published.epoch).key("results").begin_array();
-    for (const PublishResult& result : published.results) {
-      w.begin_object();
-      switch (result.kind) {
-        case PublishResult::Kind::logged: w.key("offset"); break;
-        case PublishResult::Kind::stale: w.key("stale").boolean(true).key("version"); break;
-        case PublishResult::Kind::differs: w.key("differs").boolean(true).key("version"); break;
-        case PublishResult::Kind::deleted:
-          w.key("stale").boolean(true).key("deleted").boolean(true).key("version");
-          break;
-      }
-      w.number(result.number).end_object();
-    }
-    w.end_array().end_object();
+    append_said(out, PublishAnswer{published.epoch, {published.results.begin(), published.results.end()}});
   }
-  void operator()(const ResyncTaken& taken) const {
-    w.begin_object().key("resync").id(about.resync).key("bills").number(taken.bills).end_object();
-  }
-  void operator()(const ResyncCommitted& committed) const {
-    w.begin_object().key("epoch").id(committed.epoch).key("bills").number(committed.bills);
-    w.key("left").number(committed.left).end_object();
+  void operator()(const ResyncTaken& taken) const { append_said(out, ResyncOpen{about.resync, taken.bills}); }
+  void operator()(const ResyncCommitted& done) const {
+    append_said(out, ResyncDone{done.epoch, done.bills, done.left});
   }
   void operator()(const StatusFound& found) const {
-    w.begin_object().key("epoch").id(found.epoch).key("offset").number(found.bill->offset());
-    if (found.bill->stamp().deleted) {
-      write_deletion(w, *found.bill);
-    } else {
-      write_bill(w, *found.bill);
-    }
-    w.end_object();
+    if (found.bill->stamp().deleted) return append_said(out, DeletedBill{found.epoch, LoggedBill(*found.bill)});
+    append_said(out, KnownBill{found.epoch, LoggedBill(*found.bill)});
   }
   void operator()(const History& history) const {
-    w.begin_object().key("epoch").id(history.epoch).key("states").begin_array();
-    for (const BillPtr& bill : history.states) {
-      w.begin_object().key("offset").number(bill->offset());
-      write_bill(w, *bill);
-      w.end_object();
-    }
-    w.end_array();
-    if (!history.runs.empty()) {
-      w.key("runs").begin_array();
-      for (const RunPtr& run : history.runs) {
-        w.begin_object();
-        write_run(w, *run);
-        w.end_object();
-      }
-      w.end_array();
-    }
-    if (history.next != 0) w.field("next", std::to_string(history.next));
-    w.end_object();
+    append_said(
+        out, HistoryPage{history.epoch, each<LoggedBill>(history.states), each<StepView>(history.runs), history.next});
   }
   void operator()(const Todo& todo) const {
-    w.begin_object().key("epoch").id(todo.cursor.epoch).key("counts").raw("");
-    append_counts(w.out(), todo.groups, about.catalog);
-    w.end_object();
+    TodoCounted counted{todo.cursor.epoch, {}};
+    append_counts(counted.counts.json, todo.groups, about.catalog);
+    append_said(out, counted);
   }
   void operator()(const TodoPage& page) const {
-    w.begin_object().key("epoch").id(page.epoch).key("rows").begin_array();
-    std::string members;
-    for (const BillPtr& bill : page.bills) {
-      members.clear();
-      append_bill_members(members, *bill);
-      w.raw("");
-      append_row(w.out(), about.group, members);
-    }
-    w.end_array();
-    if (page.next != 0) w.field("next", std::to_string(page.next));
-    w.end_object();
+    RowsPage rows{page.epoch, {}, page.next};
+    for (const BillPtr& bill : page.bills) rows.rows.emplace_back(about.group, *bill);
+    append_said(out, rows);
   }
   void operator()(const NoticeList& list) const {
-    w.begin_object().key("notices").begin_array();
-    for (const NoticePtr& notice : list.notices) {
-      w.begin_object();
-      write_notice(w, *notice);
-      w.end_object();
-    }
-    w.end_array();
-    if (!list.notices.empty()) w.field("next", std::to_string(list.notices.back()->number));
-    w.end_object();
+    NoticesPage page{each<NoticeView>(list.notices), {}};
+    if (!list.notices.empty()) page.next = std::to_string(list.notices.back()->number);
+    append_said(out, page);
   }
 };
 
 }  // namespace
 
+BillView::BillView(const Bill& bill)
+    : type(bill.type()),
+      id(bill.id()),
+      version(bill.version()),
+      no(bill.text(Bill::no)),
+      state(bill.state()),
+      creator(person_in(bill, Bill::creator, Bill::creator_name)),
+      handler(person_in(bill, Bill::handler, Bill::handler_name)),
+      owner(person_in(bill, Bill::owner, Bill::owner_name)),
+      actor(person_in(bill, Bill::actor, Bill::actor_name)),
+      department(bill.text(Bill::department)),
+      action(bill.text(Bill::action)),
+      reason(bill.text(Bill::reason)),
+      at(bill.stamp().at),
+      title(bill.text(Bill::title)),
+      partner(bill.text(Bill::partner)),
+      amount(bill.text(Bill::amount)),
+      cause(bill.text(Bill::cause)),
+      deleted(bill.stamp().deleted) {}
+
+LoggedBill::LoggedBill(const Bill& bill)
+    : offset(bill.offset()), state(bill), born(bill.life()), unordered(bill.stamp().unordered) {}
+
+RowView::RowView(std::string_view name, const Bill& of)
+    : group(name), bill(of), born(of.life()), unordered(of.stamp().unordered) {}
+
+StepView::StepView(const Run& told)
+    : run(told.event.run),
+      type(told.event.type),
+      id(told.event.id),
+      step(told.event.step),
+      action(told.event.action),
+      error(told.event.error),
+      actor{told.event.actor.user, told.event.actor.name},
+      at(told.event.at),
+      offset(told.offset) {}
+
+NoticeView::NoticeView(const Notice& told)
+    : notice(told.number),
+      type(told.bill->type()),
+      id(told.bill->id()),
+      version(told.bill->version()),
+      no(told.bill->text(Bill::no)),
+      title(told.bill->text(Bill::title)),
+      action(told.bill->text(Bill::action)),
+      reason(told.bill->text(Bill::reason)),
+      actor(person_in(*told.bill, Bill::actor, Bill::actor_name)),
+      at(told.bill->stamp().at),
+      rejection(told.rejection) {}
+
+ResultView::ResultView(const PublishResult& result) {
+  using Kind = PublishResult::Kind;
+  if (result.kind == Kind::logged) {
+    offset = result.number;
+    return;
+  }
+  version = result.number;
+  differs = result.kind == Kind::differs;
+  stale = !differs;
+  deleted = result.kind == Kind::deleted;
+}
+
 void append_bill_members(std::string& out, const Bill& bill) {
   JsonWriter w(out);
-  write_bill(w, bill);
+  const RowView row({}, bill);
+  const View everybody;
+  SaidWriter writer(w, everybody);
+  BillMembers::said(writer, row.bill, row.born, row.unordered);
 }
 
 void append_row(std::string& out, std::string_view group, std::string_view members) {
   JsonWriter(out).begin_object().field("group", group).raw(members).end_object();
 }
 
+void append_editing(std::string& out, std::string_view user, std::string_view name, Wall since) {
+  append_said<EditingMembers>(out, EditingView{{user, name}, since});
+}
+
 void append_removal(std::string& out, std::string_view group, const Removal& removal, const Audience& audience) {
   const Bill& by = *removal.by;
-  JsonWriter w(out);
-  w.begin_object().field("type", by.type()).field("id", by.id()).field("group", group);
-  if (!may_know(audience, removal)) {
-    w.key("version").number(removal.seen->version());
-    write_life(w, *removal.seen);
-    w.end_object();
-    return;
+  RemovalView view{.type = by.type(), .id = by.id(), .group = group};
+  if (may_know(audience, removal)) {
+    view.version = by.version();
+    view.born = by.life();
+    view.by = person_in(by, Bill::actor, Bill::actor_name);
+    view.action = by.text(Bill::action);
+    view.at = by.stamp().at;
+    view.deleted = by.stamp().deleted;
+  } else {
+    view.version = removal.seen->version();
+    view.born = removal.seen->life();
   }
-  w.key("version").number(by.version());
-  write_life(w, by);
-  write_person(w, "by", by.text(Bill::actor), by.text(Bill::actor_name));
-  w.some("action", by.text(Bill::action)).key("at").time(by.stamp().at);
-  if (by.stamp().deleted) w.key("deleted").boolean(true);
-  w.end_object();
+  append_said<RemovalMembers>(out, view);
 }
 
-void append_notice(std::string& out, const Notice& notice) {
-  JsonWriter w(out);
-  w.begin_object().field("event", "notice");
-  write_notice(w, notice);
-  w.end_object();
-}
-
+void append_notice(std::string& out, const Notice& notice) { append_push(out, NoticeView(notice)); }
 void append_notices_read(std::string& out, const std::vector<std::uint64_t>& numbers) {
-  JsonWriter w(out);
-  w.begin_object().field("event", "notice.read").key("notices").begin_array();
-  for (const std::uint64_t number : numbers) w.number(number);
-  w.end_array().end_object();
+  append_push(out, NumbersRead{numbers});
 }
-
-void append_run(std::string& out, const Run& run) {
-  JsonWriter w(out);
-  w.begin_object().field("event", "run.step");
-  write_run(w, run);
-  w.end_object();
-}
-
+void append_run(std::string& out, const Run& run) { append_push(out, StepView(run)); }
 void append_bill_changed(std::string& out, const Bill& bill) {
-  JsonWriter w(out);
-  w.begin_object().field("event", "bill.changed").field("target", bill.text(Bill::key));
-  w.key("offset").number(bill.offset());
-  write_bill(w, bill);
-  w.end_object();
+  append_push(out, BillChanged{bill.text(Bill::key), LoggedBill(bill)});
 }
-
-void append_bill_gone(std::string& out, std::string_view target) {
-  JsonWriter w(out);
-  w.begin_object().field("event", "bill.changed").field("target", target).key("gone").boolean(true).end_object();
-}
+void append_bill_gone(std::string& out, std::string_view target) { append_push(out, BillGone{std::string(target)}); }
 
 void append_counts(std::string& out, const std::vector<GroupTally>& groups, const Catalog& catalog) {
   JsonWriter w(out);
@@ -253,8 +192,7 @@ std::string_view group_name(const Catalog& catalog, Catalog::Index type, std::ui
 }
 
 void append_status_outcome(std::string& out, const StatusOutcome& outcome, const StatusAnswer& about) {
-  JsonWriter w(out);
-  std::visit(StatusWriter{w, about}, outcome);
+  std::visit(StatusWriter{out, about}, outcome);
 }
 
 }  // namespace hf

@@ -3,11 +3,7 @@
 // What a server says of bills, as JSON: answers to status.*, todo.* and notice.*, and the pieces of which the to-do
 // frames are put together (session/todo_delivery.h), so that a piece is written once for all who are shown it.
 //
-//   row      {group, type, id, version, no?, state?, creator?, handler?, owner?, actor?, department?, action?, …, at}
-//   removal  {type, id, group, version, by?, action?, at?, deleted?}: the state by which the row was lost; to who does
-//   not
-//            see that one, the version that he saw last, and nothing of who did what
-//   counts   {type: {group: rows}}
+// What the members are says wire/status_said.h.
 //
 // A state of a bill has no secret of its own: who may see the bill sees all of it. Pure functions, thread-safe.
 
@@ -22,6 +18,8 @@ namespace hf {
 void append_bill_members(std::string& out, const Bill& bill);
 // `members` are those of the bill.
 void append_row(std::string& out, std::string_view group, std::string_view members);
+// Who edits the bill of a row; the user is empty where names are hidden.
+void append_editing(std::string& out, std::string_view user, std::string_view name, Wall since);
 void append_removal(std::string& out, std::string_view group, const Removal& removal, const Audience& audience);
 void append_notice(std::string& out, const Notice& notice);
 void append_notices_read(std::string& out, const std::vector<std::uint64_t>& numbers);
