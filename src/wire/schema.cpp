@@ -153,6 +153,8 @@ void append_definitions(std::string& out) {
   w.key("target").begin_object().field("type", "string").key("minLength").number(1);
   w.key("maxLength").number(4 * target_segment_bytes_max + 3);
   w.field("pattern", "^[^:/]+(:[^:/]+(/[^:/]+){0,2})?$").end_object();
+  w.key("time").begin_object().field("type", "string");
+  w.field("pattern", R"(^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$)").end_object();
   choices(w, "mode", std::array{Mode::exclusive, Mode::shared});
   choices(w, "kind", std::array{Kind::edit, Kind::temporary, Kind::hold});
   choices(w, "rows", std::array{TodoRows::all, TodoRows::opened});

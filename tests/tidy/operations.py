@@ -3,9 +3,11 @@
 
     operations.py ROOT DESCRIBE [--write]     DESCRIBE: the program that prints it (operations.cpp)
 
-  docs/messages.schema.json   JSON Schema of every message that a client may send: made, and held to be as made
+  docs/messages.schema.json   JSON Schema of every message that a client may send, and of what the server says: made,
+                              and held to be as made and to what the encoders write
   docs/messages.d.ts          the same as TypeScript types: made, and held to be as made
-  docs/openapi.yaml           the fields of each operation, which are required, their sizes and defaults: held
+  docs/openapi.yaml           the fields of each operation, which are required, their sizes and defaults; the members of
+                              each response, and which are always there: held
   docs/protocol.md            the tables: each names every field of its operation, and those that are required in bold: held
 
 With --write the made ones are written. Prints each finding; exits with 1 if there is one.
@@ -17,6 +19,7 @@ import re
 import subprocess
 import sys
 
+import answers
 import yaml
 
 # By HTTP, and not by the structs: the header that stands for request_id.
@@ -40,7 +43,7 @@ def schema_of(said, event):
         properties.update(fields["properties"])
         messages.append({"title": operation["op"], "type": "object", "properties": properties,
                          "required": ["op"] + fields.get("required", [])})
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A message from a client of Holdfast",
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A message from a client of Holdfast; below, what the server says",
             "description": "Unknown fields are ignored, and null counts as absent.", "oneOf": messages, "$defs": defs}
 
 
@@ -91,7 +94,7 @@ def types_of(said, head):
     return "\n".join(lines) + "\n"
 
 
-HEAD = """// What a client of Holdfast may send by WebSocket, as docs/messages.schema.json has it. Made by tests/tidy/operations.py.
+HEAD = """// What a client of Holdfast may send by WebSocket and what the server says, as docs/messages.schema.json has it. Made by tests/tidy/operations.py.
 
 /** 26 characters, as the server gave it. */
 export type Id = string;
@@ -267,9 +270,11 @@ def main():
             return file.read()
 
     api = Openapi(read("docs/openapi.yaml"))
+    schema = schema_of(said, api.event())
+    answers.add_to_schema(schema, said)
     made = {
-        "docs/messages.schema.json": json.dumps(schema_of(said, api.event()), indent=1, ensure_ascii=False) + "\n",
-        "docs/messages.d.ts": types_of(said, HEAD),
+        "docs/messages.schema.json": json.dumps(schema, indent=1, ensure_ascii=False) + "\n",
+        "docs/messages.d.ts": types_of(said, HEAD) + answers.types(said),
     }
     for path, text in made.items():
         if write:
@@ -278,6 +283,8 @@ def main():
         elif not os.path.exists(os.path.join(root, path)) or read(path) != text:
             find(path, "is not what the structs say: run scripts/describe.sh")
     check_openapi(api, said, find)
+    answers.check_openapi(api, said, schema, find)
+    answers.check_samples(said, schema, find)
     check_protocol(read("docs/protocol.md"), said, find)
     print("\n".join(findings), end="\n" if findings else "")
     return 1 if findings else 0
