@@ -70,10 +70,6 @@ export interface SessionHeartbeatFields {
   session?: Id;
   idle_ms?: number;
 }
-export interface SessionEndFields {
-  request_id?: string;
-  session?: Id;
-}
 export interface SessionListFields {
   limit?: number;
   next?: string;
@@ -82,6 +78,10 @@ export interface SessionStateFields {
   session?: Id;
   limit?: number;
   next?: string;
+}
+export interface SessionEndFields {
+  request_id?: string;
+  session?: Id;
 }
 export interface LockAcquireFields {
   request_id?: string;
@@ -267,9 +267,9 @@ export interface Operations {
   "pong": PongFields;
   "session.open": SessionOpenFields;
   "session.heartbeat": SessionHeartbeatFields;
-  "session.end": SessionEndFields;
   "session.list": SessionListFields;
   "session.state": SessionStateFields;
+  "session.end": SessionEndFields;
   "lock.acquire": LockAcquireFields;
   "lock.get": LockGetFields;
   "lock.list": LockListFields;
@@ -340,6 +340,7 @@ export interface Session {
   locks: Grant[];
   waits: Wait[];
   requests: Request[];
+  next?: string;
 }
 export interface Grant {
   lock: Id;
@@ -525,7 +526,7 @@ export interface Problem {
   status?: number;
   detail?: string;
   field?: string;
-  deadlock?: true;
+  deadlock?: boolean;
   conflicts_total?: number;
   conflicts?: Conflict[];
   ended?: { reason: "released" | "expired" | "max_hold" | "forced" | "handed_over" | "transferred" | "session_ended" | "engine_lost"; at: string; by?: string | null };
@@ -557,13 +558,13 @@ export interface Answers {
   "pong": never;
   "session.open": { session: Id; secret: Id; lease_ms: number; expires_at: string; seq: number };
   "session.heartbeat": { expires_at: string; seq: number; locks: Id[] };
-  "session.end": { released: number };
-  "session.list": { sessions: SessionHead[] };
+  "session.list": { sessions: SessionHead[]; next?: string };
   "session.state": Session;
+  "session.end": { released: number };
   "lock.acquire": Granted | { queued: { wait: Id; position: number } };
   "lock.get": Grant;
   "lock.list": { locks: Grant[]; next?: string };
-  "lock.release": { already_released?: true; released?: true; holds?: number };
+  "lock.release": { already_released?: true; released?: boolean; holds?: number };
   "lock.extend": Granted;
   "lock.transfer": Granted;
   "lock.force": Record<string, never>;
@@ -596,7 +597,7 @@ export interface Answers {
 export interface Pushes {
   "welcome": { event: "welcome"; session: Id; secret: Id; node: string; lease_ms: number; seq: number; epoch: string; rights: string[]; resumed: boolean; state?: Session };
   "ping": { event: "ping"; n: number; acked: number; seq?: Record<string, number> };
-  "session.state": { event: "session.state"; session: Id; user: string | null; user_name?: string | null; client?: Where | null; lease_ms: number; opened_at: string; expires_at: string; last_activity_at: string; seq: number; locks: Grant[]; waits: Wait[]; requests: Request[] };
+  "session.state": { event: "session.state"; session: Id; user: string | null; user_name?: string | null; client?: Where | null; lease_ms: number; opened_at: string; expires_at: string; last_activity_at: string; seq: number; locks: Grant[]; waits: Wait[]; requests: Request[]; next?: string };
   "drain": { event: "drain"; retry_ms: number };
   "auth.required": { event: "auth.required"; by?: string };
   "lock.granted": { event: "lock.granted"; session: Id; seq: number; wait: Id; grant: Granted };

@@ -1,45 +1,12 @@
 #include "session/http_routes.h"
 
+#include <algorithm>
 #include <array>
 
 namespace hf::session {
 namespace {
 
-constexpr std::array routes{
-    HttpRoute{"POST", "/v1/sessions", Page::operation, Op::session_open},
-    HttpRoute{"GET", "/v1/sessions", Page::operation, Op::session_list},
-    HttpRoute{"GET", "/v1/sessions/{session}", Page::operation, Op::session_state},
-    HttpRoute{"DELETE", "/v1/sessions/{session}", Page::operation, Op::session_end},
-    HttpRoute{"POST", "/v1/sessions/{session}/heartbeat", Page::operation, Op::session_heartbeat},
-    HttpRoute{"POST", "/v1/locks", Page::operation, Op::lock_acquire},
-    HttpRoute{"GET", "/v1/locks", Page::operation, Op::lock_list},
-    HttpRoute{"POST", "/v1/locks/check", Page::operation, Op::lock_check},
-    HttpRoute{"POST", "/v1/locks/verify", Page::operation, Op::lock_verify},
-    HttpRoute{"POST", "/v1/locks/release-all", Page::operation, Op::lock_release_all},
-    HttpRoute{"GET", "/v1/locks/{lock}", Page::operation, Op::lock_get},
-    HttpRoute{"DELETE", "/v1/locks/{lock}", Page::operation, Op::lock_release},
-    HttpRoute{"POST", "/v1/locks/{lock}/extend", Page::operation, Op::lock_extend},
-    HttpRoute{"POST", "/v1/locks/{lock}/transfer", Page::operation, Op::lock_transfer},
-    HttpRoute{"POST", "/v1/locks/{lock}/force", Page::operation, Op::lock_force},
-    HttpRoute{"POST", "/v1/locks/{lock}/requests", Page::operation, Op::lock_request},
-    HttpRoute{"GET", "/v1/requests", Page::operation, Op::request_list},
-    HttpRoute{"POST", "/v1/requests/{request}/agree", Page::operation, Op::request_agree},
-    HttpRoute{"POST", "/v1/requests/{request}/refuse", Page::operation, Op::request_refuse},
-    HttpRoute{"POST", "/v1/requests/{request}/defer", Page::operation, Op::request_defer},
-    HttpRoute{"POST", "/v1/requests/{request}/withdraw", Page::operation, Op::request_withdraw},
-    HttpRoute{"DELETE", "/v1/waits/{wait}", Page::operation, Op::lock_cancel_wait},
-    HttpRoute{"GET", "/v1/watch", Page::operation, Op::watch},
-    HttpRoute{"POST", "/v1/status", Page::operation, Op::status_publish},
-    HttpRoute{"POST", "/v1/status/resync", Page::operation, Op::status_resync},
-    HttpRoute{"GET", "/v1/status/{type}/{bill}", Page::operation, Op::status_get},
-    HttpRoute{"GET", "/v1/status/{type}/{bill}/history", Page::operation, Op::status_history},
-    HttpRoute{"GET", "/v1/todo", Page::operation, Op::todo_subscribe},
-    HttpRoute{"GET", "/v1/todo/{type}/{group}", Page::operation, Op::todo_page},
-    HttpRoute{"GET", "/v1/notices", Page::operation, Op::notice_list},
-    HttpRoute{"POST", "/v1/notices/read", Page::operation, Op::notice_read},
-    HttpRoute{"GET", "/v1/audit", Page::operation, Op::audit_list},
-    HttpRoute{"GET", "/v1/catalog", Page::operation, Op::catalog_get},
-    HttpRoute{"GET", "/v1/stats", Page::operation, Op::stats_get},
+constexpr std::array pages{
     HttpRoute{"GET", "/v1/openapi.yaml", Page::openapi},
     HttpRoute{"POST", "/v1/dev/token", Page::dev_token},
     HttpRoute{"POST", "/v1/login", Page::login},
@@ -49,6 +16,27 @@ constexpr std::array routes{
     HttpRoute{"GET", "/readyz", Page::ready},
     HttpRoute{"GET", "/metrics", Page::metrics},
 };
+
+// The operations that have a path, as HF_OPS has them ("GET /v1/locks"), and the pages.
+constexpr std::array operations{
+#define HF_OP(name, wire, fields, answer, mutating, http) std::pair(std::string_view(http), Op::name),
+    HF_OPS(HF_OP)
+#undef HF_OP
+};
+constexpr std::size_t operations_count =
+    static_cast<std::size_t>(std::ranges::count_if(operations, [](const auto& row) { return !row.first.empty(); }));
+
+constexpr auto routes = [] {
+  std::array<HttpRoute, operations_count + pages.size()> all;
+  std::size_t n = 0;
+  for (const auto& [http, op] : operations) {
+    if (http.empty()) continue;
+    const std::size_t space = http.find(' ');
+    all[n++] = {http.substr(0, space), http.substr(space + 1), Page::operation, op};
+  }
+  for (const HttpRoute& page : pages) all[n++] = page;
+  return all;
+}();
 
 enum class Match : std::uint8_t { none, by_name, literal };
 

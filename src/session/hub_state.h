@@ -281,7 +281,7 @@ struct Hub::State {
   void load_catalog_body();
   std::string stats_body(const Stats& stats) const;
   // What each operation does.
-#define HF_OP(name, wire, fields, answer, mutating) void operate(Call& call, fields& f);
+#define HF_OP(name, wire, fields, answer, mutating, http) void operate(Call& call, fields& f);
   HF_OPS(HF_OP)
 #undef HF_OP
 

@@ -107,7 +107,7 @@ template <class First, class... A>
 struct AnswersOf {
   using type = std::tuple<A...>;
 };
-#define HF_OP(name, wire, fields, answer, mutating) , answer
+#define HF_OP(name, wire, fields, answer, mutating, http) , answer
 using Answers = AnswersOf<void HF_OPS(HF_OP)>::type;
 #undef HF_OP
 template <Op op>

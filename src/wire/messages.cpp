@@ -15,7 +15,7 @@ struct OpRow {
   bool mutating;
 };
 constexpr std::array kOps{
-#define HF_OP(name, wire, fields, answer, mutating) OpRow{wire, mutating},
+#define HF_OP(name, wire, fields, answer, mutating, http) OpRow{wire, mutating},
     HF_OPS(HF_OP)
 #undef HF_OP
 };

@@ -40,50 +40,55 @@ struct ParseLimits {
   std::size_t events_max = StatusLimits{}.events_per_batch_max;
 };
 
-// HF_OP(name, wire name, fields, answer, mutating); the answers are in wire/answer_types.h
-#define HF_OPS(HF_OP)                                                             \
-  HF_OP(hello, "hello", HelloFields, NoAnswer, true)                              \
-  HF_OP(auth, "auth", AuthFields, Renewal, false)                                 \
-  HF_OP(pong, "pong", PongFields, NoAnswer, false)                                \
-  HF_OP(session_open, "session.open", SessionOpenFields, OpenedSession, true)     \
-  HF_OP(session_heartbeat, "session.heartbeat", Heartbeat, Renewed, false)        \
-  HF_OP(session_end, "session.end", EndSession, SessionClosed, true)              \
-  HF_OP(session_list, "session.list", ListSessions, SessionList, false)           \
-  HF_OP(session_state, "session.state", GetSession, SessionSnapshot, false)       \
-  HF_OP(lock_acquire, "lock.acquire", Acquire, Acquired, true)                    \
-  HF_OP(lock_get, "lock.get", GetLock, Grant, false)                              \
-  HF_OP(lock_list, "lock.list", ListLocks, LockList, false)                       \
-  HF_OP(lock_release, "lock.release", Release, Released, true)                    \
-  HF_OP(lock_extend, "lock.extend", Extend, Granted, true)                        \
-  HF_OP(lock_transfer, "lock.transfer", Transfer, Granted, true)                  \
-  HF_OP(lock_force, "lock.force", Force, Done, true)                              \
-  HF_OP(lock_request, "lock.request", Ask, Requested, true)                       \
-  HF_OP(lock_cancel_wait, "lock.cancel_wait", CancelWait, Withdrawn, true)        \
-  HF_OP(lock_check, "lock.check", Check, Checked, false)                          \
-  HF_OP(lock_verify, "lock.verify", Verify, Verified, false)                      \
-  HF_OP(lock_release_all, "lock.release_all", ReleaseAll, ReleasedMany, true)     \
-  HF_OP(request_agree, "request.agree", Agree, Answered, true)                    \
-  HF_OP(request_refuse, "request.refuse", Refuse, Done, true)                     \
-  HF_OP(request_defer, "request.defer", Defer, Done, true)                        \
-  HF_OP(request_withdraw, "request.withdraw", WithdrawFields, Withdrawn, true)    \
-  HF_OP(request_list, "request.list", ListAsks, AskList, false)                   \
-  HF_OP(watch, "watch", WatchFields, Checked, false)                              \
-  HF_OP(unwatch, "unwatch", UnwatchFields, WatchedCount, false)                   \
-  HF_OP(status_publish, "status.publish", Publish, PublishAnswer, true)           \
-  HF_OP(status_get, "status.get", GetStatus, BillAnswer, false)                   \
-  HF_OP(status_history, "status.history", GetHistory, HistoryPage, false)         \
-  HF_OP(status_resync, "status.resync", StatusResyncFields, ResyncAnswer, false)  \
-  HF_OP(todo_subscribe, "todo.subscribe", TodoSubscribeFields, TodoAnswer, false) \
-  HF_OP(todo_unsubscribe, "todo.unsubscribe", TodoUnsubscribeFields, Done, false) \
-  HF_OP(todo_page, "todo.page", TodoPageFields, RowsPage, false)                  \
-  HF_OP(notice_list, "notice.list", ListNotices, NoticesPage, false)              \
-  HF_OP(notice_read, "notice.read", ReadNotices, Done, false)                     \
-  HF_OP(audit_list, "audit.list", AuditListFields, AuditPage, false)              \
-  HF_OP(catalog_get, "catalog.get", CatalogGetFields, CatalogView, false)         \
-  HF_OP(stats_get, "stats.get", GetStats, StatsAnswer, false)
+// The table of operations. HF_OP(name, wire name, fields, answer, mutating, HTTP's method and path)
+//
+// The answers are in model/outcomes.h, wire/answer_types.h and wire/status_said.h; one of a new operation may stand
+// beside its fields.
+// clang-format off
+#define HF_OPS(HF_OP)                                                                                                  \
+  HF_OP(hello, "hello", HelloFields, NoAnswer, true, "")                                                               \
+  HF_OP(auth, "auth", AuthFields, Renewal, false, "")                                                                  \
+  HF_OP(pong, "pong", PongFields, NoAnswer, false, "")                                                                 \
+  HF_OP(session_open, "session.open", SessionOpenFields, OpenedSession, true, "POST /v1/sessions")                     \
+  HF_OP(session_heartbeat, "session.heartbeat", Heartbeat, Renewed, false, "POST /v1/sessions/{session}/heartbeat")    \
+  HF_OP(session_list, "session.list", ListSessions, SessionList, false, "GET /v1/sessions")                            \
+  HF_OP(session_state, "session.state", GetSession, SessionSnapshot, false, "GET /v1/sessions/{session}")              \
+  HF_OP(session_end, "session.end", EndSession, SessionClosed, true, "DELETE /v1/sessions/{session}")                  \
+  HF_OP(lock_acquire, "lock.acquire", Acquire, Acquired, true, "POST /v1/locks")                                       \
+  HF_OP(lock_get, "lock.get", GetLock, Grant, false, "GET /v1/locks/{lock}")                                           \
+  HF_OP(lock_list, "lock.list", ListLocks, LockList, false, "GET /v1/locks")                                           \
+  HF_OP(lock_release, "lock.release", Release, Released, true, "DELETE /v1/locks/{lock}")                              \
+  HF_OP(lock_extend, "lock.extend", Extend, Granted, true, "POST /v1/locks/{lock}/extend")                             \
+  HF_OP(lock_transfer, "lock.transfer", Transfer, Granted, true, "POST /v1/locks/{lock}/transfer")                     \
+  HF_OP(lock_force, "lock.force", Force, Done, true, "POST /v1/locks/{lock}/force")                                    \
+  HF_OP(lock_request, "lock.request", Ask, Requested, true, "POST /v1/locks/{lock}/requests")                          \
+  HF_OP(lock_cancel_wait, "lock.cancel_wait", CancelWait, Withdrawn, true, "DELETE /v1/waits/{wait}")                  \
+  HF_OP(lock_check, "lock.check", Check, Checked, false, "POST /v1/locks/check")                                       \
+  HF_OP(lock_verify, "lock.verify", Verify, Verified, false, "POST /v1/locks/verify")                                  \
+  HF_OP(lock_release_all, "lock.release_all", ReleaseAll, ReleasedMany, true, "POST /v1/locks/release-all")            \
+  HF_OP(request_agree, "request.agree", Agree, Answered, true, "POST /v1/requests/{request}/agree")                    \
+  HF_OP(request_refuse, "request.refuse", Refuse, Done, true, "POST /v1/requests/{request}/refuse")                    \
+  HF_OP(request_defer, "request.defer", Defer, Done, true, "POST /v1/requests/{request}/defer")                        \
+  HF_OP(request_withdraw, "request.withdraw", WithdrawFields, Withdrawn, true, "POST /v1/requests/{request}/withdraw") \
+  HF_OP(request_list, "request.list", ListAsks, AskList, false, "GET /v1/requests")                                    \
+  HF_OP(watch, "watch", WatchFields, Checked, false, "GET /v1/watch")                                                  \
+  HF_OP(unwatch, "unwatch", UnwatchFields, WatchedCount, false, "")                                                    \
+  HF_OP(status_publish, "status.publish", Publish, PublishAnswer, true, "POST /v1/status")                             \
+  HF_OP(status_get, "status.get", GetStatus, BillAnswer, false, "GET /v1/status/{type}/{bill}")                        \
+  HF_OP(status_history, "status.history", GetHistory, HistoryPage, false, "GET /v1/status/{type}/{bill}/history")      \
+  HF_OP(status_resync, "status.resync", StatusResyncFields, ResyncAnswer, false, "POST /v1/status/resync")             \
+  HF_OP(todo_subscribe, "todo.subscribe", TodoSubscribeFields, TodoAnswer, false, "GET /v1/todo")                      \
+  HF_OP(todo_unsubscribe, "todo.unsubscribe", TodoUnsubscribeFields, Done, false, "")                                  \
+  HF_OP(todo_page, "todo.page", TodoPageFields, RowsPage, false, "GET /v1/todo/{type}/{group}")                        \
+  HF_OP(notice_list, "notice.list", ListNotices, NoticesPage, false, "GET /v1/notices")                                \
+  HF_OP(notice_read, "notice.read", ReadNotices, Done, false, "POST /v1/notices/read")                                 \
+  HF_OP(audit_list, "audit.list", AuditListFields, AuditPage, false, "GET /v1/audit")                                  \
+  HF_OP(catalog_get, "catalog.get", CatalogGetFields, CatalogView, false, "GET /v1/catalog")                           \
+  HF_OP(stats_get, "stats.get", GetStats, StatsAnswer, false, "GET /v1/stats")
+// clang-format on
 
 enum class Op : std::uint8_t {
-#define HF_OP(name, wire, fields, answer, mutating) name,
+#define HF_OP(name, wire, fields, answer, mutating, http) name,
   HF_OPS(HF_OP)
 #undef HF_OP
 };
@@ -223,7 +228,7 @@ struct FieldsOf {
   using type = std::variant<F...>;
 };
 // In the order of Op: fields.index() is the Op.
-#define HF_OP(name, wire, fields, answer, mutating) , fields
+#define HF_OP(name, wire, fields, answer, mutating, http) , fields
 using Fields = FieldsOf<void HF_OPS(HF_OP)>::type;
 #undef HF_OP
 

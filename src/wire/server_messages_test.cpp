@@ -474,6 +474,21 @@ TEST(ServerMessages, what_a_newer_server_adds_is_let_through) {
   EXPECT_EQ(parse_problem(R"({"status":502,"title":"Bad Gateway"})")->refusal.code, Code::unavailable);
 }
 
+TEST(ServerMessages, a_session_that_lives_on_elsewhere_is_no_malformed_message) {
+  std::string text;
+  append_push(text, SessionReplaced{*SessionId::parse("0000000000000000000000000a")});
+  EXPECT_EQ(text, R"({"event":"session.ended","session":"0000000000000000000000000a","reason":"replaced"})");
+  const auto message = parse_server_message(text);
+  ASSERT_TRUE(message) << message.error().detail;
+  EXPECT_EQ(std::get<Push>(message->what), Push(UnknownPush{"session.ended"}));
+}
+
+TEST(ServerMessages, an_answer_that_the_lock_engine_does_not_give_is_not_taken_for_done) {
+  EXPECT_FALSE(parse_outcome(Op::status_get, "{}"));
+  EXPECT_FALSE(parse_outcome(Op::hello, "{}"));
+  EXPECT_EQ(*parse_outcome(Op::lock_force, "{}"), Outcome(Done{}));
+}
+
 TEST(ServerMessages, a_malformed_member_is_named_and_nothing_is_made_up) {
   const auto field = [](const std::string& text) {
     const auto message = parse_server_message(text);
