@@ -1,5 +1,7 @@
 #include "engine/engine_clock.h"
 
+#include "base/assert.h"
+
 namespace hf {
 
 EngineClock::Alarm EngineClock::advance(Wall clock, Millis step_max) noexcept {
@@ -16,6 +18,7 @@ EngineClock::Alarm EngineClock::advance(Wall clock, Millis step_max) noexcept {
     now_ += step_max;
     return Alarm::jumped_ahead;
   }
+  HF_ASSERT(step >= Micros(0));
   now_ += step;
   return Alarm::none;
 }

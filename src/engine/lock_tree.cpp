@@ -32,7 +32,10 @@ Outcome LockTree::apply(const Command& command, Wall clock, std::vector<Event>& 
   s.events = &events;
   s.journal = &journal;
   s.actor = {};
+  HF_ASSERT(!s.pending && s.woken.empty() && s.moved.empty());
   const std::size_t journal_begin = journal.size();
+  const Instant time_before = s.now();
+  const Token token_before = s.last_token;
   const EngineClock::Alarm alarm = s.clock.advance(clock, s.limits().clock_step_max);
   if (alarm != EngineClock::Alarm::none) {
     ++s.stats.clock_alarms;
@@ -50,7 +53,21 @@ Outcome LockTree::apply(const Command& command, Wall clock, std::vector<Event>& 
       (s.grants.live() > 0 && unwritten >= std::chrono::seconds(10)))
     s.put_meta();
   s.actor = {};
+  HF_ASSERT(s.now() >= time_before && s.last_token >= token_before);
+  s.assert_counts();
   return outcome;
+}
+
+// What every command leaves true, as far as it costs nothing to see. check() looks at the rest.
+void LockTree::State::assert_counts() const noexcept {
+  HF_ASSERT(woken.empty() && moved.empty());
+  HF_ASSERT(grants.live() == grant_by_id.size() && grants.live() == order.size() - order_dead);
+  HF_ASSERT(waits.live() == wait_by_id.size() && nodes.live() == node_by_text.size());
+  HF_ASSERT(sessions.live() == session_by_id.size() && sessions.live() == session_by_party.size());
+  HF_ASSERT(order.empty() || order.back().first <= last_token);
+  // One deadline each, and one more for a wait that asks.
+  HF_ASSERT(due_live <= due.size() && due_live >= grants.live() + sessions.live() + waits.live());
+  HF_ASSERT(due.empty() || due.front().at > now());
 }
 
 // ---------------------------------------------------------------------------------------------- repeats
@@ -166,6 +183,7 @@ void LockTree::State::remember(SessionIx session, const Caller& caller, const Ou
       refusal->code != Code::not_holder && refusal->code != Code::lock_gone) {
     return;
   }
+  HF_ASSERT(!caller.request_id.empty());
   auto& memory = session != no_index ? sessions[session].memory : users[caller.user].memory;
   if (!memory) memory = std::make_unique<Memory>();
   const std::uint64_t number = memory->next++;
@@ -296,6 +314,7 @@ std::optional<Refusal> LockTree::State::stale_versions(
 // The session's (a hold's owner's) grant of exactly these targets: one that is strong enough, else one to upgrade,
 // which names the same owner, because whom a grant is exempt from does not change.
 GrantIx LockTree::State::find_same(const Want& want, std::span<const Target> targets) const {
+  HF_ASSERT(!targets.empty() && want.paths.size() == targets.size());
   const Path& first = want.paths.front();
   const NodeIx node = first.node[first.depth - 1];
   if (node == no_index || want.party == 0) return no_index;
@@ -333,6 +352,7 @@ Token LockTree::State::token_held(Party party, NodeIx node) const {
 
 // A bill that is saved under the newer token would fence off its own lines, while and after it is held.
 void LockTree::State::raise_below(SessionIx session, NodeIx node, Token token) {
+  HF_ASSERT(token != 0 && token <= last_token);
   const Counts* own = nodes[node].holdings.find(sessions[session].party);
   if (own == nullptr || (*own)[at(Claim::ix)] == 0) return;  // nothing of its own lies below
   const auto lies_below = [&](NodeIx held) {
@@ -354,17 +374,21 @@ void LockTree::State::raise_below(SessionIx session, NodeIx node, Token token) {
 }
 
 Token LockTree::State::mint() {
-  last_token = std::max(last_token + 1, static_cast<Token>(to_us(now())));
+  const Token former = std::exchange(last_token, std::max(last_token + 1, static_cast<Token>(to_us(now()))));
+  HF_ASSERT(last_token > former);
   return last_token;
 }
 
 void LockTree::State::order_append(GrantIx index) {
+  HF_ASSERT(grants[index].live && (order.empty() || order.back().first < grants[index].token));
   grants[index].order_slot = order.size();
   order.emplace_back(grants[index].token, index);
 }
 
 void LockTree::State::order_remove(GrantIx index) {
-  order[grants[index].order_slot].second = no_index;
+  const std::uint64_t slot = grants[index].order_slot;
+  HF_ASSERT(slot < order.size() && order[slot] == std::pair(grants[index].token, index));
+  order[slot].second = no_index;
   if (++order_dead <= order.size() / 2 + 1024) return;
   std::size_t kept = 0;
   for (const auto& entry : order) {
@@ -372,6 +396,7 @@ void LockTree::State::order_remove(GrantIx index) {
     grants[entry.second].order_slot = kept;
     order[kept++] = entry;
   }
+  HF_ASSERT(kept == order.size() - order_dead);
   order.resize(kept);
   order_dead = 0;
 }
@@ -379,6 +404,7 @@ void LockTree::State::order_remove(GrantIx index) {
 void LockTree::State::link_to_session(GrantIx index, SessionIx to) {
   GrantRec& grant = grants[index];
   SessionRec& session = sessions[to];
+  HF_ASSERT(session.live && grant.live && grant.session == no_index && grant.kind != Kind::hold);
   grant.session = to;
   grant.previous = session.last_grant;
   grant.next = no_index;
@@ -391,6 +417,9 @@ void LockTree::State::unlink_from_session(GrantIx index) {
   GrantRec& grant = grants[index];
   if (grant.session == no_index) return;
   SessionRec& session = sessions[grant.session];
+  HF_ASSERT(session.live && session.targets_held >= grant.targets.size());
+  HF_ASSERT((grant.previous == no_index) == (session.first_grant == index));
+  HF_ASSERT((grant.next == no_index) == (session.last_grant == index));
   (grant.previous == no_index ? session.first_grant : grants[grant.previous].next) = grant.next;
   (grant.next == no_index ? session.last_grant : grants[grant.next].previous) = grant.previous;
   session.targets_held -= static_cast<std::uint32_t>(grant.targets.size());
@@ -476,7 +505,7 @@ Outcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, 
         hold_claims(target.node, want.mode, grant.party, alias);
         nodes[target.node].direct.push_back(index);
       }
-      grant_by_id.emplace(grant.lock, index);
+      HF_ASSERT(grant_by_id.emplace(grant.lock, index).second);
       if (want.kind != Kind::hold) {
         link_to_session(index, want.session);
       } else {
@@ -512,6 +541,7 @@ Grant LockTree::State::grant_value(GrantIx index, NodeIx only) const {
 
 void LockTree::State::describe(Grant& value, GrantIx index, NodeIx only) const {
   const GrantRec& grant = grants[index];
+  HF_ASSERT(grant.live && grant.holds > 0 && grant.token != 0 && grant.token <= last_token && !grant.targets.empty());
   value.lock = grant.lock;
   value.token = grant.token;
   value.targets.reserve(only == no_index ? grant.targets.size() : 1);

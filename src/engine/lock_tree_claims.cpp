@@ -106,7 +106,9 @@ void LockTree::State::drop_node_if_idle(NodeIx index) {
       (node.previous == no_index ? above.first_child : nodes[node.previous].next) = node.next;
       (node.next == no_index ? above.last_child : nodes[node.next].previous) = node.previous;
     }
-    node_by_text.erase(std::string_view(node.text));
+    HF_ASSERT(node.direct.empty() && !node.queue && node.held == Counts{});
+    const std::size_t forgotten = node_by_text.erase(std::string_view(node.text));
+    HF_ASSERT(forgotten == 1);
     node = Node{};
     nodes.free(index);
     index = parent;
@@ -114,6 +116,7 @@ void LockTree::State::drop_node_if_idle(NodeIx index) {
 }
 
 void LockTree::State::hold_claims(NodeIx target, Mode mode, Party party, Party alias) {
+  HF_ASSERT(target != no_index && party != 0);
   Claim claim = direct_claim(mode);
   for (NodeIx index = target; index != no_index; index = nodes[index].parent, claim = intent_claim(mode)) {
     Node& node = nodes[index];
@@ -128,6 +131,7 @@ void LockTree::State::free_claims(NodeIx target, Mode mode, Party party, Party a
   Claim claim = direct_claim(mode);
   for (NodeIx index = target; index != no_index; index = nodes[index].parent, claim = intent_claim(mode)) {
     Node& node = nodes[index];
+    HF_ASSERT(node.claims > 0 && node.held[at(claim)] > 0);
     --node.claims;
     --node.held[at(claim)];
     node.holdings.remove(party, claim);
@@ -139,6 +143,7 @@ void LockTree::State::free_claims(NodeIx target, Mode mode, Party party, Party a
 
 const TypePolicy& LockTree::State::policy_of(NodeIx node) const {
   while (nodes[node].parent != no_index) node = nodes[node].parent;
+  HF_ASSERT(nodes[node].policy);
   return *nodes[node].policy;
 }
 
@@ -160,12 +165,15 @@ OwnerParties& LockTree::State::use_owner(std::string_view owner) {
 
 void LockTree::State::unuse_owner(std::string_view owner) {
   const auto it = owners.find(owner);
+  HF_ASSERT(it != owners.end() && it->second.uses > 0);
   if (--it->second.uses == 0) owners.erase(it);
 }
 
 Party LockTree::State::alias_of(const GrantRec& grant) const {
   if (grant.kind == Kind::hold || !grant.texts || grant.texts->owner.empty()) return 0;
-  return owners.find(grant.texts->owner)->second.alias;
+  const auto owner = owners.find(grant.texts->owner);
+  HF_ASSERT(owner != owners.end());
+  return owner->second.alias;
 }
 
 Want LockTree::State::want_of(SessionIx session, Kind kind, Mode mode, std::string_view owner) const {
@@ -205,9 +213,12 @@ std::uint32_t LockTree::State::held_in_way(const Want& want, NodeIx index, Claim
   for (const Party party : {want.party, want.exempt}) {
     const Counts* own = node.holdings.find(party);
     if (own == nullptr) continue;
+    std::uint32_t exempt = 0;
     for (const Claim other : {Claim::is, Claim::ix, Claim::s, Claim::x}) {
-      if (!compatible(claim, other)) in_way -= (*own)[at(other)];
+      if (!compatible(claim, other)) exempt += (*own)[at(other)];
     }
+    HF_ASSERT(exempt <= in_way);  // a party's claims are among the node's, and each is of one party
+    in_way -= exempt;
   }
   return in_way;
 }

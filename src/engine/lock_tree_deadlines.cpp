@@ -16,6 +16,7 @@ bool later(const Entry& a, const Entry& b) noexcept {
 }  // namespace
 
 void LockTree::State::schedule(Instant when, Due what, Index index, std::uint64_t birth, std::uint16_t stamp_now) {
+  HF_ASSERT(index != no_index);
   due.push_back(DueEntry{when, birth, index, what, stamp_now});
   std::ranges::push_heap(due, later<DueEntry>);
   ++due_live;
@@ -42,6 +43,7 @@ bool LockTree::State::is_stale(const DueEntry& entry) const {
 
 void LockTree::State::compact_due() {
   std::erase_if(due, [&](const DueEntry& entry) { return is_stale(entry); });
+  HF_ASSERT(due.size() == due_live);  // an entry is live as long as it is counted
   std::ranges::make_heap(due, later<DueEntry>);
 }
 
@@ -131,11 +133,13 @@ Instant LockTree::State::end_of(const GrantRec& grant) const {
 
 void LockTree::State::schedule_session(SessionIx index) {
   SessionRec& session = sessions[index];
+  HF_ASSERT(session.live && session.lease > Millis(0));
   schedule(session.lease_end - session.lease / 5, Due::session_warning, index, session.birth, session.due_stamp);
 }
 
 void LockTree::State::schedule_grant(GrantIx index, bool warning_too) {
   GrantRec& grant = grants[index];
+  HF_ASSERT(grant.live);
   const Instant end = std::min(grant.own_end, grant.max_end);
   ++grant.due_stamp;
   const Micros ahead = grant.max_end <= grant.own_end ? Micros(std::chrono::seconds(60)) : (end - now()) / 5;

@@ -23,6 +23,7 @@ std::optional<Refusal> LockTree::State::gone(const LockId& lock) const {
 }
 
 void LockTree::State::remember_ended(EndedRec e) {
+  HF_ASSERT(!e.lock.is_nil() && ended_oldest <= ended_next);
   const std::uint64_t number = ended_next++;
   const std::size_t slot = number % limits().ended_grants_max;
   if (ended.size() <= slot) ended.resize(slot + 1);
@@ -39,6 +40,7 @@ void LockTree::State::remember_ended(EndedRec e) {
 void LockTree::State::end_grant(GrantIx index, EndReason reason, std::string_view by_user, std::string_view by_name,
                                 std::string_view note, bool tell) {
   GrantRec& grant = grants[index];
+  HF_ASSERT(grant.live && grant.holds > 0 && !grant.targets.empty());
   if (tell && grant.session != no_index) {
     LockLost lost{grant.who->session,   next_seq(grant.session), grant.lock,       reason, {}, true,
                   std::string(by_user), std::string(by_name),    std::string(note)};
@@ -71,7 +73,8 @@ void LockTree::State::end_grant(GrantIx index, EndReason reason, std::string_vie
   if (grant.texts && !grant.texts->owner.empty()) unuse_owner(grant.texts->owner);
   unlink_from_session(index);
   order_remove(index);
-  grant_by_id.erase(grant.lock);
+  const std::size_t forgotten = grant_by_id.erase(grant.lock);
+  HF_ASSERT(forgotten == 1);
   forget_unheard(grant.lock);
   unschedule();
   if (reason == EndReason::released) ++stats.released;
@@ -87,6 +90,8 @@ void LockTree::State::drop_targets(GrantIx index, const std::vector<std::size_t>
                                    std::string_view by_user, std::string_view by_name, std::string_view note,
                                    bool tell) {
   GrantRec& grant = grants[index];
+  HF_ASSERT(grant.live && !which.empty() && which.size() <= grant.targets.size());
+  HF_ASSERT(which.back() < grant.targets.size());
   if (which.size() == grant.targets.size()) {
     end_grant(index, reason, by_user, by_name, note, tell);
     return;
@@ -100,6 +105,7 @@ void LockTree::State::drop_targets(GrantIx index, const std::vector<std::size_t>
     grant.targets.erase(grant.targets.begin() + static_cast<std::ptrdiff_t>(which[i]));
   }
   if (grant.session != no_index) sessions[grant.session].targets_held -= static_cast<std::uint32_t>(dropped.size());
+  HF_ASSERT(!grant.targets.empty());
   std::ranges::reverse(dropped);
   for (const TargetRec& target : dropped) {
     lost.targets.push_back(Target::from_text(nodes[target.node].text));
@@ -206,6 +212,7 @@ Outcome LockTree::State::extend(const Extend& c, SessionIx session) {
   if (c.ttl <= Millis(0) || c.ttl > limits().hold_ttl_max)
     return Refusal{.code = Code::invalid, .detail = "ttl_ms is positive and at most a year.", .field = "ttl_ms"};
   grant.own_end = now() + c.ttl;
+  HF_ASSERT(grant.own_end > now());
   unschedule();
   schedule_grant(it->second, true);
   put_grant(it->second, Action::extend, false);
@@ -215,6 +222,7 @@ Outcome LockTree::State::extend(const Extend& c, SessionIx session) {
 // Under a new token, behind all other grants.
 void LockTree::State::move_grant(GrantIx index, SessionIx to, Party alias) {
   GrantRec& grant = grants[index];
+  HF_ASSERT(grant.live && grant.kind == Kind::edit && sessions[to].live && grant.session != to);
   unlink_from_session(index);
   order_remove(index);
   const Party old_party = grant.party;
@@ -234,6 +242,7 @@ void LockTree::State::move_grant(GrantIx index, SessionIx to, Party alias) {
   }
   link_to_session(index, to);
   order_append(index);
+  HF_ASSERT(grant.session == to && grant.party == sessions[to].party);
   put_grant(index, Action::transfer, false);
 }
 

@@ -162,6 +162,19 @@ bool LockTree::State::begin_image(std::string_view body) {
   });
 }
 
+// False if what an image says beside the entities contradicts them.
+bool LockTree::State::end_restoring() {
+  due_live = due.size();
+  for (WaitIx w = 0; w < waits.end(); ++w) {
+    if (waits[w].live && (waits[w].order <= front_order || waits[w].order >= next_order)) return false;
+  }
+  if (due_live < grants.live() + sessions.live() + waits.live()) return false;
+  if (!order.empty() && order.back().first > last_token) return false;
+  if (std::ranges::any_of(due, [&](const DueEntry& entry) { return is_stale(entry); })) return false;
+  compact_due();  // makes it a heap
+  return true;
+}
+
 // After everything was restored: puts right what restoring made anew.
 bool LockTree::State::end_image(std::string_view body) {
   ByteReader r(body);
@@ -253,9 +266,7 @@ bool LockTree::State::end_image(std::string_view body) {
            due.push_back(entry);
            return true;
          });
-  due_live = due.size();
-  compact_due();  // makes it a heap
-  return good && r.at_end();
+  return good && r.at_end() && end_restoring();
 }
 
 bool LockTree::reopen(Wall clock, Token by) {

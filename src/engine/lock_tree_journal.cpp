@@ -431,7 +431,7 @@ bool LockTree::State::restore_session(const Id128& key, std::string_view body) {
     const std::uint64_t between = r.varint();
     for (std::uint64_t i = 0; i < between && r.ok(); ++i) session.between.push_back(Secret{r.id()});
   }
-  if (!r.ok() || who.user.empty()) return false;
+  if (!r.ok() || who.user.empty() || session.lease <= Millis(0)) return false;
   session.who = std::make_shared<const Principal>(std::move(who));
   session.party = next_party++;
   session.lease_end = now() + session.lease;
@@ -455,6 +455,7 @@ bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
   const Token token = head.token;
   const std::size_t count = head.targets.size();
   if (count == 0 || count > limits().targets_per_acquire_max || token == 0) return false;
+  if (!order.empty() && order.back().first >= token) return false;  // two grants under one token
   std::vector<Target> targets;
   for (const std::string_view text : head.targets) {
     auto target = Target::parse(text);

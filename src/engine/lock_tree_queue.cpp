@@ -34,6 +34,7 @@ Outcome LockTree::State::enqueue(const Want& want, SessionIx session, std::span<
     refusal.detail = "Waiting would never end: somebody in the way waits for what you hold. Release first.";
     return refusal;
   }
+  HF_ASSERT(sessions[session].live && !targets.empty() && wait_for > Millis(0));
   const WaitIx index = waits.make();
   WaitRec& wait = waits[index];
   wait.id = d.lock;
@@ -56,7 +57,8 @@ Outcome LockTree::State::enqueue(const Want& want, SessionIx session, std::span<
   insert_in_queue(index);
   wait.told = wait.position;
   sessions[session].waits.push_back(index);
-  wait_by_id.emplace(wait.id, index);
+  const bool is_new = wait_by_id.emplace(wait.id, index).second;
+  HF_ASSERT(is_new && !grant_by_id.contains(wait.id) && wait.position > 0 && wait.nodes.size() == targets.size());
   schedule(wait.until, Due::wait, index, wait.birth, wait.due_stamp);
   ++stats.waited;
   if (!d.node.is_nil()) {
@@ -70,6 +72,7 @@ Outcome LockTree::State::enqueue(const Want& want, SessionIx session, std::span<
 // Puts the wait's claims where its order says and counts positions: its own, and those of waits behind it.
 void LockTree::State::insert_in_queue(WaitIx index) {
   WaitRec& wait = waits[index];
+  HF_ASSERT(wait.live && !wait.targets.empty() && wait.order > front_order && wait.order < next_order);
   wait.nodes.clear();
   for (const Target& target : wait.targets) {
     const NodeIx leaf = touch(target);
@@ -126,6 +129,7 @@ bool LockTree::State::claims_collide(const WaitRec& a, const WaitRec& b) const {
 // Takes the wait's claims out, moves up who stood behind it, and wakes whom they blocked.
 void LockTree::State::remove_from_queue(WaitIx index) {
   WaitRec& wait = waits[index];
+  HF_ASSERT(wait.live && !wait.nodes.empty());
   const std::uint64_t mark = ++visit_mark;
   wait.visit = mark;
   for (const NodeIx leaf : wait.nodes) {
@@ -138,6 +142,7 @@ void LockTree::State::remove_from_queue(WaitIx index) {
           WaitRec& there = waits[it->second];
           if (there.visit == mark || !collide(wait, there)) continue;
           there.visit = mark;
+          HF_ASSERT(there.position > 1);
           --there.position;
           moved.push_back(it->second);
           woken.emplace(there.order, it->second);
@@ -180,8 +185,11 @@ void LockTree::State::forget_wait(WaitIx index) {
   forget_ask(index);
   unschedule();
   auto& of_session = sessions[wait.session].waits;
-  of_session.erase(std::ranges::find(of_session, index));
-  wait_by_id.erase(wait.id);
+  const auto listed = std::ranges::find(of_session, index);
+  HF_ASSERT(listed != of_session.end());
+  of_session.erase(listed);
+  const std::size_t forgotten = wait_by_id.erase(wait.id);
+  HF_ASSERT(forgotten == 1);
   if (!wait.owner.empty()) {
     drop(owners.find(wait.owner)->second.waits, index);
     unuse_owner(wait.owner);
@@ -198,6 +206,7 @@ void LockTree::State::end_wait(WaitIx index, Refusal why) {
   const WaitRec& wait = waits[index];
   const SessionIx session = wait.session;
   const LockId id = wait.id;
+  HF_ASSERT(wait.live && sessions[session].live);
   if (auto& memory = sessions[session].memory) {
     for (Remembered& entry : memory->ring) {
       if (!entry.used || entry.answer || entry.lock != id) continue;
@@ -265,6 +274,7 @@ void LockTree::State::settle() {
       continue;
     }
     const Granted& granted = std::get<Granted>(outcome);
+    HF_ASSERT(waits[index].live && waits[index].id == id && sessions[session].live);
     if (granted.grant.lock != id) {  // an upgrade or a re-entry: the lock is an older one
       wait_was(session, id, granted.grant.lock);
       if (auto& memory = sessions[session].memory) {
@@ -297,6 +307,7 @@ void LockTree::State::tell_positions() {
 
 void LockTree::State::move_to_front(WaitIx index) {
   WaitRec& wait = waits[index];
+  HF_ASSERT(wait.live && wait.order > front_order);
   remove_from_queue(index);  // which drops no node: the claims come back at once
   wait.order = front_order--;
   insert_in_queue(index);
@@ -416,6 +427,7 @@ std::vector<GrantIx> LockTree::State::blocking_grants(const WaitRec& wait) const
 // Ends what `only_user` (empty: everybody) holds for editing in the asker's way and puts the asker first.
 void LockTree::State::hand_over(WaitIx index, std::string_view only_user, std::string_view by_user,
                                 std::string_view by_name, std::string_view note, std::optional<std::uint64_t> version) {
+  HF_ASSERT(waits[index].live && waits[index].ask);
   const Want want = want_of(waits[index]);
   for (const GrantIx g : blocking_grants(waits[index])) {
     if (grants[g].kind != Kind::edit || (!only_user.empty() && grants[g].who->user != only_user)) continue;
@@ -494,6 +506,7 @@ Outcome LockTree::State::defer(const Defer& c, SessionIx) {
     return Refusal{.code = Code::invalid, .detail = "ms is 1 to 300,000.", .field = "ms"};
   if (wait.ask->state != AskState::asked)
     return Refusal{.code = Code::invalid, .detail = "The request was answered or deferred before.", .field = "ms"};
+  HF_ASSERT(wait.ask->answer_by != Instant::max());
   wait.ask->state = AskState::deferred;
   unschedule();
   ++wait.ask->due_stamp;
@@ -507,6 +520,7 @@ Outcome LockTree::State::defer(const Defer& c, SessionIx) {
 // Nobody answered: a hand-over if all who hold it have been idle long enough, else the asker waits on.
 void LockTree::State::ask_due(WaitIx index) {
   WaitRec& wait = waits[index];
+  HF_ASSERT(wait.live && wait.ask);
   wait.ask->answer_by = Instant::max();
   ++wait.ask->due_stamp;
   const auto blocking = blocking_grants(wait);

@@ -70,8 +70,9 @@ Outcome LockTree::State::open_session(const OpenSession& c, SessionIx) {
   session.birth = next_birth++;
   session.service = c.service;
   session.live = true;
-  session_by_id.emplace(session.id, index);
-  session_by_party.emplace(session.party, index);
+  const bool is_new =
+      session_by_id.emplace(session.id, index).second && session_by_party.emplace(session.party, index).second;
+  HF_ASSERT(is_new && session.lease_end > now() && session.first_grant == no_index && session.waits.empty());
   users[c.caller.user].sessions.push_back(index);
   schedule_session(index);
   put_session(index, Action::session_open, true);
@@ -127,6 +128,7 @@ Outcome LockTree::State::run(const ResumeSession& c) {
     session.between.clear();
   }
   tell(session, c.next_secret);
+  HF_ASSERT(session.secret == c.next_secret && session.between.size() <= secrets_between_max);
   session.lease_end = now() + session.lease;
   session.last_activity = now();
   follow_name(index, c.caller);
@@ -162,6 +164,7 @@ Outcome LockTree::State::end_session(const EndSession&, SessionIx session) {
 
 void LockTree::State::close_session(SessionIx index, EndReason reason) {
   SessionRec& session = sessions[index];
+  HF_ASSERT(session.live);
   while (!session.waits.empty()) {
     const WaitIx wait = session.waits.front();
     forget_unheard(waits[wait].id);
@@ -178,14 +181,16 @@ void LockTree::State::close_session(SessionIx index, EndReason reason) {
     }
     g = next;
   }
+  HF_ASSERT(session.first_grant == no_index && session.last_grant == no_index && session.targets_held == 0);
   events->emplace_back(SessionEnded{session.id, reason});
   erase_session(index, reason);
   unschedule();
   auto user = users.find(session.who->user);
+  HF_ASSERT(user != users.end());
   drop(user->second.sessions, index);
   if (user->second.sessions.empty() && user->second.asked.empty() && !user->second.memory) users.erase(user);
-  session_by_id.erase(session.id);
-  session_by_party.erase(session.party);
+  const std::size_t forgotten = session_by_id.erase(session.id) + session_by_party.erase(session.party);
+  HF_ASSERT(forgotten == 2);
   const auto stamp_now = static_cast<std::uint16_t>(session.due_stamp + 1);
   session = SessionRec{};
   session.due_stamp = stamp_now;

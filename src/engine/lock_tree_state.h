@@ -373,6 +373,7 @@ struct LockTree::State {
   Outcome run(const ListWaits& c);
   Outcome run(const GetStats& c);
 
+  void assert_counts() const noexcept;  // lock_tree.cpp
   Instant now() const noexcept { return clock.now(); }
   const Limits& limits() const noexcept { return options.limits; }
 
@@ -383,7 +384,10 @@ struct LockTree::State {
   void close_session(SessionIx session, EndReason reason);
   void sweep();
   void schedule(Instant when, Due what, Index index, std::uint64_t birth, std::uint16_t stamp);
-  void unschedule() noexcept { --due_live; }
+  void unschedule() noexcept {
+    HF_ASSERT(due_live > 0);
+    --due_live;
+  }
   bool is_stale(const DueEntry& entry) const;
   void compact_due();
   void schedule_session(SessionIx session);
@@ -555,6 +559,7 @@ struct LockTree::State {
   void put_image();
   bool begin_image(std::string_view body);
   bool end_image(std::string_view body);
+  bool end_restoring();
   struct Pending;  // what recover() gathers until recovered()
   std::shared_ptr<Pending> pending;
   bool restore_session(const Id128& key, std::string_view body);

@@ -31,6 +31,7 @@ class Pool {
     return static_cast<Index>(used_++);
   }
   void free(Index index) {
+    HF_ASSERT(index < used_ && live_ > 0);
     free_.push_back(index);
     --live_;
   }

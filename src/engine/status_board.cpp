@@ -134,13 +134,30 @@ StatusOutcome StatusBoard::apply(const StatusCommand& command, Wall clock, std::
   s.journal = &journal;
   // A question leaves the board as it is, also what is due: one node may answer it alone.
   if (is_query(command)) return std::visit([&](const auto& c) { return s.run(c); }, command);
+  HF_ASSERT(!s.pending);
   const std::size_t journal_begin = journal.size();
+  const Offset last_before = s.last;
+  const Offset floor_before = s.floor;
   s.clock.advance(clock, s.options.clock_step_max);  // the lock tree raises the alarms
   s.sweep();
   StatusOutcome outcome = std::visit([&](const auto& c) { return s.run(c); }, command);
   // Time alone is recorded now and then, so that what ages does so across restarts too.
   if (journal.size() != journal_begin || s.now() - s.meta_written >= std::chrono::minutes(1)) s.put_meta(false);
+  HF_ASSERT(s.last >= last_before && s.floor >= floor_before);
+  s.assert_counts();
   return outcome;
+}
+
+// What every command leaves true, as far as it costs nothing to see. check() looks at the rest.
+void StatusBoard::State::assert_counts() const noexcept {
+  HF_ASSERT(floor <= last && log.size() == last - floor && runs.size() <= log.size());
+  HF_ASSERT(bills.live() == by_key.size() && bills_by_type.size() <= bills.live());
+  HF_ASSERT((newest == no_index) == (bills.live() == 0) && (oldest == no_index) == (bills.live() == 0));
+  HF_ASSERT(newest == no_index || (bills[newest].newer == no_index && bills[newest].now->offset() <= last));
+  HF_ASSERT(oldest == no_index || bills[oldest].older == no_index);
+  HF_ASSERT(people.live() == person_by_id.size());
+  HF_ASSERT(batches.size() == batch_by_id.size());
+  HF_ASSERT(class_notices.size() <= notices.size());
 }
 
 // ---------------------------------------------------------------------------------------------- epochs
@@ -152,6 +169,7 @@ StatusOutcome StatusBoard::State::run(const BeginEpoch& c) {
 }
 
 void StatusBoard::State::reset(const EpochId& next, std::string why) {
+  HF_ASSERT(!next.is_nil() && next != epoch);
   epoch = next;
   put_meta(false);
   events->emplace_back(BoardReset{epoch, std::move(why)});
@@ -302,6 +320,7 @@ PublishResult StatusBoard::State::log_status(const StatusEvent& event, const Cal
   stamp.timed = event.at.has_value();
   stamp.logged = now();
   stamp.deleted = event.deleted;
+  HF_ASSERT(!known || stamp.anew || stamp.version >= known->version());
   const BillPtr state = Bill::make(catalog(), stamp, texts);
   install(state);
   put_bill(*state);
@@ -329,22 +348,28 @@ PublishResult StatusBoard::State::log_run(const RunEvent& event) {
 const BatchRec* StatusBoard::State::find_batch(std::string_view id) const {
   const auto at = batch_by_id.find(id);
   if (at == batch_by_id.end()) return nullptr;
-  return &batches[at->second - batches.front().number];
+  HF_ASSERT(!batches.empty() && at->second >= batches.front().number);
+  const BatchRec& found = batches[at->second - batches.front().number];
+  HF_ASSERT(found.number == at->second && found.id == id);
+  return &found;
 }
 
 void StatusBoard::State::remember(std::string id, std::uint64_t fingerprint, const Published& answer) {
   batches.push_back({next_batch++, std::move(id), fingerprint, now(), answer});
   const BatchRec& batch = batches.back();
-  batch_by_id.emplace(batch.id, batch.number);
+  const bool is_new = batch_by_id.emplace(batch.id, batch.number).second;
+  HF_ASSERT(is_new);
   batch_bytes += batch.bytes();
   put_batch(batch);
   while (batches.size() > limits().batches_kept_max || batch_bytes > limits().batch_bytes_max) drop_batch();
 }
 
 void StatusBoard::State::drop_batch() {
+  HF_ASSERT(!batches.empty());
   const BatchRec& batch = batches.front();
   erase(Entity::status_batch, {0, batch.number});
-  batch_by_id.erase(batch.id);
+  const std::size_t forgotten = batch_by_id.erase(batch.id);
+  HF_ASSERT(forgotten == 1 && batch_bytes >= batch.bytes());
   batch_bytes -= batch.bytes();
   batches.pop_front();
 }

@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.h"
 #include "engine/change_codec.h"
 #include "engine/engine_clock.h"
 #include "engine/pool.h"
@@ -56,6 +57,7 @@ class Past {
  public:
   void push(BillPtr state) { states_.push_back(std::move(state)); }
   void pop() {
+    HF_ASSERT(!empty());
     states_[first_++].reset();
     if (first_ * 2 > states_.size()) {
       states_.erase(states_.begin(), states_.begin() + static_cast<std::ptrdiff_t>(first_));
@@ -186,6 +188,7 @@ struct StatusBoard::State {
   std::vector<BoardEvent>* events = nullptr;
   std::string* journal = nullptr;
 
+  void assert_counts() const noexcept;  // status_board.cpp
   Instant now() const noexcept { return clock.now(); }
   const StatusLimits& limits() const noexcept { return options.limits; }
   const Catalog& catalog() const noexcept { return *options.catalog; }

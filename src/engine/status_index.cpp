@@ -25,12 +25,16 @@ BillIx StatusBoard::State::find(std::string_view key) const {
 }
 
 void StatusBoard::State::append(LogEntry entry) {
+  HF_ASSERT((entry.bill != nullptr) != (entry.run != nullptr));
+  // Invariant 1: the entry that comes is the one whose offset comes next.
+  HF_ASSERT((entry.bill ? entry.bill->offset() : entry.run->offset) == floor + log.size() + 1);
   log_bytes += entry.bill ? entry.bill->bytes() : bytes_of(*entry.run);
   if (entry.run) runs.push_back(entry.run);
   log.push_back(std::move(entry));
 }
 
 BillIx StatusBoard::State::install(const BillPtr& state) {
+  HF_ASSERT(state->offset() == last);
   BillIx i = find(state->text(Bill::key));
   BillPtr before;
   if (i == no_index) {
@@ -41,6 +45,7 @@ BillIx StatusBoard::State::install(const BillPtr& state) {
   } else {
     BillRec& rec = bills[i];
     before = std::exchange(rec.now, state);
+    HF_ASSERT(before->offset() < state->offset() && before->life() <= state->life());
     unlink_changed(i);
     if (!rec.past) rec.past = std::make_unique<Past>();
     rec.past->push(before);
@@ -63,6 +68,7 @@ void StatusBoard::State::note_closed(BillIx bill) {
 
 void StatusBoard::State::link_newest(BillIx bill) {
   BillRec& rec = bills[bill];
+  HF_ASSERT(newest == no_index || bills[newest].now->offset() < rec.now->offset());
   rec.older = newest;
   rec.newer = no_index;
   (newest == no_index ? oldest : bills[newest].newer) = bill;
@@ -71,6 +77,7 @@ void StatusBoard::State::link_newest(BillIx bill) {
 
 void StatusBoard::State::unlink_changed(BillIx bill) {
   const BillRec& rec = bills[bill];
+  HF_ASSERT((rec.newer == no_index) == (newest == bill) && (rec.older == no_index) == (oldest == bill));
   (rec.newer == no_index ? newest : bills[rec.newer].older) = rec.older;
   (rec.older == no_index ? oldest : bills[rec.older].newer) = rec.newer;
 }
@@ -90,6 +97,7 @@ void StatusBoard::State::index(BillIx bill, const Bill* before, const Bill* afte
       const Tally row = tally_of(*before, group_name(type, place));
       subtract(group.all, row);
       const auto department = group.departments.find(before->text(Bill::department));
+      HF_ASSERT(department != group.departments.end() && department->second.rows > 0);
       subtract(department->second, row);
       if (department->second.rows == 0) group.departments.erase(department);
       if (!is || moved) group.rows.erase(before->stamp().born);
@@ -135,21 +143,26 @@ void StatusBoard::State::bond(BillIx bill, Bond how, std::string_view id) {
 
 void StatusBoard::State::unbond(BillIx bill, Bond how) {
   const Neighbours link = std::exchange(bills[bill].links[how], Neighbours{});
+  HF_ASSERT(link.person != no_index);
   PersonRec& person = people[link.person];
+  HF_ASSERT(person.bills > 0 && (link.previous == no_index) == (person.first[how] == bill));
   (link.previous == no_index ? person.first[how] : bills[link.previous].links[how].next) = link.next;
   if (link.next != no_index) bills[link.next].links[how].previous = link.previous;
   if (--person.bills > 0) return;
-  person_by_id.erase(person.id);
+  const std::size_t forgotten = person_by_id.erase(person.id);
+  HF_ASSERT(forgotten == 1);
   person = {};
   people.free(link.person);
 }
 
 void StatusBoard::State::remove_bill(BillIx bill) {
   BillRec& rec = bills[bill];
+  HF_ASSERT(rec.now);
   index(bill, rec.now.get(), nullptr);
   unlink_changed(bill);
-  by_key.erase(bill);
+  const std::size_t forgotten = by_key.erase(bill);
   const auto type = bills_by_type.find(rec.now->type());
+  HF_ASSERT(forgotten == 1 && type != bills_by_type.end() && type->second > 0);
   if (--type->second == 0) bills_by_type.erase(type);
   if (rec.past) {
     for (std::size_t i = 0; i < rec.past->size(); ++i) erase(Entity::status_bill, {0, (*rec.past)[i]->offset()});
@@ -182,12 +195,15 @@ bool StatusBoard::State::trim() {
   log.pop_front();
   ++floor;
   if (entry.run) {
+    HF_ASSERT(entry.run->offset == floor && runs.front() == entry.run && log_bytes >= bytes_of(*entry.run));
     log_bytes -= bytes_of(*entry.run);
     runs.pop_front();
     erase(Entity::status_run, {0, floor});
   } else if (entry.bill) {
+    HF_ASSERT(entry.bill->offset() == floor && log_bytes >= entry.bill->bytes());
     log_bytes -= entry.bill->bytes();
     BillRec& rec = bills[entry.rec];
+    HF_ASSERT(rec.now);  // a bill outlives what the log has of it
     drop_past(rec);
     if (rec.now == entry.bill && !on_board(*rec.now) && rec.now->groups() == 0) remove_bill(entry.rec);
   }

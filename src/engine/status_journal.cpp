@@ -344,7 +344,7 @@ bool StatusBoard::recovered(Wall clock, const EpochId& fresh) {
   }
   for (auto& [number, batch] : p->batches) {
     if (!s.batches.empty() && number != s.batches.back().number + 1) return false;
-    s.batch_by_id.emplace(batch.id, number);
+    if (!s.batch_by_id.emplace(batch.id, number).second) return false;
     s.batch_bytes += batch.bytes();
     s.batches.push_back(std::move(batch));
   }
@@ -358,7 +358,7 @@ bool StatusBoard::recovered(Wall clock, const EpochId& fresh) {
   for (auto& [key, state] : p->staged) {
     const auto at = by_number.find(key.hi);
     if (at == by_number.end() || key.lo != at->second->staged.size()) return false;
-    at->second->places.emplace(state->text(Bill::key), key.lo);
+    if (!at->second->places.emplace(state->text(Bill::key), key.lo).second) return false;
     at->second->staged.push_back(std::move(state));
   }
   return true;

@@ -75,6 +75,7 @@ void StatusBoard::State::notify(const BillPtr& bill) {
     if (notice.rejection && !made_by.empty() && made_by == actor) ++next_notice;
     return;
   }
+  HF_ASSERT(notices.empty() || notices.rbegin()->first < next_notice);
   notice.number = next_notice++;
   notice.bill = bill;
   notice.made = now();
@@ -91,7 +92,8 @@ void StatusBoard::State::notify(const BillPtr& bill) {
 }
 
 void StatusBoard::State::file_notice(const NoticePtr& notice) {
-  notices.emplace(notice->number, notice);
+  const bool is_new = notices.emplace(notice->number, notice).second;
+  HF_ASSERT(is_new);
   for (const std::string& person : notice->persons) inboxes[person].insert(notice->number);
   if (is_to_class(*notice)) class_notices.insert(notice->number);
 }
@@ -101,6 +103,7 @@ void StatusBoard::State::unread(const NoticePtr& notice, const std::string& pers
   auto less = std::make_shared<Notice>(*notice);
   std::erase(less->persons, person);
   const auto inbox = inboxes.find(person);
+  HF_ASSERT(inbox != inboxes.end() && inbox->second.contains(less->number));
   inbox->second.erase(less->number);
   if (inbox->second.empty()) inboxes.erase(inbox);
   if (less->persons.empty() && !is_to_class(*less)) {
@@ -113,6 +116,7 @@ void StatusBoard::State::unread(const NoticePtr& notice, const std::string& pers
 
 void StatusBoard::State::drop_notice(std::uint64_t number) {
   const auto at = notices.find(number);
+  HF_ASSERT(at != notices.end());
   for (const std::string& person : at->second->persons) {
     const auto inbox = inboxes.find(person);
     if (inbox == inboxes.end()) continue;  // unread() was there

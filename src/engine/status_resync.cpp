@@ -80,6 +80,7 @@ void StatusBoard::State::stage(ResyncRec& resync, const StatusEvent& event, Stag
   Bill::Texts texts;
   std::string keep;
   bill_texts(event, texts, keep);
+  HF_ASSERT(event.type == resync.type && resync.places.size() == resync.staged.size());
   const auto at = resync.places.find(texts[Bill::key]);
   const bool fresh = at == resync.places.end();
   const Version known = fresh ? 0 : resync.staged[at->second]->version();
@@ -113,6 +114,7 @@ void StatusBoard::State::stage(ResyncRec& resync, const StatusEvent& event, Stag
 
 void StatusBoard::State::drop_resync(const ResyncId& id) {
   const auto at = resyncs.find(id);
+  HF_ASSERT(at != resyncs.end());
   for (std::size_t i = 0; i < at->second.staged.size(); ++i) erase(Entity::status_staged, {at->second.number, i});
   erase(Entity::status_resync, id.value);
   resyncs.erase(at);
@@ -144,6 +146,7 @@ StatusOutcome StatusBoard::State::run(const CommitResync& c) {
     const BillRec& rec = bills[i];
     const auto take_out = [&](const Bill& state) {
       if (state.offset() <= floor) return;
+      HF_ASSERT(state.offset() <= last && log_bytes >= state.bytes());
       log_bytes -= state.bytes();
       log[state.offset() - floor - 1] = {};
     };

@@ -30,7 +30,9 @@ class OrderedRows {
     }
     const std::size_t c = chunk_of(row.born);
     std::vector<Row>& chunk = chunks_[c];
-    chunk.insert(place(chunk, row.born), row);
+    const auto at = place(chunk, row.born);
+    HF_ASSERT(at == chunk.end() || at->born != row.born);
+    chunk.insert(at, row);
     if (chunk.size() <= chunk_rows) return;
     std::vector<Row> upper(chunk.begin() + chunk_rows / 2, chunk.end());
     chunk.resize(chunk_rows / 2);
@@ -42,6 +44,7 @@ class OrderedRows {
     std::vector<Row>& chunk = chunks_[c];
     const auto at = place(chunk, born);
     HF_ASSERT(at != chunk.end() && at->born == born);
+    HF_ASSERT(size_ > 0);
     chunk.erase(at);
     --size_;
     if (chunk.empty()) chunks_.erase(chunks_.begin() + static_cast<std::ptrdiff_t>(c));

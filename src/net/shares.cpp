@@ -1,5 +1,7 @@
 #include "net/shares.h"
 
+#include "base/assert.h"
+
 namespace hf {
 
 Shares::Welcome Shares::come(const std::string& address) {
@@ -10,7 +12,8 @@ Shares::Welcome Shares::come(const std::string& address) {
 
 void Shares::leave(const std::string& address) {
   const auto at = addresses_.find(address);
-  if (at != addresses_.end() && --at->second == 0) addresses_.erase(at);
+  HF_ASSERT(at != addresses_.end() && at->second > 0);
+  if (--at->second == 0) addresses_.erase(at);
 }
 
 bool Shares::take(PersonKey person) {
@@ -22,14 +25,16 @@ bool Shares::take(PersonKey person) {
 
 void Shares::give_back(PersonKey person, std::size_t unsent) {
   const auto at = people_.find(person);
-  if (at == people_.end()) return;
+  HF_ASSERT(at != people_.end() && at->second.connections > 0 && at->second.unsent >= unsent);
   at->second.unsent -= unsent;
   if (--at->second.connections == 0) people_.erase(at);
 }
 
 void Shares::unsent_changed(PersonKey person, std::size_t before, std::size_t now) {
   if (before == now) return;
-  if (const auto at = people_.find(person); at != people_.end()) at->second.unsent += now - before;
+  const auto at = people_.find(person);
+  HF_ASSERT(at != people_.end() && at->second.unsent >= before);
+  at->second.unsent += now - before;
 }
 
 std::size_t Shares::unsent(PersonKey person) const {

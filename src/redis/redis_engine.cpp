@@ -205,6 +205,7 @@ void Engine::leave(std::function<void()> done) {
 }
 
 void Engine::give_up(const char* why) {
+  HF_ASSERT(flying_);
   const Batch batch = *std::exchange(flying_, std::nullopt);
   refuse(batch.items, Code::unknown_outcome, why);
 }
@@ -328,6 +329,7 @@ void Engine::step_aside_for_good() {
 
 // Reads on from a place of the log, up to where it ended when this node asked.
 void Engine::follow(std::string read_from, std::uint64_t until) {
+  HF_ASSERT(!reads() && phase_ != Phase::away && !replaced_);
   phase_ = Phase::following;
   ++epoch_;
   until_ = until;
@@ -338,6 +340,7 @@ void Engine::follow(std::string read_from, std::uint64_t until) {
 }
 
 void Engine::go_live() {
+  HF_ASSERT(phase_ == Phase::following && replica_.place().number >= until_);
   for (const auto& [id, member] : replica_.members()) {
     const bool gone = std::chrono::abs(redis_now_ - member.seen) > member_gone_after;
     if (id == options_.self || member.rules == options_.rules || gone) continue;
@@ -365,7 +368,9 @@ void Engine::announce() {
 // ------------------------------------------------------------------------------------------------- writing
 
 void Engine::append() {
+  HF_ASSERT(phase_ == Phase::live);
   if (!flying_) {
+    HF_ASSERT(!gathering_.empty());
     Batch batch;
     batch.number = next_batch_++;
     batch.began = gathering_since_;
@@ -419,6 +424,7 @@ void Engine::append() {
 }
 
 void Engine::append_entry(const Entry& entry) {
+  HF_ASSERT(!flying_);  // one entry at a time: what is on its way must not be forgotten
   flying_ = Batch{next_batch_++, {}, entry, options_.monotonic()};
   append();
 }
@@ -468,6 +474,7 @@ void Engine::confirm(const std::shared_ptr<const Reply>& entries) {
 }
 
 void Engine::take(const Reply& entries) {
+  HF_ASSERT(reads() && !reading_);
   Met met = Met::known;
   for (const Reply& entry : entries.items) {
     met = take_entry(entry);
@@ -516,6 +523,7 @@ Engine::Met Engine::take_entry(const Reply& reply) {
   const auto commands = own ? std::vector<SectionCommands>(entry->sections.size()) : read_commands(*entry);
   if (!commands) return Met::unreadable;  // before one is applied
   read_from_ = id;
+  HF_ASSERT(commands->size() == entry->sections.size());
   replica_.stand(place, id);
   entry_at_ = options_.monotonic();
   ++counters_.entries;
@@ -534,6 +542,7 @@ void Engine::apply(const Entry& entry, const std::vector<SectionCommands>& comma
   if (entry.kind == EntryKind::commands) {
     replica_.apply_commands(entry, commands, origin, clock);
     if (own) {
+      HF_ASSERT(flying_);
       const Batch batch = std::move(*flying_);
       flying_.reset();
       replica_.apply_own(batch.items, clock);

@@ -1,6 +1,7 @@
 // The image that the log begins with: read by a node that comes, written by the first in rank, put there again.
 #include <algorithm>
 
+#include "base/assert.h"
 #include "redis/digits.h"
 #include "redis/redis_engine.h"
 
@@ -33,6 +34,7 @@ void Engine::upload(const std::string& image, std::string base, std::function<vo
 }
 
 void Engine::load(const Greeting& greeting) {
+  HF_ASSERT(!reads() && replica_.place().number == 0);  // an image is the beginning, never something beside a state
   phase_ = Phase::loading;
   if (missing_ != greeting.base) why_ = "The state is being read from Redis.";
   base_bytes_ = greeting.base_bytes;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/assert.h"
 #include "redis/digits.h"
 #include "redis/redis_engine.h"
 
@@ -109,6 +110,7 @@ bool Engine::knows_more_than(const Greeting& greeting) const {
 }
 
 void Engine::open(const Greeting& greeting, bool with_image) {
+  HF_ASSERT(phase_ == Phase::closed && !greeting.open && !opening_);
   opening_ = true;
   Entry entry;
   entry.kind = EntryKind::open;

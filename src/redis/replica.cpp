@@ -149,6 +149,7 @@ void Replica::hear(const Id128& node, Wall clock) {
 
 void Replica::apply_commands(const Entry& entry, const std::vector<SectionCommands>& commands, const Id128& origin,
                              Wall clock) {
+  HF_ASSERT(commands.size() == entry.sections.size());
   for (std::size_t i = 0; i < commands.size(); ++i) {
     const NamespaceIndex ns = index_of(entry.sections[i].ns);
     partitions_[ns]->born = true;
@@ -227,6 +228,7 @@ Replica::Gone Replica::forget(Gone gone, Wall clock) {
 }
 
 void Replica::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock, Whose whose) {
+  HF_ASSERT(ns < partitions_.size() && (ticket == 0 || whose == Whose::own));
   events_.clear();
   journal_.clear();
   Outcome outcome = partitions_[ns]->tree->apply(command, clock, events_, journal_);
@@ -244,6 +246,7 @@ void Replica::decide(NamespaceIndex ns, Ticket ticket, const Command& command, W
 }
 
 void Replica::decide(NamespaceIndex ns, Ticket ticket, const StatusCommand& command, Wall clock) {
+  HF_ASSERT(ns < partitions_.size());
   std::vector<BoardEvent> events;
   journal_.clear();
   StatusOutcome outcome = partitions_[ns]->board->apply(command, clock, events, journal_);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/time.h"
 
 namespace hf::session {
@@ -20,6 +21,7 @@ struct Allowance {
     refill(rate, now);
     if (left < 1) return false;
     left -= 1;
+    HF_ASSERT(left >= 0 && left < rate);
     return true;
   }
   // Whether it equals a fresh one.

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/fingerprint.h"
 #include "session/hub_state.h"
 #include "wire/said_writer.h"
@@ -8,12 +9,14 @@
 namespace hf {
 
 void Hub::State::attach(ConnectionId id, Connection& c, SessionId session, std::uint64_t seq) {
+  HF_ASSERT(id != 0 && c.who && !session.is_nil());
   Live& live = sessions[session];
   const ConnectionId former = live.connection;
   live.connection = id;
   live.seq = std::max(live.seq, seq);
   live.ns = c.who->ns;
   if (former == id) return;
+  HF_ASSERT(std::ranges::find(c.sessions, session) == c.sessions.end());
   c.sessions.push_back(session);
   if (!c.pinging) {
     c.pinging = true;
@@ -96,6 +99,7 @@ void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
     undo(errand.call.who, EndSession{own_caller(errand.call.who), errand.opened});
   if (found == connections.end()) return;
   Connection& c = found->second;
+  HF_ASSERT(c.opening > 0);
   --c.opening;
   if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) {
     if (c.session == errand.opened) c.session = c.sessions.empty() ? SessionId{} : c.sessions.front();
@@ -144,6 +148,7 @@ void Hub::State::open_answered(Errand& errand, Outcome& outcome) {
     undo(errand.call.who, EndSession{own_caller(errand.call.who), errand.opened});
   if (by_http) return answer(errand, outcome);
   if (found == connections.end()) return;
+  HF_ASSERT(found->second.opening > 0);
   --found->second.opening;
   if (opened != nullptr) {
     attach(errand.call.peer, found->second, opened->session, opened->seq);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/assert.h"
 #include "session/hub_state.h"
 #include "wire/said_writer.h"
 #include "wire/status_said.h"
@@ -54,7 +55,9 @@ void Hub::State::on_audit(Ticket ticket, Result<AuditAnswer>&& answer) {
 void Hub::State::audit_answered(const Errand& errand, Ticket ticket, Result<AuditAnswer>&& answer) {
   const Call& call = errand.call;
   std::erase(audits, ticket);
-  if (const auto person = people.find(call.who->person); person != people.end()) --person->second.audits;
+  const auto person = people.find(call.who->person);
+  HF_ASSERT(person != people.end() && person->second.audits > 0);
+  --person->second.audits;
   if (errand.gone || (call.face == Face::websocket && !connections.contains(call.peer))) return;
   if (!answer) return refuse(call, answer.error(), retry_after(answer.error()));
   if (is_answer_unwanted(call, errand.op)) return refuse(call, unread_refusal());

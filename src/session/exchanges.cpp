@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/sentences.h"
 #include "session/http_routes.h"
 #include "session/hub_state.h"
@@ -225,6 +226,7 @@ void Hub::State::http_gone(ExchangeId id) {
     case Exchange::State::waiting: break;
   }
   const auto wait = waits.find(exchange.wait);
+  HF_ASSERT(wait != waits.end());
   wait->second.erase(std::remove(wait->second.begin(), wait->second.end(), id), wait->second.end());
   if (!wait->second.empty()) return;
   waits.erase(wait);
@@ -280,6 +282,7 @@ void Hub::State::wait_on(const Errand& errand, const Queued& queued) {
   const auto found = exchanges.find(errand.call.peer);
   if (found == exchanges.end()) return;
   Exchange& exchange = found->second;
+  HF_ASSERT(exchange.state == Exchange::State::asked && exchange.who && !queued.wait.is_nil());
   exchange.state = Exchange::State::waiting;
   exchange.repeatable = errand.call.repeatable;
   exchange.wait = queued.wait;
@@ -330,6 +333,7 @@ void Hub::State::begin_stream(const Call& call, const Checked& now_state) {
   if (person.streams >= options.streams_per_user_max) {
     return refuse(call, Error{Code::too_many, "You have as many streams as you may: close one.", {}}, retry_soon);
   }
+  HF_ASSERT(found->second.state == Exchange::State::asked);
   ++person.streams;
   found->second.state = Exchange::State::streaming;
   for (const CheckItem& item : now_state.items) watchers.add(call.who->ns, item.target, Watcher::of_stream(call.peer));
@@ -354,7 +358,9 @@ void Hub::State::end_stream(ExchangeId id) {
 
 void Hub::State::end_streaming(const Exchange& exchange, ExchangeId id) {
   watchers.remove_all(exchange.who->ns, Watcher::of_stream(id));
-  if (const auto person = people.find(exchange.who->person); person != people.end()) --person->second.streams;
+  const auto person = people.find(exchange.who->person);
+  HF_ASSERT(person != people.end() && person->second.streams > 0);
+  --person->second.streams;
 }
 
 }  // namespace hf

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/assert.h"
 #include "session/hub_state.h"
 #include "wire/websocket.h"
 
@@ -15,6 +16,7 @@ Ticket Hub::State::send_errand(Errand&& errand) {
 void Hub::State::errand_done(ConnectionId asker) {
   const auto found = connections.find(asker);
   if (found == connections.end()) return;
+  HF_ASSERT(found->second.asked > 0);
   if (--found->second.asked == 0 && found->second.leaving) shut(asker, close_code::normal, {});
 }
 
@@ -159,6 +161,7 @@ Command Hub::State::undo_wait(const BearerPtr& who, SessionId session, LockId wa
 
 void Hub::State::types_answered(Ticket ticket, Errand& errand, Outcome& outcome) {
   auto node = parked.find(ticket);
+  HF_ASSERT(node != parked.end());
   Command command = std::move(node->second);
   parked.erase(node);
   if (errand.gone) return;

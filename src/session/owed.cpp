@@ -1,4 +1,5 @@
 // What the engine did for somebody who was never told of it is taken back, whatever happens on the way.
+#include "base/assert.h"
 #include "session/hub_state.h"
 
 namespace hf {
@@ -21,6 +22,7 @@ void Hub::State::owe(const BearerPtr& who, Command command) {
 
 void Hub::State::owed_answered(Ticket ticket, const Outcome& outcome) {
   const auto found = owed.find(ticket);
+  HF_ASSERT(found != owed.end());
   Owed done = std::move(found->second);
   owed.erase(found);
   if (const auto* refusal = std::get_if<Refusal>(&outcome)) {

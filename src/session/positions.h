@@ -9,6 +9,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/assert.h"
 #include "base/id.h"
 #include "model/commands.h"
 
@@ -18,14 +19,17 @@ class Positions {
  public:
   void put(const LockWaiting& moved) {
     const auto [it, is_new] = at_.try_emplace(moved.wait, moved_.size());
-    if (is_new)
+    if (is_new) {
       moved_.push_back(moved);
-    else
+    } else {
+      HF_ASSERT(moved_[it->second].wait == moved.wait);
       moved_[it->second] = moved;
+    }
   }
   void erase(LockId wait) {
     const auto found = at_.find(wait);
     if (found == at_.end()) return;
+    HF_ASSERT(moved_[found->second].wait == wait);
     moved_[found->second].wait = {};
     at_.erase(found);
   }

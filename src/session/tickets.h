@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.h"
 #include "store/lock_engine.h"
 
 namespace hf::session {
@@ -28,8 +29,10 @@ class Tickets {
       place = free_.back();
       free_.pop_back();
     }
+    HF_ASSERT(!slots_[place].value);
     slots_[place].value.emplace(std::move(value));
     ++count_;
+    HF_ASSERT(count_ + free_.size() == slots_.size());
     return (Ticket{slots_[place].generation} << 32) | (place + 1U);
   }
 
@@ -43,6 +46,7 @@ class Tickets {
     Slot* slot = slot_of(ticket);
     if (slot == nullptr) return std::nullopt;
     std::optional<T> value = std::move(slot->value);
+    HF_ASSERT(value && count_ > 0);
     slot->value.reset();
     ++slot->generation;
     free_.push_back(static_cast<std::uint32_t>(slot - slots_.data()));

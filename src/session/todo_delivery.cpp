@@ -51,7 +51,8 @@ bool TodoDelivery::State::leave(ConnectionId connection) {
   untrack(f);
   leave_circle(f);
   Channel& c = *f.channel;
-  std::erase(c.followers, &f);
+  const std::size_t forgotten = std::erase(c.followers, &f);
+  HF_ASSERT(forgotten == 1);
   if (c.followers.empty()) {
     channel_by_key.erase(c.key);
     channels.erase(c.id);
@@ -78,11 +79,14 @@ void TodoDelivery::State::join_circle(Follower& f) {
 
 void TodoDelivery::State::leave_circle(Follower& f) {
   const auto at = circles.find(circle_of(f));
-  std::erase(at->second.followers, &f);
+  HF_ASSERT(at != circles.end());
+  const std::size_t forgotten = std::erase(at->second.followers, &f);
+  HF_ASSERT(forgotten == 1);
   if (at->second.followers.empty()) circles.erase(at);
 }
 
 void TodoDelivery::State::track(Follower& f) {
+  HF_ASSERT(f.stage == Stage::starting);
   people[person(f.what.ns, 'u', f.what.audience->user())].push_back(&f);
   people[person(f.what.ns, 'e', f.what.audience->employee())].push_back(&f);
   f.stage = Stage::fetching;
@@ -94,6 +98,7 @@ void TodoDelivery::State::untrack(Follower& f) {
   for (const auto& key :
        {person(f.what.ns, 'u', f.what.audience->user()), person(f.what.ns, 'e', f.what.audience->employee())}) {
     const auto at = people.find(key);
+    HF_ASSERT(at != people.end());
     at->second.erase(std::remove(at->second.begin(), at->second.end(), &f), at->second.end());
     if (at->second.empty()) people.erase(at);
   }
@@ -155,6 +160,7 @@ void TodoDelivery::State::ask() {
 void TodoDelivery::State::ask(Follower& f) {
   const TodoAsker asker{TodoAsker::Kind::follower, f.connection, f.serial};
   ++questions;
+  HF_ASSERT(questions <= limits.questions_max && (f.next == Next::counts) == (f.stage == Stage::starting));
   switch (f.next) {
     case Next::counts:
       if (Channel& c = *f.channel; !c.asked) {
@@ -163,6 +169,7 @@ void TodoDelivery::State::ask(Follower& f) {
       }
       return port.ask(f.what.ns, asker, GetTodo{f.what.audience});
     case Next::page: {
+      HF_ASSERT(!f.pages.empty() && f.pages.back() < groups.size());
       const GroupTally& group = groups[f.pages.back()];
       return port.ask(f.what.ns, asker,
                       GetTodoPage{f.what.audience, group.type, group.group, f.after, limits.rows_per_page});
@@ -190,6 +197,7 @@ void TodoDelivery::State::counted(Channel& c, const StatusOutcome& outcome) {
     c.asked = false;  // the next follower asks again
     return;
   }
+  HF_ASSERT(c.asked && !c.counted);
   for (const GroupTally& group : todo->groups) {
     if (c.selection->counted[group.type]) c.tallies[group_of(group.type, group.group)] = group.tally;
   }
@@ -236,6 +244,7 @@ void TodoDelivery::State::begin_snapshot(Follower& f, SnapshotReason reason) {
 }
 
 void TodoDelivery::State::page(Follower& f, const TodoPage& page) {
+  HF_ASSERT(f.begun && f.stage == Stage::fetching && f.next == Next::page && !f.pages.empty());
   const GroupTally& group = groups[f.pages.back()];
   if (!page.bills.empty()) {
     TodoRows::Pieces pieces;
@@ -282,6 +291,7 @@ void TodoDelivery::State::append_diff(TodoRows::Pieces& to, const Follower& f, c
 }
 
 void TodoDelivery::State::go_live(Follower& f, const TodoDiff& diff) {
+  HF_ASSERT(f.begun && f.stage == Stage::fetching && f.pages.empty() && !diff.more);
   f.stage = Stage::live;
   f.joined = true;
   f.held_since.reset();

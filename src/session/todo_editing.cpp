@@ -1,5 +1,7 @@
 #include "session/todo_editing.h"
 
+#include "base/assert.h"
+
 namespace hf::session {
 
 void TodoEditing::changed(NamespaceIndex ns, const Target& target, const Grant* grant) {
@@ -18,6 +20,7 @@ void TodoEditing::changed(NamespaceIndex ns, const Target& target, const Grant* 
 
 void TodoEditing::set(Space& space, Mark& mark, std::optional<Editor> now) {
   if (mark.now == now) return;
+  HF_ASSERT(!mark.now || space.edited > 0);
   space.edited += now ? 1 : 0;
   space.edited -= mark.now ? 1 : 0;
   mark.now = std::move(now);
@@ -34,6 +37,7 @@ void TodoEditing::weigh(NamespaceIndex ns, Space& space, Marks::iterator at) {
     ++space.owed;
     line_.emplace_back(ns, at->first);
   } else if (!differs && mark.owed == Owed::in_line && mark.owed_since == space.said_all) {
+    HF_ASSERT(space.owed > 0);
     mark.owed = Owed::nothing;
     --space.owed;
   }
@@ -67,6 +71,7 @@ void TodoEditing::answered(std::uint64_t number, const BillPtr& bill) {
   mark.bill = bill;
   mark.told = mark.now;
   mark.astray = false;
+  HF_ASSERT(space.owed > 0);
   mark.owed = Owed::nothing;
   --space.owed;
   weigh(ns, space, at);

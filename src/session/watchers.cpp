@@ -39,7 +39,9 @@ bool Watchers::unlink(NamespaceIndex ns, const Target& bill, Watcher watcher) {
 bool Watchers::remove(NamespaceIndex ns, const Target& bill, Watcher watcher) {
   if (!unlink(ns, bill, watcher)) return false;
   const auto watched = watched_.find(watcher);
-  std::erase_if(watched->second, [&](const Watched& each) { return each.bill == bill; });
+  HF_ASSERT(watched != watched_.end());
+  const std::size_t forgotten = std::erase_if(watched->second, [&](const Watched& each) { return each.bill == bill; });
+  HF_ASSERT(forgotten == 1);
   if (watched->second.empty()) watched_.erase(watched);
   return true;
 }
@@ -47,7 +49,10 @@ bool Watchers::remove(NamespaceIndex ns, const Target& bill, Watcher watcher) {
 void Watchers::remove_all(NamespaceIndex ns, Watcher watcher) {
   const auto watched = watched_.find(watcher);
   if (watched == watched_.end()) return;
-  for (const Watched& each : watched->second) unlink(ns, each.bill, watcher);
+  for (const Watched& each : watched->second) {
+    const bool was_linked = unlink(ns, each.bill, watcher);
+    HF_ASSERT(was_linked);  // what it watches knows it
+  }
   watched_.erase(watched);
 }
 

@@ -164,6 +164,7 @@ std::string& EmbeddedEngine::changes_of(NamespaceIndex ns) {
     turn.sections[turn.used].changes.clear();
     partition.section = ++turn.used;
   }
+  HF_ASSERT(partition.section <= turn.used && turn.sections[partition.section - 1].ns == ns);
   return turn.sections[partition.section - 1].changes;
 }
 
@@ -234,6 +235,7 @@ void EmbeddedEngine::deliver() {
     broken = broken_;
   }
   if (done) {
+    HF_ASSERT(in_flight_);
     in_flight_ = false;
     hand_out(*flying_);
   }
@@ -247,6 +249,7 @@ void EmbeddedEngine::pump() {
   if (failed_ || in_flight_ || !flush_wanted_) return;
   flush_wanted_ = false;
   if (gathering_->empty()) return;
+  HF_ASSERT(flying_->empty());  // what is swapped in begins anew
   std::swap(gathering_, flying_);
   for (std::size_t i = 0; i < flying_->used; ++i) partitions_[flying_->sections[i].ns]->section = 0;
   if (flying_->changes_something()) {
@@ -303,6 +306,7 @@ void EmbeddedEngine::ask_to_tend() {
 
 // It is woken outside of the lock, which it would run against.
 void EmbeddedEngine::hand_to_worker() {
+  HF_ASSERT(!in_flight_);
   in_flight_ = true;
   {
     const std::lock_guard hold(state_mutex_);
@@ -326,6 +330,8 @@ void EmbeddedEngine::hand_out(Turn& turn) {
     else
       sink_->on_outcome(answer.ticket, std::move(answer.outcome));
   }
+  // Guarantee 3: each event belonged to an answer, and came before it.
+  HF_ASSERT(sink_ == nullptr || (event == turn.events.size() && board_event == turn.board_events.size()));
   if (sink_ != nullptr) sink_->on_turn_end();
   settle(turn);
   handing_out_ = false;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
+
 namespace hf {
 namespace {
 
@@ -45,6 +47,7 @@ void FoldRound::put(const StateKey& key, bool fresh, std::string_view body) {
     bytes_ += entry_bytes;
   }
   bytes_ += body.size();
+  HF_ASSERT(bytes_ >= entry.body.size());
   bytes_ -= entry.body.size();
   entry.erase = false;
   entry.body.assign(body);
@@ -53,6 +56,7 @@ void FoldRound::put(const StateKey& key, bool fresh, std::string_view body) {
 void FoldRound::erase(const StateKey& key) {
   const auto [it, is_new] = entries_.try_emplace(key);
   FoldEntry& entry = it->second;
+  HF_ASSERT(bytes_ >= entry.body.size());
   bytes_ -= entry.body.size();
   if (is_new) bytes_ += entry_bytes;
   if (!is_new && entry.fresh) {

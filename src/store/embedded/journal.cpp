@@ -126,6 +126,7 @@ bool Journal::append_row(const JournalBatch& batch) {
   }
   std::string_view sections = std::string_view(row_).substr(4);
   if (sections.empty()) return true;
+  HF_ASSERT(folded_.folded_to <= last_seq_ && oldest_seq_ <= last_seq_);
   const std::uint64_t seq = last_seq_ + 1;
   seal_row(row_, seq, to_us(batch.at));
   if (insert_row_.bind(1, static_cast<std::int64_t>(seq)).bind(2, to_us(batch.at)).bind_blob(3, row_).run() !=
@@ -153,6 +154,7 @@ bool Journal::write_batch(const JournalBatch& batch, bool& sync_first) {
     ceiling = std::min<Token>(section.last_token + options_.token_reserve, token_max);
     if (!write_namespace(section.ns)) return false;
     sync_first = true;
+    HF_ASSERT(ceiling >= section.last_token || ceiling == token_max);
   }
   return append_row(batch);
 }
@@ -177,6 +179,7 @@ Result<void> Journal::commit(const JournalBatch& batch) {
   } else if (!claim_log(0)) {
     return break_down("marking a commit");
   }
+  HF_ASSERT(told_->load(std::memory_order_relaxed) <= last_seq_);
   told_->store(last_seq_, std::memory_order_release);
   return {};
 }

@@ -1,5 +1,6 @@
 // What becomes of rows: they are folded into the state, stripped of what nobody asks for, and dropped when they are
 // old.
+#include "base/assert.h"
 #include "store/embedded/journal.h"
 #include "store/embedded/stopwatch.h"
 
@@ -61,6 +62,7 @@ bool Journal::gather_slice() {
     ++fold.next;
   }
   rows_from_.reset();
+  HF_ASSERT(fold.next <= last + 1);
   fold.gathered = fold.next > last || full();
   if (fold.gathered) fold.rows = fold.round.take_rows();
   return ok;
@@ -69,6 +71,8 @@ bool Journal::gather_slice() {
 bool Journal::write_slice() {
   const Stopwatch watch;
   FoldWork& fold = *fold_;
+  HF_ASSERT(fold.gathered && fold.at <= fold.rows.size());
+  HF_ASSERT(fold.next > folded_.folded_to && fold.next - 1 <= last_seq_ && fold.bytes <= unfolded_bytes_);
   if (begin_.run() != SQLITE_DONE) return false;
   FoldPoint point = folded_;
   folded_.folding_to = fold.next - 1;
@@ -136,6 +140,7 @@ bool Journal::strip_next() {
     }
   }
   rows_from_.reset();
+  HF_ASSERT(seq > stripped_ && seq <= folded_.folded_to);
   stripped_ = seq;
   if (!sections || !strips) return true;  // who reads the trail is told that the row is damaged
   const bool gone = std::string_view(row_).substr(4).empty();
