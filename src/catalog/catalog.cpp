@@ -148,6 +148,10 @@ const catalog::Table* Catalog::find_table(std::string_view name) const noexcept 
   return find_named(content_.tables, name);
 }
 
+const catalog::Lookup* Catalog::find_lookup(std::string_view name) const noexcept {
+  return find_named(content_.lookups, name);
+}
+
 Catalog::Index Catalog::index_of(const catalog::Type& type) const noexcept {
   return static_cast<Index>(&type - content_.types.data());
 }

@@ -9,7 +9,9 @@
 //   1. every index is valid, every named column is a column of the table it is used with;
 //   2. names are unique within their list, type codes too;
 //   3. every move of an action is a legal transition of its model;
-//   4. a condition asks only for columns that the bills it is put to have.
+//   4. a condition asks only for columns that the bills it is put to have;
+//   5. a bill that is made gets a value in each column that may not be null (making.h);
+//   6. what an effect does, it or another action takes back, and nothing else leaves it done.
 //
 // A value, immutable once made: copyable, safe to read from many threads without locking.
 
@@ -24,41 +26,15 @@
 
 #include "base/time.h"
 #include "catalog/condition.h"
+#include "catalog/making.h"
 #include "catalog/rights.h"
+#include "catalog/table.h"
 
 namespace hf {
 namespace catalog {
 
-using Index = std::uint32_t;  // into one of the catalog's lists
-
 inline constexpr std::size_t groups_per_type_max =
     31;  // the groups a bill is in are the bits of a word, which is shifted by their number
-
-// ---- tables
-
-enum class ColumnKind : std::uint8_t { id, integer, boolean, money, decimal, text, time, date, bytes };
-
-// Numbers can be added and multiplied; wholes and texts can stand in conditions.
-constexpr bool is_number(ColumnKind kind) {
-  return kind == ColumnKind::integer || kind == ColumnKind::money || kind == ColumnKind::decimal;
-}
-constexpr bool is_whole(ColumnKind kind) {
-  return kind == ColumnKind::id || kind == ColumnKind::integer || kind == ColumnKind::boolean;
-}
-
-struct Column {
-  std::string name;
-  std::string label;  // what the ERP's forms call it, in Chinese; may be empty
-  ColumnKind kind = ColumnKind::text;
-  std::uint32_t length = 0;  // of text; 0 = unlimited
-  bool nullable = false;
-};
-
-struct Table {
-  std::string name;
-  std::vector<Column> columns;                                 // in the ERP's order
-  const Column* find(std::string_view column) const noexcept;  // O(columns)
-};
 
 // ---- states and actions
 
@@ -162,7 +138,8 @@ struct Type {
   Index table = 0;
   std::string key, no;
   IdRule id = IdRule::text;
-  std::string prefix;  // of new numbers; empty: the number is typed by hand
+  std::string prefix;    // of new numbers; empty: the number is typed by hand
+  bool gapless = false;  // its numbers have no gaps: drawn last, one bill of the type at a time
   std::optional<Only> only;
   std::string owner, department, creator, deleted, partner, quantity, amount;  // columns; empty where there is none
   std::vector<Index> status;                                                   // models
@@ -180,91 +157,6 @@ struct Type {
   bool asks_owner = false, asks_department = false;  // a role that sees it by them, or a notice that goes to them
 
   const Part* find_part(std::string_view part) const noexcept;
-};
-
-// ---- making one bill from another
-
-struct Route {
-  Index from = 0, to = 0;
-  Condition when;
-};
-
-struct Check {
-  Condition when;
-  std::string zh, en;
-};
-
-struct Copy {
-  std::string to, from;
-};
-
-struct Product {
-  std::string column;
-  std::vector<std::string> factors;
-};
-
-struct Link {
-  std::optional<Index> part;  // of the target type
-  std::string id, no, biz_type;
-};
-
-struct LineRule {
-  std::optional<Index> from, to;  // parts of source and target; absent: the master
-  std::vector<std::string> ordered;
-  std::string done, rest, quantity, line_link;
-  std::vector<std::string> match;
-  int factor = 1;
-  bool round_up = false, absolute = false;
-  std::vector<Copy> copies;  // of like name and by `map`, resolved: what a new line takes over as it is
-  std::vector<std::string> prorate;
-  std::vector<Product> computed;
-};
-
-struct SourceState {
-  Index model = 0;
-  int none = 0, part = 0, all = 0;
-};
-
-// What conversions and creations share.
-struct Making {
-  std::string name, zh, en;
-  std::vector<Route> routes;
-  std::optional<int> state;  // lifecycle value of the new bill
-  std::optional<Link> link;
-  std::vector<Copy> copies;  // of master columns, resolved as in LineRule
-  std::vector<LineRule> lines;
-  std::vector<Product> totals;  // column = sum over the lines of the product of factors
-
-  const Route* route_from(Index type) const noexcept;
-};
-
-enum class ConversionKind : std::uint8_t { generate, act };
-enum class Question : std::uint8_t { confirm, choose, amount, reason };
-
-struct Conversion : Making {
-  int no = 0;
-  std::string identifier;
-  ConversionKind kind = ConversionKind::generate;
-  std::optional<Index> action;
-  std::string handler;
-  std::vector<Question> asks;
-  std::vector<Check> require, warn;
-  bool once = false;
-  std::optional<SourceState> source_state;
-};
-
-struct Creation : Making {
-  Index on = 0;
-  std::optional<Index> undo;
-  std::vector<int> undo_while;
-};
-
-struct HoldRule {
-  std::string name;
-  Index type = 0, source = 0;
-  std::string link;
-  std::vector<Index> place, end, end_source, stops;  // actions
-  Millis ttl{0};
 };
 
 // ---- people
@@ -304,12 +196,14 @@ struct Content {
   LockPolicy lock;
   Numbering numbering;
   std::vector<Table> tables;
+  std::vector<Lookup> lookups;
   std::vector<StatusModel> models;
   std::vector<Action> actions;
   std::vector<Group> groups;
   std::vector<Type> types;
   std::vector<Conversion> conversions;
   std::vector<Creation> creations;
+  std::vector<Effect> effects;
   std::vector<HoldRule> holds;
   std::vector<Role> roles;
   std::vector<Notice> notices;
@@ -342,6 +236,7 @@ class Catalog {
   const catalog::StatusModel* find_model(std::string_view name) const noexcept;
   const catalog::Group* find_group(std::string_view name) const noexcept;
   const catalog::Table* find_table(std::string_view name) const noexcept;
+  const catalog::Lookup* find_lookup(std::string_view name) const noexcept;
 
   // The index of an element of the list that it is of. REQUIRES: it belongs to this catalog.
   Index index_of(const catalog::Type& type) const noexcept;

@@ -9,153 +9,12 @@
 #include <algorithm>
 #include <string>
 
+#include "catalog/small_catalog_test.h"
+
 namespace hf {
 namespace {
 
-// A whole small catalog. Tests replace one piece of it and look at what the loader says.
-constexpr std::string_view good = R"toml(format = 1
-name = "small"
-[lock]
-max_hold_minutes = 100
-[[status_model]]
-name = "DataStatus"
-zh = "状态"
-en = "Status"
-kind = "lifecycle"
-values = [
-  { value = 1, zh = "草稿", en = "Draft" },
-  { value = 2, zh = "新建", en = "Submitted" },
-  { value = 4, zh = "确认", en = "Approved" },
-]
-transitions = [{ from = 1, to = [2] }, { from = 2, to = [1, 4] }]
-initial = 1
-editable = [1, 2]
-editable_strict = [1]
-deletable = [1]
-approved = [4]
-[[status_model]]
-name = "PayStatus"
-zh = "付款"
-en = "Pay"
-kind = "business"
-values = [{ value = 1, zh = "未", en = "no" }]
-[[action]]
-name = "create"
-zh = "新增"
-en = "Create"
-kind = "create"
-right = "action.create"
-stateless = true
-moves = [{ model = "DataStatus", to = 1 }]
-[[action]]
-name = "submit"
-zh = "提交"
-en = "Submit"
-kind = "move"
-right = "action.submit"
-moves = [
-  { model = "DataStatus", from = [1], to = 2 },
-]
-[[group]]
-name = "drafts"
-zh = "草稿"
-en = "Drafts"
-when = "DataStatus=1"
-[[type]]
-name = "Order"
-code = 1
-zh = "订单"
-en = "Order"
-area = "sales"
-table = "tb_Order"
-key = "Order_ID"
-no = "OrderNo"
-status = ["DataStatus"]
-groups = ["drafts"]
-parts = [{ table = "tb_OrderDetail", key = "Line_ID", parent = "Order_ID", quantity = "Qty" }]
-successors = [{ type = "Out", link = "Order_ID" }]
-[[type]]
-name = "Out"
-code = 2
-zh = "出库"
-en = "Out"
-area = "stock"
-table = "tb_Out"
-key = "Out_ID"
-no = "OutNo"
-status = ["DataStatus"]
-lock = { idle_takeover_minutes = 3 }
-parts = [{ table = "tb_OutDetail", key = "OutLine_ID", parent = "Out_ID" }]
-[[conversion]]
-no = 1
-name = "OrderToOut"
-kind = "generate"
-zh = "转"
-en = "Make"
-routes = [{ from = "Order", to = "Out" }]
-require = [{ when = "DataStatus=4", zh = "未确认", en = "Not approved" }]
-link = { id = "Order_ID" }
-totals = [{ column = "Total", sum = ["Qty"] }]
-[[conversion.lines]]
-from = "OrderDetail"
-to = "OutDetail"
-ordered = ["Qty"]
-done = "Done"
-quantity = "Qty"
-line_link = "Line_ID"
-[[hold]]
-name = "out_holds_order"
-type = "Out"
-place = ["submit"]
-source = "Order"
-link = "Order_ID"
-ttl_days = 30
-[[role]]
-name = "clerk"
-zh = "员"
-en = "Clerk"
-rights = ["lock.view", "action.submit:@sales,Out"]
-tree = ["@sales"]
-scope = "own"
-[[notice]]
-name = "news"
-actions = ["submit"]
-types = ["*"]
-to = ["creator", "role:clerk"]
-[table.tb_Order]
-columns = ["Order_ID id", "OrderNo text(50) 订单编号", "DataStatus int", "Customer_ID id?", "Total money", "Text text"]
-[table.tb_OrderDetail]
-columns = ["Line_ID id", "Order_ID id", "Prod_ID id", "Qty int", "Done int", "Note text"]
-[table.tb_Out]
-columns = ["Out_ID id", "OutNo text(50)", "DataStatus int", "PayStatus int", "Order_ID id", "Customer_ID id?", "Total money"]
-[table.tb_OutDetail]
-columns = ["OutLine_ID id", "Out_ID id", "Line_ID id", "Prod_ID id", "Qty decimal", "Note text"]
-)toml";
-
-// `good` with the first `from` replaced by `to`.
-std::string with(std::string_view from, std::string_view to) {
-  std::string text(good);
-  const std::size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  if (at != std::string::npos) text.replace(at, from.size(), to);
-  return text;
-}
-
-// The line of `good` on which the first `piece` stands.
-int line_of(std::string_view piece) {
-  const std::size_t at = good.find(piece);
-  EXPECT_NE(at, std::string_view::npos) << piece;
-  return 1 + static_cast<int>(std::count(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
-}
-
-std::string problems(const std::string& text) {
-  const auto loaded = load_catalog(text, "small.toml");
-  return loaded ? std::string() : loaded.error().text();
-}
-
-std::string problem_at(std::string_view piece, std::string_view reason) {
-  return "small.toml:" + std::to_string(line_of(piece)) + ": " + std::string(reason) + "\n";
-}
+using namespace hf::test;
 
 TEST(CatalogLoader, the_small_catalog_of_these_tests_has_no_problem) { EXPECT_EQ(problems(std::string(good)), ""); }
 
@@ -197,11 +56,12 @@ TEST(CatalogLoader, like_named_columns_are_copied_except_keys_numbers_states_lin
   const auto loaded = load_catalog(good, "small.toml");
   ASSERT_TRUE(loaded);
   const catalog::Conversion& made = loaded->content().conversions.at(0);
-  ASSERT_EQ(made.copies.size(), 1u);
-  EXPECT_EQ(made.copies[0].to, "Customer_ID");
-  ASSERT_EQ(made.lines.at(0).copies.size(), 2u);
-  EXPECT_EQ(made.lines[0].copies[0].to, "Prod_ID");
-  EXPECT_EQ(made.lines[0].copies[1].to, "Note");
+  ASSERT_EQ(made.filling.copies.size(), 1u);
+  EXPECT_EQ(made.filling.copies[0].to, "Customer_ID");
+  const auto& copies = made.lines.at(0).filling.copies;
+  ASSERT_EQ(copies.size(), 2u);
+  EXPECT_EQ(copies[0].to, "Prod_ID");
+  EXPECT_EQ(copies[1].to, "Note");
 }
 
 TEST(CatalogLoader, a_lock_table_overrides_only_what_it_names) {
@@ -290,31 +150,33 @@ TEST(CatalogLoader, a_reference_to_something_unknown_is_refused_with_its_line) {
   EXPECT_EQ(problems(with("[\"drafts\"]", "[\"draft\"]")), problem_at("[\"drafts\"]", "unknown group 'draft'"));
   EXPECT_EQ(problems(with("{ type = \"Out\",", "{ type = \"In\",")),
             problem_at("{ type = \"Out\"", "unknown type 'In'"));
-  EXPECT_EQ(problems(with("to = \"Out\" }", "to = \"In\" }")).substr(0, 14),
+  EXPECT_EQ(problems(with("to = \"Out\" }", "to = \"In\" }")).substr(0, 15),
             "small.toml:" + std::to_string(line_of("to = \"Out\" }")) + ":");
   EXPECT_EQ(problems(with("role:clerk", "role:boss")), problem_at("role:clerk", "unknown role 'boss'"));
-  EXPECT_EQ(problems(with("[\"submit\"]\nsource", "[\"sumbit\"]\nsource")).substr(0, 14),
+  EXPECT_EQ(problems(with("[\"submit\"]\nsource", "[\"sumbit\"]\nsource")).substr(0, 15),
             "small.toml:" + std::to_string(line_of("place = ")) + ":");
   EXPECT_EQ(problems(with("tree = [\"@sales\"]", "tree = [\"@sale\"]")),
             problem_at("tree", "unknown type or area '@sale'"));
-  EXPECT_EQ(problems(with("from = \"OrderDetail\"", "from = \"OrderDetails\"")).substr(0, 14),
-            "small.toml:" + std::to_string(line_of("from = \"OrderDetail\"")) + ":");
+  EXPECT_EQ(problems(with("to = \"Order/OrderDetail\"", "to = \"Order/OrderDetails\"")).substr(0, 14),
+            "small.toml:" + std::to_string(line_of("to = \"Order/OrderDetail\"")) + ":");
 }
 
 TEST(CatalogLoader, a_column_that_the_table_has_not_is_refused_with_its_line) {
   EXPECT_EQ(problems(with("no = \"OrderNo\"", "no = \"OrderNr\"")),
             problem_at("no = \"OrderNo\"", "table tb_Order has no column 'OrderNr'"));
-  EXPECT_EQ(problems(with("done = \"Done\"", "done = \"Don\"")),
-            problem_at("done = \"Done\"", "table tb_OrderDetail has no column 'Don'"));
-  EXPECT_EQ(problems(with("done = \"Done\"", "done = \"Note\"")),
-            problem_at("done = \"Done\"", "column tb_OrderDetail.Note is not a number"));
+  EXPECT_EQ(problems(with("add = { Done =", "add = { Don =")),
+            problem_at("add = { Done =", "table tb_OrderDetail has no column 'Don'"));
+  EXPECT_EQ(problems(with("add = { Done =", "add = { Note =")),
+            problem_at("add = { Done =", "column tb_OrderDetail.Note is not a number"));
   EXPECT_EQ(problems(with("key = \"Order_ID\"", "key = \"OrderNo\"")),
             problem_at("key = \"Order_ID\"", "column tb_Order.OrderNo is not an id"));
 }
 
 TEST(CatalogLoader, a_column_that_is_badly_written_is_refused) {
   for (const char* bad :
-       {"\"Text texts\"", "\"Text text(0)\"", "\"Text text(x)\"", "\"Text\"", "\"Te-xt text\"", "\"\""}) {
+       {"\"Text texts\"", "\"Text text(0)\"", "\"Text text(x)\"", "\"Text\"", "\"Te-xt text\"", "\"\"",
+        "\"Text decimal\"", "\"Text decimal(19,2)\"", "\"Text decimal(4,5)\"", "\"Text decimal(4)\"",
+        "\"Text money(19,4)\"", "\"Text id()\"", "\"Text int(4)\"", "\"Text text(5\""}) {
     EXPECT_TRUE(problems(with("\"Text text\"", bad))
                     .starts_with("small.toml:" + std::to_string(line_of("\"Text text\"")) + ": column"))
         << bad;
@@ -336,6 +198,13 @@ TEST(CatalogLoader, a_condition_about_what_the_type_has_not_is_refused) {
             problem_at("[\"drafts\"]", "condition 'OrderNo=1': column OrderNo is no whole number"));
   EXPECT_EQ(problems(with("when = \"DataStatus=4\"", "when = \"Total>'x'\"")),
             problem_at("when = \"DataStatus=4\"", "condition 'Total>'x'': column Total is no text"));
+  // Amounts are compared with 0, and only where the whole bill is at hand.
+  EXPECT_EQ(problems(with("when = \"DataStatus=4\"", "when = \"Total>0\"")), "");
+  EXPECT_EQ(problems(with("when = \"DataStatus=4\"", "when = \"Total>100\"")),
+            problem_at("when = \"DataStatus=4\"",
+                       "condition 'Total>100': column Total is an amount: compare it with 0 only"));
+  EXPECT_EQ(problems(with("when = \"DataStatus=1\"", "when = \"Total>0\"")),
+            problem_at("[\"drafts\"]", "condition 'Total>0': column Total is no whole number"));
   // The table has the column, but the type does not say that it is one of its states.
   EXPECT_EQ(problems(with("\"DataStatus int\", \"Customer_ID", "\"DataStatus int\", \"PayStatus int\", \"Customer_ID")
                          .replace(good.find("DataStatus=1"), 12, "PayStatus=1")),
@@ -393,30 +262,16 @@ TEST(CatalogLoader, the_key_and_parent_of_a_line_are_never_copied) {
       load_catalog(with("\"Prod_ID id\", \"Qty int\"", "\"Prod_ID id\", \"Out_ID id\", \"OutLine_ID id\", \"Qty int\""),
                    "small.toml");
   ASSERT_TRUE(loaded) << loaded.error().text();
-  EXPECT_EQ(loaded->content().conversions.at(0).lines.at(0).copies.size(), 2u);  // Prod_ID and Note
-}
-
-TEST(CatalogLoader, a_source_state_that_needs_an_illegal_transition_is_refused) {
-  const auto state = [](std::string_view all) {
-    return with("totals = [", "source_state = { model = \"DataStatus\", none = 4, part = 4, all = " + std::string(all) +
-                                  " }\ntotals = [");
-  };
-  EXPECT_EQ(problems(state("4")), "");
-  EXPECT_EQ(problems(state("1")),
-            problem_at("totals = [", "conversion OrderToOut: source_state: model DataStatus has no transition 4 -> 1"));
-  EXPECT_EQ(
-      problems(state("7")),
-      problem_at("totals = [", "conversion OrderToOut: source_state: model DataStatus has not all of these values"));
+  EXPECT_EQ(loaded->content().conversions.at(0).lines.at(0).filling.copies.size(), 2u);  // Prod_ID and Note
 }
 
 TEST(CatalogLoader, a_skip_that_changes_nothing_is_refused) {
-  EXPECT_EQ(problems(with("line_link = \"Line_ID\"", "line_link = \"Line_ID\"\nskip = [\"Qty\"]")),
-            "small.toml:" + std::to_string(line_of("line_link") + 1) + ": column 'Qty' is not copied anyway\n");
+  EXPECT_EQ(problems(with("set = { Made", "skip = [\"Qty\"]\nset = { Made")),
+            "small.toml:" + std::to_string(line_of("set = { Made")) + ": column 'Qty' is not copied anyway\n");
 }
 
 TEST(CatalogLoader, a_mapping_between_columns_of_different_kinds_is_refused) {
-  EXPECT_NE(problems(with("line_link = \"Line_ID\"", "line_link = \"Line_ID\"\nmap = { Note = \"Qty\" }"))
-                .find("differ in kind"),
+  EXPECT_NE(problems(with("set = { Made", "map = { Note = \"Qty\" }\nset = { Made")).find("differ in kind"),
             std::string::npos);
 }
 

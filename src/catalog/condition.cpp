@@ -124,6 +124,7 @@ class ConditionParser {
   bool number(std::uint16_t field, std::int64_t value) {
     made_.literals_.emplace_back(value);
     made_.fields_[field].as_number = true;
+    made_.fields_[field].beyond_zero |= value != 0;
     if (exact_) made_.fields_[field].exactly.push_back(value);
     return true;
   }
@@ -161,7 +162,7 @@ class ConditionParser {
     for (std::size_t i = 0; i < made_.fields_.size(); ++i) {
       if (made_.fields_[i].name == name) return static_cast<std::uint16_t>(i);
     }
-    made_.fields_.push_back({std::string(name), false, false, {}});
+    made_.fields_.push_back({std::string(name), false, false, false, {}});
     return static_cast<std::uint16_t>(made_.fields_.size() - 1);
   }
 

@@ -61,6 +61,7 @@ class Condition {
     std::string name;
     bool as_number = false;
     bool as_text = false;
+    bool beyond_zero = false;           // it is compared with another number than 0
     std::vector<std::int64_t> exactly;  // the numbers it is compared with by =, != and in
   };
   const std::vector<FieldUse>& fields() const noexcept { return fields_; }

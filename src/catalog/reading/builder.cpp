@@ -13,6 +13,8 @@ Content Builder::build(const Tree& root) {
   read_actions(section);
   read_groups(section);
   read_types(section);
+  read_lookups(section);
+  read_effects(section);
   read_conversions(section);
   read_creations(section);
   read_holds(section);
@@ -118,19 +120,36 @@ std::optional<Index> Builder::part_named(const Type& type, const Word& name) {
   return find(type.parts, name, "part of " + type.name);
 }
 
-void Builder::check_condition(const Condition& condition, const Type& type, int line) {
-  if (table_of(type).name.empty()) return;
+void Builder::check_fields(const Condition& condition, const Table& table, int line, Amounts amounts,
+                           std::string_view whose) {
+  if (table.name.empty()) return;
   const auto report = [&](std::string reason) {
     problems_.add(line, "condition '" + condition.text() + "': " + std::move(reason));
   };
   for (const Condition::FieldUse& use : condition.fields()) {
-    const Column* const found = table_of(type).find(use.name);
+    const Column* const found = table.find(use.name);
     if (found == nullptr) {
-      report("type " + type.name + " has no column '" + use.name + "'");
+      report((whose.empty() ? "table " + table.name : std::string(whose)) + " has no column '" + use.name + "'");
       continue;
     }
-    if (use.as_number && !is_whole(found->kind)) report("column " + use.name + " is no whole number");
+    if (use.as_number && !is_whole(found->kind)) {
+      if (!is_number(found->kind) || amounts == Amounts::none) {
+        report("column " + use.name + " is no whole number");
+      } else if (use.beyond_zero) {
+        report("column " + use.name + " is an amount: compare it with 0 only");
+      }
+    }
     if (use.as_text && found->kind != ColumnKind::text) report("column " + use.name + " is no text");
+  }
+}
+
+void Builder::check_condition(const Condition& condition, const Type& type, int line, Amounts amounts) {
+  if (table_of(type).name.empty()) return;
+  check_fields(condition, table_of(type), line, amounts, "type " + type.name);
+  const auto report = [&](std::string reason) {
+    problems_.add(line, "condition '" + condition.text() + "': " + std::move(reason));
+  };
+  for (const Condition::FieldUse& use : condition.fields()) {
     for (Index i = 0; i < made_.models.size(); ++i) {
       const StatusModel& model = made_.models[i];
       if (model.name != use.name) continue;

@@ -41,6 +41,7 @@ class Builder {
   // types.cpp
   void read_tables(Section& root);
   Column read_column(const Word& spec);
+  static bool read_kind(std::string_view kind, Column& column);
   void read_type_names(Section& root);
   void read_types(Section& root);
   void read_type(const Tree& tree, Type& type);
@@ -49,17 +50,57 @@ class Builder {
   Successor read_successor(const Tree& tree, const Type& type);
   void check_shared_tables();
 
+  // lookups.cpp
+  void read_lookups(Section& root);
+  Pick read_pick(const Tree& tree, const Lookup& lookup);
+  void check_references();
+
+  // effects.cpp
+  void read_effects(Section& root);
+  bool read_ends(Section& section, Effect& effect);
+  void read_way(Section& section, Effect& effect);
+  Effect::Step read_step(const Tree& tree, const std::string& of);
+  void check_link(const Table& table, const Word& link, const Type& to, const std::string& biz_type);
+  void read_sums(Section& section, Effect& effect);
+  StateByDone read_state_by_done(const Tree& tree, const Effect& effect, const std::string& of);
+  void read_marks(Section& section, Effect& effect);
+  void check_undo(Section& section, const Effect& effect);
+  bool leaves_approval(const Type& type, const Action& action) const;
+  void check_counting(Section& section, const Effect& effect);
+
+  // making.cpp
+  enum class MakesBill : std::uint8_t { no, yes };
+  void read_making(Section& section, Making& making, MakesBill makes_bill);
+  void read_routes(Section& section, Making& making, const std::string& what);
+  Link read_link(const Tree& tree, const Type& to, std::string what);
+  void read_totals(Section& section, Making& making, const std::string& what);
+  void read_master(Section& section, Making& making, MakesBill makes_bill, const std::string& what);
+  void check_merging(Section& section, const Making& making);
+  LineRule read_line(const Tree& tree, const Making& making, const std::string& of);
+  std::vector<Copy> read_match(Section& section, const Table& theirs, const Table& ours);
+  void take_effects(Section& section, const Making& making, LineRule& line);
+  // The table whose columns are filled from those of another.
+  struct Place {
+    const Table& from;
+    const Table& to;
+    const Type* type;                  // whose master `to` is; null for a part
+    std::vector<std::string> written;  // columns that other rules fill
+    std::string what;
+  };
+  Filling read_filling(Section& section, Place place);
+  void fill_rest(Section& section, const Place& place, Filling& filling);
+  const StatusModel* status_of(const Type& type, std::string_view column) const;
+  std::optional<Setting> read_setting(const Place& place, const std::string& name, const Tree& value);
+  bool has_standard(std::string_view table) const;
+  std::vector<Copy> read_copies(Section& section, const Table& from, const Table& to,
+                                const std::vector<std::string>& excluded);
+
   // conversions.cpp
   void read_conversions(Section& root);
   void read_creations(Section& root);
   void read_holds(Section& root);
-  void read_making(Section& section, Making& making, bool makes_bill);
-  Link read_link(const Tree& tree, const Type& to, std::string what);
-  LineRule read_line(const Tree& tree, const Making& making, std::string what);
-  SourceState read_source_state(const Tree& tree, const Type& from, std::string what);
   std::vector<Check> read_checks(Section& section, std::string_view key, const Type& from);
-  std::vector<Copy> read_copies(Section& section, const Table& from, const Table& to,
-                                const std::vector<std::string>& excluded);
+  BillCheck read_bill_check(const Tree& tree, const Type& from, std::string of);
 
   // roles.cpp
   void read_roles(Section& root);
@@ -102,8 +143,12 @@ class Builder {
     return part ? made_.tables[type.parts[*part].table] : table_of(type);
   }
   std::optional<Index> part_named(const Type& type, const Word& name);
-  // Reports what `condition` asks for that bills of the type do not have.
-  void check_condition(const Condition& condition, const Type& type, int line);
+  // Whether a condition may compare amounts with 0; with other numbers none may, for it knows whole numbers only.
+  enum class Amounts : std::uint8_t { none, compared_with_zero };
+  // Reports what `condition` asks for that rows of the table, or bills of the type, do not have.
+  void check_fields(const Condition& condition, const Table& table, int line, Amounts amounts,
+                    std::string_view whose = "");
+  void check_condition(const Condition& condition, const Type& type, int line, Amounts amounts = Amounts::none);
   void check_name(const Word& name, std::string_view kind);
 
   Problems& problems_;
@@ -112,6 +157,7 @@ class Builder {
   // more is said about its columns.
   Index unknown_table_ = 0;
   std::vector<std::string> never_copy_;
+  std::vector<Word> references_;  // the tables that columns refer to
 };
 
 }  // namespace hf::catalog

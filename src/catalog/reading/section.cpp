@@ -148,4 +148,20 @@ std::vector<std::pair<std::string, Word>> Section::pairs(std::string_view key) {
   return made;
 }
 
+std::vector<std::pair<std::string, const Tree*>> Section::values(std::string_view key) {
+  std::vector<std::pair<std::string, const Tree*>> made;
+  const Tree* const found = table(key);
+  if (found == nullptr) return made;
+  for (std::size_t i = 0; i < found->items.size(); ++i) {
+    const Tree& item = found->items[i];
+    if (item.kind == Tree::Kind::text || item.kind == Tree::Kind::integer || item.kind == Tree::Kind::flag) {
+      made.emplace_back(found->names[i], &item);
+    } else {
+      problems_.add(item.line, what_ + ": " + std::string(key) + "." + found->names[i] +
+                                   " must be a whole number, a text, true or false");
+    }
+  }
+  return made;
+}
+
 }  // namespace hf::catalog

@@ -51,6 +51,9 @@ class Section {
   int line() const noexcept { return table_.line; }
   bool has(std::string_view key) const noexcept { return find(key) != nullptr; }
   void rename(std::string what) { what_ = std::move(what); }
+  const std::string& what() const noexcept { return what_; }
+  // Says nothing of the keys that nobody has read: the table cannot be read any further.
+  void give_up() noexcept { keys_ = Keys::some; }
   // Reports a problem at the key, or at the table if it has no such key.
   void problem(std::string_view key, std::string reason) const;
 
@@ -66,6 +69,8 @@ class Section {
   const Tree* table(std::string_view key);
   std::vector<const Tree*> tables(std::string_view key);
   std::vector<std::pair<std::string, Word>> pairs(std::string_view key);
+  // The table's whole numbers, flags and texts.
+  std::vector<std::pair<std::string, const Tree*>> values(std::string_view key);
 
  private:
   const Tree* find(std::string_view key) const noexcept;

@@ -31,10 +31,6 @@ void Builder::read_tables(Section& root) {
 
 // "SOrderNo text(50)? 订单编号"
 Column Builder::read_column(const Word& spec) {
-  static constexpr std::pair<std::string_view, ColumnKind> kinds[] = {
-      {"id", ColumnKind::id},       {"int", ColumnKind::integer},     {"bool", ColumnKind::boolean},
-      {"money", ColumnKind::money}, {"decimal", ColumnKind::decimal}, {"text", ColumnKind::text},
-      {"time", ColumnKind::time},   {"date", ColumnKind::date},       {"bytes", ColumnKind::bytes}};
   Column column;
   const std::string_view text = spec.text;
   const std::size_t name_end = std::min(text.find(' '), text.size());
@@ -48,23 +44,54 @@ Column Builder::read_column(const Word& spec) {
     column.nullable = true;
     kind.remove_suffix(1);
   }
-  bool good = true;
-  if (kind.starts_with("text(") && kind.ends_with(')')) {
-    const std::string_view digits = kind.substr(5, kind.size() - 6);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), column.length);
-    good = error == std::errc() && end == digits.data() + digits.size() && column.length > 0;
-    kind = "text";
+  if (!read_kind(kind, column)) {
+    problems_.add(spec.line,
+                  "column '" + spec.text +
+                      "': must be \"Name kind label\" with kind id, id(table), int, bool, money, " +
+                      "decimal(digits,decimals), text, text(length), time, date or bytes, and ? if it may be null");
   }
-  const auto* const found =
-      std::find_if(std::begin(kinds), std::end(kinds), [&](const auto& k) { return k.first == kind; });
-  if (found == std::end(kinds) || !good) {
-    problems_.add(spec.line, "column '" + spec.text +
-                                 "': must be \"Name kind label\" with kind id, int, bool, money, " +
-                                 "decimal, text, text(length), time, date or bytes, and ? if it may be null");
-    return column;
-  }
-  column.kind = found->second;
+  if (!column.refers.empty()) references_.push_back({column.refers, spec.line});
   return column;
+}
+
+// "id", "id(tb_Unit)", "text(50)", "decimal(18,4)": false if it is no kind.
+bool Builder::read_kind(std::string_view kind, Column& column) {
+  static constexpr std::pair<std::string_view, ColumnKind> kinds[] = {
+      {"id", ColumnKind::id},       {"int", ColumnKind::integer},     {"bool", ColumnKind::boolean},
+      {"money", ColumnKind::money}, {"decimal", ColumnKind::decimal}, {"text", ColumnKind::text},
+      {"time", ColumnKind::time},   {"date", ColumnKind::date},       {"bytes", ColumnKind::bytes}};
+  const std::size_t open = kind.find('(');
+  const bool bracketed = open != std::string_view::npos && kind.ends_with(')');
+  const std::string_view inner = bracketed ? kind.substr(open + 1, kind.size() - open - 2) : std::string_view();
+  const std::string_view word = kind.substr(0, bracketed ? open : kind.size());
+  const auto* const found =
+      std::find_if(std::begin(kinds), std::end(kinds), [&](const auto& k) { return k.first == word; });
+  if (found == std::end(kinds)) return false;
+  column.kind = found->second;
+  const auto number = [](std::string_view digits, auto& into) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), into);
+    return error == std::errc() && end == digits.data() + digits.size();
+  };
+  switch (column.kind) {
+    case ColumnKind::money:
+      column.precision = money_precision;
+      column.scale = money_scale;
+      return !bracketed;
+    case ColumnKind::decimal: {
+      const std::size_t comma = std::min(inner.find(','), inner.size());
+      return number(inner.substr(0, comma), column.precision) &&
+             number(inner.substr(std::min(comma + 1, inner.size())), column.scale) && column.precision >= 1 &&
+             column.precision <= decimal_precision_max && column.scale >= 0 && column.scale <= column.precision;
+    }
+    case ColumnKind::text: return !bracketed || (number(inner, column.length) && column.length > 0);
+    case ColumnKind::id: column.refers = inner; return !bracketed || !inner.empty();
+    case ColumnKind::integer:
+    case ColumnKind::boolean:
+    case ColumnKind::time:
+    case ColumnKind::date:
+    case ColumnKind::bytes: return !bracketed;
+  }
+  return false;
 }
 
 // Names and areas first: actions and successors refer to types that stand further down.
@@ -116,6 +143,8 @@ void Builder::read_type(const Tree& tree, Type& type) {
   type.no = column(table, section.text("no"));
   type.id = read_id_rule(section, "id", made_.id);
   type.prefix = section.text_if("prefix").text;
+  type.gapless = section.flag_or("gapless", false);
+  if (type.gapless && type.prefix.empty()) section.problem("gapless", "needs a prefix: who else draws the number?");
   if (const Tree* only = section.table("only")) {
     Section of(*only, "type " + type.name + ": only", problems_);
     const Word name = of.text("column");
