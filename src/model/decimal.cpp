@@ -153,12 +153,12 @@ std::weak_ordering Decimal::operator<=>(const Decimal& other) const noexcept {
 
 Result<Decimal> share(const Decimal& amount, const Taken& taken) {
   // Two points on one line, each rounded: what lies between them cannot drift, however many shares there are.
-  const Result<Decimal> after = taken.before.plus(taken.now);
+  Result<Decimal> after = taken.before.plus(taken.now);
   if (!after) return after;
   const auto until = [&](const Decimal& point) {
     return amount.times_ratio(point, taken.whole, amount.scale(), Rounding::half_away);
   };
-  const Result<Decimal> to = until(*after);
+  Result<Decimal> to = until(*after);
   if (!to) return to;
   const Result<Decimal> from = until(taken.before);
   return from ? to->minus(*from) : from;
