@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "engine/check_cursor.h"
 #include "model/commands.h"
 
 namespace hf {
@@ -101,8 +102,12 @@ class LockTree {
 
   // The first invariant found broken, or empty. O(everything); for tests and `holdfast check`.
   std::string check() const;
+  // A part of check(): of up to `entities` from `cursor` on, what can be seen without a look at all others. Sets
+  // `broken` to the first invariant found broken. Returns how many it looked at. O(entities × (targets + depth)).
+  std::size_t check_some(CheckCursor& cursor, std::size_t entities, std::string& broken) const;
 
  private:
+  friend struct LockTreeTamper;  // of tests: breaks what must be found
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -285,6 +285,7 @@ struct Want {
 
 struct LockTree::State {
   explicit State(LockTreeOptions o) : options(std::move(o)) {}
+  struct Slices;  // lock_tree_check.cpp
 
   LockTreeOptions options;
   EngineClock clock;

@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/check_cursor.h"
 #include "engine/status_commands.h"
 #include "engine/status_limits.h"
 
@@ -87,8 +88,11 @@ class StatusBoard {
 
   // The first invariant found broken, or empty. O(everything).
   std::string check() const;
+  // A part of check(), as LockTree::check_some().
+  std::size_t check_some(CheckCursor& cursor, std::size_t entities, std::string& broken) const;
 
  private:
+  friend struct StatusBoardTamper;  // of tests: breaks what must be found
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -132,6 +132,7 @@ struct ResyncRec {
 
 struct StatusBoard::State {
   explicit State(StatusBoardOptions o);
+  struct Slices;  // status_check.cpp
 
   struct RecHash {
     using is_transparent = void;

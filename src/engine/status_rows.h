@@ -59,6 +59,14 @@ class OrderedRows {
       }
     }
   }
+  // The bill of the row with this `born`; no_index: there is none.
+  Index bill_of(std::uint64_t born) const {
+    if (chunks_.empty()) return no_index;
+    const std::vector<Row>& chunk = chunks_[chunk_of(born)];
+    const auto at = std::lower_bound(chunk.begin(), chunk.end(), born,
+                                     [](const Row& row, std::uint64_t b) { return row.born < b; });
+    return at == chunk.end() || at->born != born ? no_index : at->bill;
+  }
   std::size_t size() const noexcept { return size_; }
 
  private:

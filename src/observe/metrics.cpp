@@ -55,10 +55,11 @@ std::array<std::string_view, codes.size()> code_names() {
 }
 
 // A total that is kept elsewhere only grows; the counter follows it.
-void follow(Counter& counter, std::uint64_t total) {
-  const double grown = static_cast<double>(total) - counter.Value();
+void follow(Counter& counter, double total) {
+  const double grown = total - counter.Value();
   if (grown > 0) counter.Increment(grown);
 }
+void follow(Counter& counter, std::uint64_t total) { follow(counter, static_cast<double>(total)); }
 
 }  // namespace
 
@@ -110,6 +111,11 @@ struct Metrics::State {
   Counter& worker_refused = counter(r, "holdfast_worker_refused_total", "Jobs for the disk refused: too many waited");
   Gauge& worker_longest = gauge(r, "holdfast_worker_longest_seconds",
                                 "The longest that a job for the disk took since the start, or takes by now");
+  Counter& check_slices =
+      counter(r, "holdfast_check_slices_total", "Looks at the own state while there was nothing to do");
+  Counter& check_entities = counter(r, "holdfast_check_entities_total", "Locks, bills and the like looked at by them");
+  Counter& check_rounds = counter(r, "holdfast_check_rounds_total", "Times that all of the own state was looked at");
+  Counter& check_seconds = counter(r, "holdfast_check_seconds_total", "Time that the looks took");
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {}
@@ -164,6 +170,13 @@ void Metrics::set(const WorkerFigures& figures) noexcept {
   state_->worker_running.Set(static_cast<double>(figures.running));
   follow(state_->worker_refused, figures.refused);
   state_->worker_longest.Set(figures.longest_seconds);
+}
+
+void Metrics::set(const CheckFigures& figures) noexcept {
+  follow(state_->check_slices, figures.slices);
+  follow(state_->check_entities, figures.entities);
+  follow(state_->check_rounds, figures.rounds);
+  follow(state_->check_seconds, figures.seconds);
 }
 
 void Metrics::set_ready(bool ready) noexcept { state_->ready.Set(ready ? 1 : 0); }

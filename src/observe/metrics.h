@@ -61,6 +61,12 @@ struct WorkerFigures {
   double longest_seconds = 0;
 };
 
+// What a node with nothing to do looked at of its own state (server/idle_check.h).
+struct CheckFigures {
+  std::uint64_t slices = 0, entities = 0, rounds = 0;
+  double seconds = 0;
+};
+
 class Metrics {
  public:
   Metrics();
@@ -85,6 +91,7 @@ class Metrics {
   void set(const BoardFigures& figures) noexcept;
   void set(const SocketTotals& totals) noexcept;
   void set(const WorkerFigures& figures) noexcept;
+  void set(const CheckFigures& figures) noexcept;
   void set_ready(bool ready) noexcept;
 
   // All series in the text format 0.0.4.

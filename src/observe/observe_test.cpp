@@ -86,6 +86,7 @@ TEST(Metrics, counts_go_to_the_series_they_name) {
   metrics.sign_in_failed(SignInFailure::wrong_code);
   metrics.set(BoardFigures{.bills = 9, .bills_of_fullest_type = 4});
   metrics.set(WorkerFigures{.queued = 3, .running = 2, .refused = 6, .longest_seconds = 0.5});
+  metrics.set(CheckFigures{.slices = 3, .entities = 2500, .rounds = 1, .seconds = 0.25});
   metrics.committed(0.0003, 7);
   metrics.set(EngineFigures{.locks = 5, .sessions = 2, .waiters = 1, .requests = 0});
   const std::string text = metrics.text();
@@ -94,7 +95,8 @@ TEST(Metrics, counts_go_to_the_series_they_name) {
         "holdfast_refusals_total{code=\"stale_version\"} 1", "holdfast_commit_answers_sum 7", "holdfast_locks 5",
         "holdfast_sessions 2", "holdfast_waiters 1", "holdfast_sign_in_failures_total{reason=\"wrong_code\"} 1",
         "holdfast_bills 9", "holdfast_bills_of_fullest_type 4", "holdfast_worker_queued 3", "holdfast_worker_running 2",
-        "holdfast_worker_refused_total 6", "holdfast_worker_longest_seconds 0.5"}) {
+        "holdfast_worker_refused_total 6", "holdfast_worker_longest_seconds 0.5", "holdfast_check_slices_total 3",
+        "holdfast_check_entities_total 2500", "holdfast_check_rounds_total 1", "holdfast_check_seconds_total 0.25"}) {
     EXPECT_NE(text.find(series), std::string::npos) << series;
   }
 }

@@ -78,6 +78,8 @@ class Engine final : public LockEngine {
   std::vector<std::string> namespace_names() const { return replica_.namespace_names(); }
   // The first broken invariant of any namespace, or empty. O(everything).
   std::string check() const { return replica_.check(); }
+  // A slice of check(), of up to `entities`; the next call goes on behind it.
+  SlicedCheck::Slice check_some(std::size_t entities) { return replica_.check_some(entities); }
 
   // Engine time of a namespace.
   Instant time(NamespaceIndex ns) const { return replica_.tree(ns).now(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <tuple>
 #include <type_traits>
 
 #include "base/assert.h"
@@ -83,6 +84,12 @@ std::string Replica::check() const {
     if (!broken.empty()) return partition->name + ": " + broken;
   }
   return {};
+}
+
+SlicedCheck::Slice Replica::check_some(std::size_t entities) {
+  return sliced_.look(entities, partitions_.size(), [&](std::size_t i) {
+    return std::tie(partitions_[i]->name, *partitions_[i]->tree, *partitions_[i]->board);
+  });
 }
 
 // ------------------------------------------------------------------------------------------------- as a whole

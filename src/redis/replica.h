@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/lock_tree.h"
+#include "engine/sliced_check.h"
 #include "engine/status_board.h"
 #include "redis/audit_trail.h"
 #include "redis/base_image.h"
@@ -71,6 +72,8 @@ class Replica {
   std::string image() const;
   // The first broken invariant of any namespace, or empty. O(everything).
   std::string check() const;
+  // A slice of check(), of up to `entities`; the next call goes on behind it.
+  SlicedCheck::Slice check_some(std::size_t entities);
 
   // ---- what becomes of it
   NamespaceIndex index_of(std::string_view name);  // made if it is new
@@ -119,6 +122,7 @@ class Replica {
   Members members_;
   std::vector<std::unique_ptr<Partition>> partitions_;
   bool watching_ = true;
+  SlicedCheck sliced_;
   std::vector<Event> events_;
   std::string journal_;
 };

@@ -41,8 +41,8 @@ constexpr std::uint64_t year_ms = 366ULL * 24 * 3600 * 1000;
     section, name, [](Config& c) -> Field { return &c.member; }, __VA_ARGS__ \
   }
 
-const std::vector<Key>& all_keys() {
-  static const std::vector<Key> keys = {
+std::vector<Key> all_keys() {
+  return {
       HF_KEY("server", "listen", listen),
       HF_KEY("server", "data", data),
       HF_KEY("server", "node", node),
@@ -63,6 +63,7 @@ const std::vector<Key>& all_keys() {
       HF_KEY("engine", "audit_age_ms", audit_age, 3'600'000, 10 * year_ms),
       HF_KEY("engine", "audit_bytes", audit_bytes, 1 << 20, 1ULL << 44),
       HF_KEY("engine", "disk_reserve_bytes", disk_reserve_bytes, 1 << 20, 1ULL << 40),
+      HF_KEY("engine", "idle_check", idle_check),
       HF_KEY("auth", "audience", audience),
       HF_KEY("auth", "require_exp", require_exp),
       HF_KEY("auth", "cookie_secure", cookie_secure),
@@ -114,19 +115,23 @@ const std::vector<Key>& all_keys() {
       HF_KEY("limits", "clock_step_max_ms", limits.clock_step_max, 100, 60'000),
       HF_KEY("log", "level", log_level, 0, 0, {"debug", "info", "warning", "error", "off"}),
   };
-  return keys;
 }
 #undef HF_KEY
 
+const std::vector<Key>& key_table() {
+  static const std::vector<Key> keys = all_keys();
+  return keys;
+}
+
 const Key* find_key(std::string_view section, std::string_view name) {
-  for (const Key& key : all_keys()) {
+  for (const Key& key : key_table()) {
     if (key.section == section && key.name == name) return &key;
   }
   return nullptr;
 }
 
 bool is_section(std::string_view section) {
-  return std::any_of(all_keys().begin(), all_keys().end(), [&](const Key& key) { return key.section == section; });
+  return std::any_of(key_table().begin(), key_table().end(), [&](const Key& key) { return key.section == section; });
 }
 
 // What was wrong, or nothing.
@@ -343,7 +348,7 @@ ConfigProblems read_config_environment(Config& config,
     const std::string_view rest = std::string_view(variable).substr(9);
     const Key* found = nullptr;
     bool in_section = false;
-    for (const Key& key : all_keys()) {
+    for (const Key& key : key_table()) {
       const std::string section = upper(key.section) + "_";
       in_section = in_section || rest.starts_with(section);
       if (rest == section + upper(key.name)) found = &key;
@@ -443,7 +448,7 @@ ConfigProblems warn_config(const Config& config) {
 std::vector<ConfigKey> config_keys(const Config& config) {
   Config copy = config;
   std::vector<ConfigKey> keys;
-  for (const Key& key : all_keys())
+  for (const Key& key : key_table())
     keys.push_back(ConfigKey{std::string(key.section), std::string(key.name), as_toml(key.field(copy))});
   return keys;
 }

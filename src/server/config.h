@@ -54,6 +54,7 @@ struct Config {
   Millis audit_age{30LL * 24 * 3600 * 1000};
   std::uint64_t audit_bytes = 1ULL << 30;
   std::uint64_t disk_reserve_bytes = 64ULL << 20;
+  bool idle_check = true;
   // [auth]
   std::string audience;
   bool require_exp = true;

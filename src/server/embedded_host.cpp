@@ -28,6 +28,7 @@ class EmbeddedHost final : public EngineHost {
 
   LockEngine& port() override { return *engine_; }
   void attach(LockEngineSink& sink) override { engine_->attach(sink); }
+  SlicedCheck::Slice check_some(std::size_t entities) override { return engine_->check_some(entities); }
   bool busy() const override { return engine_->busy(); }
   std::vector<std::string> namespace_names() const override { return engine_->namespace_names(); }
   BoardStats board_stats(NamespaceIndex ns) const override { return engine_->board_stats(ns); }

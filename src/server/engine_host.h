@@ -12,6 +12,7 @@
 
 #include "catalog/catalog.h"
 #include "engine/lock_tree.h"
+#include "engine/sliced_check.h"
 #include "engine/status_board.h"
 #include "net/loop.h"
 #include "net/worker.h"
@@ -32,6 +33,8 @@ class EngineHost {
   virtual void attach(LockEngineSink& sink) = 0;
   // Each 100 ms.
   virtual void tick() {}
+  // Looks at up to `entities` of what the engine knows, each time at the next ones (engine/sliced_check.h).
+  virtual SlicedCheck::Slice check_some(std::size_t entities) = 0;
   // Whether anything that was submitted has not been answered.
   virtual bool busy() const = 0;
   virtual std::vector<std::string> namespace_names() const = 0;

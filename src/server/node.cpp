@@ -18,6 +18,7 @@
 #include "observe/metrics.h"
 #include "server/audit_questions.h"
 #include "server/engine_host.h"
+#include "server/idle_check.h"
 #include "server/metered_sink.h"
 #include "server/notify.h"
 #include "server/said.h"
@@ -110,14 +111,17 @@ class Node final : public ConnectionHandler {
 
  private:
   void connected(ConnectionId connection, const WebSocketOpened& opened, Now now) override {
+    idle_check_.worked();
     hub_->connected(connection, opened, now);
   }
   void message(ConnectionId connection, std::string_view text, Now now) override {
+    idle_check_.worked();
     hub_->message(connection, text, now);
   }
   void leaving(ConnectionId connection, Now now) override { hub_->leaving(connection, now); }
   void disconnected(ConnectionId connection, Now now) override { hub_->disconnected(connection, now); }
   void http(ExchangeId exchange, HttpRequest request, Now now) override {
+    idle_check_.worked();
     hub_->http(exchange, std::move(request), now);
   }
   void http_gone(ExchangeId exchange, Now now) override { hub_->http_gone(exchange, now); }
@@ -128,6 +132,7 @@ class Node final : public ConnectionHandler {
   void tick();
   void on_signal(int number);
   void on_failed(const std::string& why);
+  void on_broken(const std::string& what);
   void leave(NodeExit exit);
   std::string metrics_text();
   NamespaceIndex namespaces() const { return static_cast<NamespaceIndex>(engine_->namespace_names().size()); }
@@ -148,6 +153,8 @@ class Node final : public ConnectionHandler {
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<MeteredSink> sink_;
+  IdleCheck idle_check_{[this](std::size_t entities) { return engine_->check_some(entities); },
+                        [] { return Loop::now().monotonic; }, [this](const std::string& what) { on_broken(what); }};
   std::optional<Micros> drain_until_;
   Micros ticked_{0};
   Micros figures_asked_{0};
@@ -226,12 +233,14 @@ void Node::tick() {
   ticked_ = now.monotonic;
   if (failed_) return leave(NodeExit::engine_failed);
   // Asked first: the tick itself gives the engine something to do.
-  const bool settled = hub_->idle() && gateway_->empty() && !engine_->busy();
+  const bool busy = engine_->busy();
+  const bool settled = hub_->idle() && gateway_->empty() && !busy;
   if (drain_until_ && (settled || now.monotonic >= *drain_until_)) return leave(NodeExit::drained);
   hub_->tick(now);
   gateway_->tick();
   engine_->tick();
   sign_in_log_.tick(now.monotonic);
+  if (config_.idle_check && !busy) idle_check_.tick();
   if (now.monotonic - figures_asked_ >= figures_period) {
     figures_asked_ = now.monotonic;
     sink_->ask_figures(engine_->port(), namespaces(), now.wall);
@@ -269,6 +278,13 @@ void Node::on_failed(const std::string& why) {
   loop_.at_turn_end();
 }
 
+// The state contradicts itself: a bug, or memory that failed. What it would answer next may be wrong, so it answers
+// nothing more, and the next start takes the state from what was stored.
+void Node::on_broken(const std::string& what) {
+  log(LogLevel::error, "invariant_broken", {{"what", what}});
+  sink_->on_failed("the state contradicts itself: " + what);
+}
+
 void Node::leave(NodeExit exit) {
   exit_ = exit;
   gateway_->stop_listening();
@@ -303,6 +319,11 @@ std::string Node::metrics_text() {
                              .running = jobs.running,
                              .refused = jobs.refused,
                              .longest_seconds = std::chrono::duration<double>(jobs.longest).count()});
+  const IdleCheckCounts& checks = idle_check_.counts();
+  metrics_.set(CheckFigures{.slices = checks.slices,
+                            .entities = checks.entities,
+                            .rounds = checks.rounds,
+                            .seconds = std::chrono::duration<double>(checks.time).count()});
   std::string why;
   metrics_.set_ready(!drain_until_ && engine_->port().ready(why));
   return metrics_.text();

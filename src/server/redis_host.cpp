@@ -102,6 +102,7 @@ class RedisHost final : public EngineHost {
           {{"why", "No node knows some changes: the audit trail goes on behind them."}});
     }
   }
+  SlicedCheck::Slice check_some(std::size_t entities) override { return engine_->check_some(entities); }
   bool busy() const override { return engine_->busy(); }
   std::vector<std::string> namespace_names() const override { return engine_->namespace_names(); }
   BoardStats board_stats(NamespaceIndex ns) const override { return engine_->board_stats(ns); }

@@ -23,6 +23,8 @@ NOT_FOR_PEOPLE = {
     "src/base/assert.h": "a bug, told to developers",
     "src/engine/lock_tree_query.cpp": "check(): what a broken invariant is called",
     "src/engine/status_journal.cpp": "check(): what a broken invariant is called",
+    "src/engine/lock_tree_check.cpp": "check_some(): what a broken invariant is called",
+    "src/engine/status_check.cpp": "check_some(): what a broken invariant is called",
     "src/client/distributed_lock_suite.h": "a suite of tests",
     "src/store/embedded/store_workload.cpp": "a workload of tests",
     "src/observe/metrics.cpp": "help of metrics, for Prometheus",

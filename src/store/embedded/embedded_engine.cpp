@@ -1,6 +1,7 @@
 #include "store/embedded/embedded_engine.h"
 
 #include <chrono>
+#include <tuple>
 #include <utility>
 
 #include "base/assert.h"
@@ -448,6 +449,12 @@ std::string EmbeddedEngine::check() const {
     if (!broken.empty()) return partition->name + ": " + broken;
   }
   return {};
+}
+
+SlicedCheck::Slice EmbeddedEngine::check_some(std::size_t entities) {
+  return sliced_.look(entities, partitions_.size(), [&](std::size_t i) {
+    return std::tie(partitions_[i]->name, partitions_[i]->tree, partitions_[i]->board);
+  });
 }
 
 std::vector<std::string> EmbeddedEngine::namespace_names() const {

@@ -28,6 +28,7 @@
 
 #include "base/result.h"
 #include "engine/lock_tree.h"
+#include "engine/sliced_check.h"
 #include "engine/status_board.h"
 #include "store/embedded/journal.h"
 #include "store/lock_engine.h"
@@ -90,6 +91,8 @@ class EmbeddedEngine final : public LockEngine {
 
   // The first broken invariant of any namespace, or empty. O(everything).
   std::string check() const;
+  // A slice of check(), of up to `entities`; the next call goes on behind it.
+  SlicedCheck::Slice check_some(std::size_t entities);
   // Whether anything submitted has not been delivered.
   bool busy() const noexcept;
   // Names by index.
@@ -149,6 +152,7 @@ class EmbeddedEngine final : public LockEngine {
   bool stopped_ = false;
   bool watching_ = true;
   Counters counters_;
+  SlicedCheck sliced_;
 
   // Whoever holds journal_mutex_ uses the journal. Taken before state_mutex_, never after.
   mutable std::mutex journal_mutex_;
