@@ -131,9 +131,7 @@ class SaidWriter {
       return v.empty();
     } else if constexpr (requires { v.has_value(); }) {
       return !v.has_value();
-    } else if constexpr (std::is_enum_v<T> || std::same_as<T, Target>) {
-      return false;
-    } else if constexpr (requires { v == T{}; }) {
+    } else if constexpr (!std::is_enum_v<T> && requires { v == T{}; }) {
       return v == T{};
     } else {
       return false;
