@@ -3,7 +3,7 @@
 #include "client/client_body.h"
 #include "client/status_values.h"
 #include "client/values.h"
-#include "engine/status_limits.h"
+#include "model/status_limits.h"
 #include "wire/json_text.h"
 #include "wire/json_writer.h"
 #include "wire/status_said.h"

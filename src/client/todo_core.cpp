@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "wire/edited_tally.h"
 #include "wire/json_text.h"
 #include "wire/said_reader.h"
 #include "wire/status_said.h"

@@ -20,7 +20,7 @@
 
 #include "holdfast/result.h"
 #include "holdfast/status.h"
-#include "wire/status_answers.h"
+#include "model/status_tally.h"
 
 namespace hf::client {
 

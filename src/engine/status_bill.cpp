@@ -4,7 +4,7 @@
 #include <new>
 
 #include "base/assert.h"
-#include "engine/status_limits.h"
+#include "model/status_limits.h"
 
 namespace hf {
 namespace {

@@ -22,8 +22,9 @@
 #include <vector>
 
 #include "engine/check_cursor.h"
-#include "engine/status_commands.h"
-#include "engine/status_limits.h"
+#include "engine/status_outcomes.h"
+#include "model/status_commands.h"
+#include "model/status_limits.h"
 
 namespace hf {
 

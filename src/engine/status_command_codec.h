@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "engine/command_format.h"
-#include "engine/status_commands.h"
+#include "model/status_commands.h"
 
 namespace hf {
 

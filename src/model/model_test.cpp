@@ -3,6 +3,7 @@
 
 #include "model/lock.h"
 #include "model/plain_text.h"
+#include "model/status_tally.h"
 #include "model/target.h"
 
 namespace hf {
@@ -62,6 +63,19 @@ TEST(PlainText, what_people_write_to_others_may_have_lines) {
   EXPECT_FALSE(
       is_plain_prose("\u202E"
                      "a"));
+}
+
+TEST(Tally, sums_rows_as_the_protocol_says) {
+  // xxHash32 of "SaleOrder:1001/unreviewed@7" with the seeds 0 and 1, by another implementation of its specification.
+  const Tally row = row_tally("SaleOrder:1001", "unreviewed", 7);
+  EXPECT_EQ(row.rows, 1u);
+  EXPECT_EQ(row.sum0, 505416239u);
+  EXPECT_EQ(row.sum1, 2118449447u);
+  Tally sum = row;
+  add(sum, row);
+  subtract(sum, row);
+  subtract(sum, row);
+  EXPECT_EQ(sum, Tally{});
 }
 
 }  // namespace hf

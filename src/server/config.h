@@ -17,7 +17,7 @@
 
 #include "base/limits.h"
 #include "base/time.h"
-#include "engine/status_limits.h"
+#include "model/status_limits.h"
 
 namespace hf {
 

@@ -4,9 +4,9 @@
 #include "base/fingerprint.h"
 #include "model/plain_text.h"
 #include "session/bill_id.h"
+#include "session/catalog_json.h"
 #include "session/hub_state.h"
 #include "wire/answer_types.h"
-#include "wire/catalog_json.h"
 #include "wire/said_writer.h"
 
 namespace hf {

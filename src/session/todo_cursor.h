@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/status_commands.h"
+#include "model/status_commands.h"
 
 namespace hf::session {
 

@@ -26,11 +26,11 @@
 #include <vector>
 
 #include "session/hub.h"
+#include "session/status_answers.h"
 #include "session/todo_cursor.h"
 #include "session/todo_editing.h"
 #include "session/todo_selection.h"
 #include "session/todo_window.h"
-#include "wire/status_answers.h"
 
 namespace hf::session {
 

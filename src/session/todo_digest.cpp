@@ -1,7 +1,8 @@
 #include "session/todo_digest.h"
 
+#include "session/status_answers.h"
+#include "wire/edited_tally.h"
 #include "wire/said_writer.h"
-#include "wire/status_answers.h"
 #include "wire/status_said.h"
 
 namespace hf::session {

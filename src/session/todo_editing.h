@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/status_commands.h"
+#include "engine/status_outcomes.h"
 #include "session/hub.h"
 
 namespace hf::session {

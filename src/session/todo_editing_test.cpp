@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "session/todo_fixture_test.h"
+#include "wire/edited_tally.h"
 #include "wire/json_writer.h"
 
 namespace hf::test {

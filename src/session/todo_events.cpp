@@ -1,8 +1,8 @@
 // What the board tells, noted in the windows of the channels and persons whom it concerns.
 #include <algorithm>
 
+#include "session/status_answers.h"
 #include "session/todo_delivery_state.h"
-#include "wire/status_answers.h"
 
 namespace hf::session {
 

@@ -9,8 +9,8 @@
 #include "catalog/catalog_loader.h"
 #include "session/described_test.h"
 #include "session/hub_fixture_test.h"
+#include "session/status_answers.h"
 #include "wire/messages.h"
-#include "wire/status_answers.h"
 #include "wire/status_said.h"
 
 namespace hf::test {

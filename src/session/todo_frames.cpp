@@ -1,10 +1,10 @@
 // What a connection is told, and when: frames, digests, the flush of a window.
 #include <algorithm>
 
+#include "session/status_answers.h"
 #include "session/todo_delivery_state.h"
 #include "session/todo_digest.h"
 #include "wire/batch_frame.h"
-#include "wire/status_answers.h"
 
 namespace hf::session {
 

@@ -1,7 +1,7 @@
 #include "session/todo_rows.h"
 
+#include "session/status_answers.h"
 #include "wire/batch_frame.h"
-#include "wire/status_answers.h"
 
 namespace hf::session {
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/status_commands.h"
+#include "engine/status_outcomes.h"
 
 namespace hf::session {
 

@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "base/hex_test.h"
-#include "engine/status_tally.h"
+#include "model/status_tally.h"
 #include "session/todo_cursor.h"
 #include "wire/batch_frame.h"
 

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/status_commands.h"
+#include "engine/status_outcomes.h"
 #include "model/commands.h"
 
 namespace hf {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "model/outcomes.h"
-#include "wire/catalog_json.h"
+#include "wire/catalog_view.h"
 #include "wire/messages.h"
 #include "wire/pushes.h"
 #include "wire/said.h"

@@ -1,6 +1,6 @@
 #include "wire/schema.h"
 
-#include "engine/status_limits.h"
+#include "model/status_limits.h"
 #include "wire/field_visitors.h"
 
 namespace hf {

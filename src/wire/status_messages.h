@@ -19,10 +19,10 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/status_commands.h"
-#include "engine/status_limits.h"
 #include "model/field_rule.h"
 #include "model/status.h"
+#include "model/status_commands.h"
+#include "model/status_limits.h"
 
 namespace hf {
 

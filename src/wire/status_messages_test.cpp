@@ -9,7 +9,6 @@
 
 #include "wire/json_writer.h"
 #include "wire/messages.h"
-#include "wire/status_answers.h"
 
 namespace hf {
 namespace {
@@ -213,71 +212,6 @@ TEST(StatusMessages, a_batch_that_says_something_else_has_another_fingerprint) {
   other.state[0].value = std::int64_t{3};
   EXPECT_EQ(print("a", whole_event()), print("b", whole_event())) << "the batch id is not what it says";
   EXPECT_NE(print("a", whole_event()), print("a", other));
-}
-
-TEST(StatusAnswers, tell_of_each_event_what_became_of_it) {
-  const Catalog catalog;
-  using Kind = PublishResult::Kind;
-  const Published published{EpochId(*Id128::parse(kId)),
-                            {{Kind::logged, 7}, {Kind::stale, 3}, {Kind::differs, 4}, {Kind::deleted, 5}}};
-  std::string out;
-  append_status_outcome(out, published, {catalog, {}, {}});
-  EXPECT_EQ(out, R"({"epoch":")" + kId +
-                     R"(","results":[{"offset":7},{"stale":true,"version":3},{"differs":true,"version":4},)"
-                     R"({"stale":true,"deleted":true,"version":5}]})");
-}
-
-TEST(StatusAnswers, show_all_that_was_said_of_a_bill) {
-  catalog::Content content;
-  content.types.emplace_back().name = "SaleOrder";
-  const Catalog catalog(std::move(content));
-  Bill::Texts texts;
-  std::string keep;
-  const StatusEvent e = whole_event();
-  ASSERT_TRUE(bill_texts(e, texts, keep));
-  Bill::Stamp stamp;
-  stamp.offset = 9;
-  stamp.version = *e.version;
-  stamp.at = *e.at;
-  stamp.deleted = true;
-  const BillPtr bill = Bill::make(catalog, stamp, texts);
-  std::string members, row, removal;
-  append_bill_members(members, *bill);
-  append_row(row, "g", members);
-  const Audience everybody(catalog, Claims{.super = true});
-  append_removal(removal, "g", Removal{bill, 1, bill}, everybody);
-  const auto said = boost::json::parse(row);
-  EXPECT_EQ(said.at("group"), "g");
-  // A row is an event, with its group: whatever a publisher said, a reader can read.
-  const auto back = parse_log_event(said, "row");
-  ASSERT_TRUE(back) << back.error().detail;
-  EXPECT_EQ(std::get<StatusEvent>(*back), e);
-  EXPECT_EQ(removal,
-            R"({"type":"SaleOrder","id":"1001","group":"g","version":9007199254740991,)"
-            R"("by":{"user":"zhao","name":"Zhao"},"action":"提交","at":"2025-11-22T09:30:00.123Z","deleted":true})");
-  std::string hidden;
-  append_removal(hidden, "g", Removal{bill, 1, bill}, Audience());
-  EXPECT_EQ(hidden, R"({"type":"SaleOrder","id":"1001","group":"g","version":9007199254740991})");
-  // Without the life of the state that was seen last, the removal would look older than the row that it takes away.
-  stamp.anew = true;
-  stamp.born = 5;
-  const BillPtr again = Bill::make(catalog, stamp, texts);
-  hidden.clear();
-  append_removal(hidden, "g", Removal{again, 1, again}, Audience());
-  EXPECT_EQ(hidden, R"({"type":"SaleOrder","id":"1001","group":"g","version":9007199254740991,"born":5})");
-}
-
-TEST(StatusAnswers, sum_rows_as_the_protocol_says) {
-  // xxHash32 of "SaleOrder:1001/unreviewed@7" with the seeds 0 and 1, by another implementation of its specification.
-  const Tally row = row_tally("SaleOrder:1001", "unreviewed", 7);
-  EXPECT_EQ(row.rows, 1u);
-  EXPECT_EQ(row.sum0, 505416239u);
-  EXPECT_EQ(row.sum1, 2118449447u);
-  Tally sum = row;
-  add(sum, row);
-  subtract(sum, row);
-  subtract(sum, row);
-  EXPECT_EQ(sum, Tally{});
 }
 
 }  // namespace

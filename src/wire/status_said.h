@@ -1,7 +1,7 @@
 #pragma once
 
 // What a client sees of bills: the members of rows, states, steps, notices and frames, each named once for the server
-// that writes them (wire/status_answers.cpp) and for the SDK that reads them into its own values
+// that writes them (session/status_answers.cpp) and for the SDK that reads them into its own values
 // (client/status_values.cpp). A struct called …Members says any value that has members of those names.
 //
 // Pure functions, thread-safe.
@@ -12,10 +12,18 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/status_commands.h"
+#include "model/audit_entry.h"
+#include "model/status.h"
+#include "model/status_commands.h"
+#include "model/status_tally.h"
 #include "wire/said.h"
 
 namespace hf {
+
+// The board's own (engine/status_outcomes.h): the session makes views of them.
+class Bill;
+struct Run;
+struct Notice;
 
 // type → group → rows
 using Counts = std::map<std::string, std::map<std::string, std::uint64_t>>;

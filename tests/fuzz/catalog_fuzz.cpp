@@ -2,7 +2,7 @@
 
 #include "catalog/catalog_loader.h"
 #include "fuzz.h"
-#include "wire/catalog_json.h"
+#include "session/catalog_json.h"
 #include "wire/server_messages.h"
 
 namespace hf {

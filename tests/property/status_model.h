@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/status_commands.h"
+#include "engine/status_outcomes.h"
 
 namespace hf::test {
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "property/status_model.h"
-#include "wire/status_answers.h"
+#include "session/status_answers.h"
 
 namespace hf::sim {
 namespace {

@@ -1,4 +1,4 @@
-#include "wire/catalog_json.h"
+#include "session/catalog_json.h"
 
 #include <array>
 

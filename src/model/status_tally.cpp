@@ -1,4 +1,4 @@
-#include "engine/status_tally.h"
+#include "model/status_tally.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/status_commands.h"
+#include "engine/status_outcomes.h"
 
 namespace hf {
 
@@ -29,10 +29,6 @@ void append_bill_changed(std::string& out, const Bill& bill);
 void append_bill_gone(std::string& out, std::string_view target);
 // {type: {group: rows}} of `groups`, which are in the order of types.
 void append_counts(std::string& out, const std::vector<GroupTally>& groups, const Catalog& catalog);
-
-// Of a row that says who edits the bill: over "type:id/group@user@since", with the texts that the row's `editing` has;
-// the user is empty where names are hidden.
-Tally edited_tally(std::string_view key, std::string_view group, std::string_view user, Wall since);
 
 // The name of a type's group. REQUIRES: it has one at that place.
 std::string_view group_name(const Catalog& catalog, Catalog::Index type, std::uint32_t place) noexcept;

@@ -1,10 +1,11 @@
 #pragma once
 
-// The commands and questions of a status board, its outcomes, and its events: plain values, as model/commands.h has
-// them for locks, and taking the same way.
+// What can be asked of a status board, and what it answers and tells of itself: plain values, as model/commands.h has
+// them for locks, and taking the same way. What it says of bills it says by the board's own: engine/status_outcomes.h.
 //
 // The caller makes every id and epoch, and checks rights before it makes a command. The board decides what a person may
-// see, by the Audience that each question carries.
+// see, by the Audience that each question carries (catalog/audience.h); whoever asks passes it on and looks into it
+// not.
 
 #include <cstdint>
 #include <memory>
@@ -13,14 +14,12 @@
 #include <variant>
 #include <vector>
 
-#include "catalog/audience.h"
-#include "engine/status_bill.h"
-#include "engine/status_tally.h"
 #include "model/commands.h"
 #include "model/status.h"
 
 namespace hf {
 
+class Audience;
 using AudiencePtr = std::shared_ptr<const Audience>;
 
 // ---------------------------------------------------------------------------------------------- commands
@@ -164,7 +163,7 @@ struct GetTodo {
 };
 struct GetTodoPage {
   AudiencePtr audience;
-  Catalog::Index type = 0;
+  std::uint32_t type = 0;   // its place in the catalog
   std::uint32_t group = 0;  // its place among the type's groups
   Offset after = 0;         // TodoPage::next of the page before
   std::uint32_t limit = 500;
@@ -214,95 +213,8 @@ struct ResyncCommitted {
   bool operator==(const ResyncCommitted&) const = default;
 };
 
-struct Run {
-  Offset offset = 0;
-  Instant logged{};
-  RunEvent event;  // with its `at`
-  bool operator==(const Run&) const = default;
-};
-using RunPtr = std::shared_ptr<const Run>;
-
-struct StatusFound {
-  EpochId epoch;
-  BillPtr bill;  // or its deletion, as long as the log has it
-};
-struct History {
-  EpochId epoch;
-  std::vector<BillPtr> states;  // newest first
-  std::vector<RunPtr> runs;     // of this bill, newest first, within the same offsets
-  Offset next = 0;              // `before` of the next page; 0: that is all that is kept
-};
-struct GroupTally {
-  Catalog::Index type = 0;
-  std::uint32_t group = 0;
-  Tally tally;
-  bool operator==(const GroupTally&) const = default;
-};
-struct Todo {
-  Cursor cursor;
-  std::vector<GroupTally> groups;  // every group of every type shown, by type and group
-};
-struct TodoPage {
-  Offset offset = 0;           // where it is true
-  EpochId epoch;               // another than the snapshot's: begin anew
-  std::vector<BillPtr> bills;  // in the order of their `born`
-  Offset next = 0;             // `after` of the next page; 0: the end
-};
-// A row that the audience has lost, and by which state.
-struct Removal {
-  BillPtr by;                // the state with which the bill left: type, id, version, actor, action, at
-  std::uint32_t groups = 0;  // those it left
-  BillPtr seen;              // the last state in which the audience had the row, right before `by`
-};
-// Whether the audience may know the state by which the row left, which it may if it sees the bill in that state. Of a
-// bill that left its sight it knows only the state that it saw last. A deletion need not say whose the bill was: then
-// the state before it counts.
-bool may_know(const Audience& audience, const Removal& removal) noexcept;
-enum class SnapshotReason : std::uint8_t { none, first, trimmed, epoch, audience };
-std::string_view name_of(SnapshotReason reason) noexcept;
-struct TodoDiff {
-  SnapshotReason snapshot = SnapshotReason::none;  // else: nothing but this; begin with GetTodo
-  Cursor cursor;
-  std::vector<BillPtr> changed;  // each with rows for the audience: Bill::rows()
-  std::vector<Removal> removed;
-  std::vector<RunPtr> runs;  // oldest first; with the last page
-  bool more = false;
-};
-struct Notice {
-  std::uint64_t number = 0;
-  BillPtr bill;  // the state that it tells: action, actor, reason, at
-  Instant made{};
-  bool rejection = false;
-  std::vector<std::string> persons;  // "u:" and a user, "e:" and an employee, who have not read it
-  bool reviewers = false, department = false;
-  std::vector<std::string> roles;
-};
-using NoticePtr = std::shared_ptr<const Notice>;
-// Whether the notice is meant for this person. His tree must show the bill's type, except for a rejection to the
-// creator. Nobody gets notices of what he did himself. Only the board knows whether he has read it.
-bool is_reader(const Audience& audience, const Notice& notice) noexcept;
-struct NoticeList {
-  std::vector<NoticePtr> notices;  // oldest first, unread
-};
-
-using StatusOutcome = std::variant<Refusal, Done, Published, ResyncTaken, ResyncCommitted, StatusFound, History, Todo,
-                                   TodoPage, TodoDiff, NoticeList>;
-
 // ---------------------------------------------------------------------------------------------- events
 
-// A bill's new state. An audience gets the rows of `after` that it sees; `after` removes the rows of `before` that it
-// saw and no longer sees.
-struct StatusChanged {
-  BillPtr before;  // null: it is new
-  BillPtr after;
-};
-struct RunTold {
-  RunPtr run;
-  BillPtr bill;  // null: not on the board; only the actor and the editor may be told
-};
-struct NoticeMade {
-  NoticePtr notice;
-};
 // A person has read notices. A notice to an employee's id is then read for everybody with that id.
 struct NoticesRead {
   std::string user, employee;
@@ -320,7 +232,5 @@ struct VersionDiffers {
   Version version = 0;
   std::string publisher;
 };
-
-using BoardEvent = std::variant<StatusChanged, RunTold, NoticeMade, NoticesRead, BoardReset, VersionDiffers>;
 
 }  // namespace hf

@@ -3,16 +3,17 @@
 // The catalog as clients see it: what they need to name, group and offer things. Tables, columns, conditions
 // and the inner rules of conversions stay on the server. Things refer to each other by name.
 //
-// Pure functions, thread-safe.
+// A value; the session makes it (session/catalog_json.h).
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "catalog/catalog.h"
+#include "base/time.h"
 
 namespace hf {
+
+class Catalog;
 
 // Views into a catalog.
 struct CatalogView {
@@ -159,8 +160,5 @@ struct CatalogView {
     a("conversions", v.conversions, {.required = true})("roles", v.roles, {.required = true});
   }
 };
-
-// Appends CatalogView. O(catalog): the catalog never changes, so keep the text.
-void append_catalog(std::string& out, const Catalog& catalog);
 
 }  // namespace hf

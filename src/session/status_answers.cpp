@@ -1,4 +1,4 @@
-#include "wire/status_answers.h"
+#include "session/status_answers.h"
 
 #include "base/assert.h"
 #include "wire/json_writer.h"
@@ -176,14 +176,6 @@ void append_counts(std::string& out, const std::vector<GroupTally>& groups, cons
   }
   if (!groups.empty()) w.end_object();
   w.end_object();
-}
-
-Tally edited_tally(std::string_view key, std::string_view group, std::string_view user, Wall since) {
-  std::string row;
-  row.reserve(key.size() + group.size() + user.size() + 27);
-  row.append(key).append(1, '/').append(group).append(1, '@').append(user).append(1, '@');
-  append_time(row, since);
-  return text_tally(row);
 }
 
 std::string_view group_name(const Catalog& catalog, Catalog::Index type, std::uint32_t place) noexcept {
