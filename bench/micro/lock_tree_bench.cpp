@@ -13,7 +13,7 @@ constexpr Wall start = wall_us(1'800'000'000'000'000);
 struct Setup {
   LockTree tree;
   SeededSecrets ids{7};
-  std::vector<Event> events;
+  std::vector<LockEvent> events;
   std::string journal;
   std::vector<SessionId> sessions;
   Wall clock = start;
@@ -39,7 +39,7 @@ struct Setup {
       apply(std::move(a));
     }
   }
-  Outcome apply(Command c) {
+  LockOutcome apply(LockCommand c) {
     events.clear();
     if (!journal_kept && journal.size() > 1'000'000) journal.clear();
     clock += Micros(1);
@@ -57,7 +57,7 @@ void pairs(benchmark::State& state) {
   for (auto _ : state) {
     Acquire a{.caller = caller, .session = session, .lock = {setup.ids.next_id()}};
     a.targets.push_back(targets[next++ % targets.size()]);
-    const Outcome granted = setup.apply(std::move(a));
+    const LockOutcome granted = setup.apply(std::move(a));
     const LockId lock = std::get<Granted>(granted).grant.lock;
     benchmark::DoNotOptimize(setup.apply(Release{.caller = caller, .session = session, .lock = lock}));
   }

@@ -45,7 +45,7 @@ struct Editors {
   std::vector<LockId> held;
   std::uint64_t bill = 0;
 
-  Command open(std::size_t i) {
+  LockCommand open(std::size_t i) {
     OpenSession o;
     o.caller = caller_of(i);
     o.session.value = ids.next_id();
@@ -54,7 +54,7 @@ struct Editors {
     held.emplace_back();
     return o;
   }
-  Command next(std::size_t i) {
+  LockCommand next(std::size_t i) {
     if (held[i].is_nil()) {
       Acquire a;
       a.caller = caller_of(i);
@@ -75,7 +75,7 @@ struct Editors {
 // The bytes of `n` grants that are there at the end, as the lock tree writes them; keys are random, as ids are.
 std::string journal_of(LockTree& tree, Editors& editors, std::size_t first, std::size_t n) {
   std::string journal;
-  std::vector<Event> events;
+  std::vector<LockEvent> events;
   for (std::size_t i = first; i < first + n; ++i) {
     if (i % 5000 == 0) tree.apply(editors.open(i / 5000), kStart, events, journal);
     const std::size_t e = i / 5000;
@@ -125,8 +125,8 @@ BENCHMARK(commit)
 
 struct Counting final : LockEngineSink {
   std::uint64_t outcomes = 0;
-  void on_outcome(Ticket, Outcome&&) override { ++outcomes; }
-  void on_event(NamespaceIndex, Event) override {}
+  void on_outcome(Ticket, LockOutcome&&) override { ++outcomes; }
+  void on_event(NamespaceIndex, LockEvent) override {}
   void on_turn_end() override {}
   void on_failed(std::string) override {}
 };

@@ -46,7 +46,7 @@ void parse_acquire_and_fingerprint(benchmark::State& state) {
 BENCHMARK(parse_acquire_and_fingerprint);
 
 void encode_grant(benchmark::State& state) {
-  const Outcome outcome = Granted{a_grant(), false, {}};
+  const LockOutcome outcome = Granted{a_grant(), false, {}};
   const MessageId id{std::uint64_t{7}};
   std::string out;
   for (auto _ : state) {

@@ -32,7 +32,7 @@ std::string host_name() {
 }
 
 template <class T>
-Result<T> take(Result<hf::Outcome> outcome, auto convert) {
+Result<T> take(Result<hf::LockOutcome> outcome, auto convert) {
   if (!outcome) return tl::unexpected(std::move(outcome.error()));
   std::optional<T> value = convert(*outcome);
   if (!value) return failure(Code::unknown_outcome, "the server's answer is of another kind than the question");
@@ -185,10 +185,10 @@ using Work = std::function<void(Core&, Time, Reply<T>)>;
 template <class T>
 Work<T> refused(Error why) {
   return [why = std::move(why)](Core& core, Time, Reply<T> reply) {
-    core.refuse(Reply<hf::Outcome>{[done = std::move(reply.done)](Result<hf::Outcome> outcome) {
-                                     if (!outcome && done) done(tl::unexpected(std::move(outcome.error())));
-                                   },
-                                   reply.direct},
+    core.refuse(Reply<hf::LockOutcome>{[done = std::move(reply.done)](Result<hf::LockOutcome> outcome) {
+                                         if (!outcome && done) done(tl::unexpected(std::move(outcome.error())));
+                                       },
+                                       reply.direct},
                 why);
   };
 }
@@ -198,15 +198,15 @@ template <class T, class Convert>
 Work<T> operation(hf::Fields fields, Convert convert) {
   return [fields = std::move(fields), convert](Core& core, Time now, Reply<T> reply) {
     core.send(now, fields,
-              Reply<hf::Outcome>{[done = std::move(reply.done), convert](Result<hf::Outcome> outcome) {
-                                   if (done) done(take<T>(std::move(outcome), convert));
-                                 },
-                                 reply.direct});
+              Reply<hf::LockOutcome>{[done = std::move(reply.done), convert](Result<hf::LockOutcome> outcome) {
+                                       if (done) done(take<T>(std::move(outcome), convert));
+                                     },
+                                     reply.direct});
   };
 }
 
 Error no_id(std::string field) { return failure(Code::invalid, "this is no id", std::move(field)).value(); }
-std::optional<Nothing> nothing(const hf::Outcome&) { return Nothing{}; }
+std::optional<Nothing> nothing(const hf::LockOutcome&) { return Nothing{}; }
 
 Work<bool> agree_work(const std::string& request, std::optional<std::uint64_t> version) {
   const auto id = hf::LockId::parse(request);
@@ -214,7 +214,7 @@ Work<bool> agree_work(const std::string& request, std::optional<std::uint64_t> v
   hf::Agree fields;
   fields.wait = *id;
   fields.version = version;
-  return operation<bool>(std::move(fields), [](const hf::Outcome& outcome) -> std::optional<bool> {
+  return operation<bool>(std::move(fields), [](const hf::LockOutcome& outcome) -> std::optional<bool> {
     const auto* answered = std::get_if<hf::Answered>(&outcome);
     return answered == nullptr ? std::nullopt : std::optional(answered->granted);
   });
@@ -240,7 +240,7 @@ Work<Nothing> defer_work(const std::string& request, Millis by) {
 
 Work<std::vector<Request>> requests_work() {
   return operation<std::vector<Request>>(hf::ListAsks{},
-                                         [](const hf::Outcome& outcome) -> std::optional<std::vector<Request>> {
+                                         [](const hf::LockOutcome& outcome) -> std::optional<std::vector<Request>> {
                                            const auto* list = std::get_if<hf::AskList>(&outcome);
                                            if (list == nullptr) return std::nullopt;
                                            std::vector<Request> requests;
@@ -257,7 +257,7 @@ Work<Verification> verify_work(const std::string& lock, Token token, const std::
   if (!parsed) return refused<Verification>(to_public(parsed.error()));
   return operation<Verification>(
       hf::Verify{.caller = {}, .lock = *id, .token = token, .targets = *std::move(parsed), .min_valid = min_valid},
-      [](const hf::Outcome& outcome) -> std::optional<Verification> {
+      [](const hf::LockOutcome& outcome) -> std::optional<Verification> {
         const auto* verified = std::get_if<hf::Verified>(&outcome);
         return verified == nullptr ? std::nullopt : std::optional(to_public(*verified));
       });
@@ -268,7 +268,7 @@ Work<std::vector<CheckedTarget>> check_work(const std::vector<std::string>& targ
   if (!parsed) return refused<std::vector<CheckedTarget>>(to_public(parsed.error()));
   return operation<std::vector<CheckedTarget>>(
       hf::Check{.caller = {}, .session = {}, .targets = *std::move(parsed), .mode = static_cast<hf::Mode>(mode)},
-      [](const hf::Outcome& outcome) -> std::optional<std::vector<CheckedTarget>> {
+      [](const hf::LockOutcome& outcome) -> std::optional<std::vector<CheckedTarget>> {
         const auto* checked = std::get_if<hf::Checked>(&outcome);
         if (checked == nullptr) return std::nullopt;
         std::vector<CheckedTarget> items;
@@ -295,7 +295,7 @@ Work<LockPage> list_work(const ListFilter& filter) {
     const auto parsed = std::from_chars(filter.next.data(), end, fields.after);
     if (parsed.ec != std::errc() || parsed.ptr != end) return refused<LockPage>(no_id("next"));
   }
-  return operation<LockPage>(std::move(fields), [](const hf::Outcome& outcome) -> std::optional<LockPage> {
+  return operation<LockPage>(std::move(fields), [](const hf::LockOutcome& outcome) -> std::optional<LockPage> {
     const auto* list = std::get_if<hf::LockList>(&outcome);
     if (list == nullptr) return std::nullopt;
     LockPage page;

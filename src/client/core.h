@@ -170,8 +170,10 @@ class Core {
   void watch(Time now, std::vector<Target> targets, Reply<holdfast::Nothing> reply);
   void unwatch(Time now, std::vector<Target> targets, Reply<holdfast::Nothing> reply);
   // Any other operation: its outcome, or the refusal as an error.
-  void send(Time now, Fields fields, Reply<Outcome> reply);
-  void refuse(Reply<Outcome> reply, holdfast::Error why) { answer<Outcome>(reply, tl::unexpected(std::move(why))); }
+  void send(Time now, Fields fields, Reply<LockOutcome> reply);
+  void refuse(Reply<LockOutcome> reply, holdfast::Error why) {
+    answer<LockOutcome>(reply, tl::unexpected(std::move(why)));
+  }
   void call(Time now, const std::string& op, const std::string& fields_json, bool change, Reply<std::string> reply);
   void publish(Time now, const std::vector<holdfast::LogEvent>& events, const std::string& batch_id, Millis deadline,
                Reply<std::vector<holdfast::Published>> reply);

@@ -210,7 +210,7 @@ void Core::give_back(Time now, const std::shared_ptr<Held>& held, std::optional<
   Pending pending;
   pending.fields = std::move(fields);
   pending.complete = [this, reply, held, version](Time at, holdfast::Result<Answered> answered) {
-    const auto outcome = answered ? parse_outcome(Op::lock_release, answered->body) : Result<Outcome>(Released{});
+    const auto outcome = answered ? parse_outcome(Op::lock_release, answered->body) : Result<LockOutcome>(Released{});
     const auto* released = outcome ? std::get_if<Released>(&*outcome) : nullptr;
     if (released != nullptr && released->already && released->holds > 0) {
       // It counts otherwise than was known. What is not ours to end is another handle's, or will be.

@@ -191,17 +191,17 @@ void Core::unwatch(Time now, std::vector<Target> targets, Reply<Nothing> reply) 
   submit(now, std::move(pending), Millis(0));
 }
 
-void Core::send(Time now, Fields fields, Reply<Outcome> reply) {
+void Core::send(Time now, Fields fields, Reply<LockOutcome> reply) {
   Pending pending;
   const Op op = op_of(fields);
   pending.fields = std::move(fields);
   pending.complete = [this, reply, op](Time, holdfast::Result<Answered> answered) {
-    if (!answered) return answer<Outcome>(reply, tl::unexpected(answered.error()));
+    if (!answered) return answer<LockOutcome>(reply, tl::unexpected(answered.error()));
     auto outcome = parse_outcome(op, answered->body);
     if (!outcome)
-      return answer<Outcome>(reply, failure(holdfast::Code::unknown_outcome,
-                                            "the server's answer cannot be read: " + outcome.error().detail));
-    answer<Outcome>(reply, *std::move(outcome));
+      return answer<LockOutcome>(reply, failure(holdfast::Code::unknown_outcome,
+                                                "the server's answer cannot be read: " + outcome.error().detail));
+    answer<LockOutcome>(reply, *std::move(outcome));
   };
   submit(now, std::move(pending), Millis(0));
 }

@@ -134,7 +134,7 @@ class Script {
     out.locks = std::move(locks);
     return out;
   }
-  void answers(std::uint64_t id, Op op, const Outcome& outcome) {
+  void answers(std::uint64_t id, Op op, const LockOutcome& outcome) {
     std::string text;
     encode_answer(text, MessageId(id), op, outcome);
     says(text);
@@ -145,7 +145,7 @@ class Script {
     refusal.retry_after = retry_after;
     answers(id, Op::lock_acquire, refusal);
   }
-  void pushes(const Event& event) {
+  void pushes(const LockEvent& event) {
     std::string text;
     ASSERT_TRUE(encode_event(text, event));
     says(text);

@@ -4,14 +4,14 @@
 
 namespace hf {
 
-static_assert(numbers_differ(static_cast<const Command*>(nullptr)));
+static_assert(numbers_differ(static_cast<const LockCommand*>(nullptr)));
 
-void write_command(std::string& out, const Command& command) { write_logged(out, command); }
+void write_command(std::string& out, const LockCommand& command) { write_logged(out, command); }
 
-std::optional<Command> take_command(std::string_view& bytes, CommandFormat format) {
-  return take_logged<Command>(bytes, format);
+std::optional<LockCommand> take_command(std::string_view& bytes, CommandFormat format) {
+  return take_logged<LockCommand>(bytes, format);
 }
 
-bool is_query(const Command& command) noexcept { return is_unlogged(command); }
+bool is_query(const LockCommand& command) noexcept { return is_unlogged(command); }
 
 }  // namespace hf

@@ -13,12 +13,12 @@
 namespace hf {
 
 // Appends `command` to `out`. REQUIRES: it is no query
-void write_command(std::string& out, const Command& command);
+void write_command(std::string& out, const LockCommand& command);
 
 // Takes the first command off `bytes`. Nothing if they are malformed, or a newer build's; then `bytes` is as it was.
-std::optional<Command> take_command(std::string_view& bytes, CommandFormat format = CommandFormat::by_tag);
+std::optional<LockCommand> take_command(std::string_view& bytes, CommandFormat format = CommandFormat::by_tag);
 
 // Whether it changes nothing but what is due by time. A query may be answered by one node alone, and is not written.
-bool is_query(const Command& command) noexcept;
+bool is_query(const LockCommand& command) noexcept;
 
 }  // namespace hf

@@ -13,7 +13,7 @@ namespace {
 Caller somebody() { return Caller{"li", "Li Lei", true, true, "request-7", 0xFEDC'BA98'7654'3210}; }
 Target target(const char* text) { return *Target::parse(text); }
 
-std::vector<Command> one_of_each() {
+std::vector<LockCommand> one_of_each() {
   const SessionId session{{1, 2}};
   const LockId lock{{3, 4}};
   const std::vector<Target> targets{target("SaleOrder:1001"), target("SaleOrder:1002/line/3")};
@@ -53,7 +53,7 @@ std::vector<Command> one_of_each() {
   };
 }
 
-std::string bytes_of(const Command& command) {
+std::string bytes_of(const LockCommand& command) {
   std::string bytes;
   write_command(bytes, command);
   return bytes;
@@ -62,11 +62,11 @@ std::string bytes_of(const Command& command) {
 TEST(CommandCodec, what_was_written_is_read_whole_for_every_command) {
   const auto commands = one_of_each();
   constexpr std::size_t queries = 9;
-  ASSERT_EQ(commands.size() + queries, std::variant_size_v<Command>);
+  ASSERT_EQ(commands.size() + queries, std::variant_size_v<LockCommand>);
   std::string all;
-  for (const Command& command : commands) write_command(all, command);
+  for (const LockCommand& command : commands) write_command(all, command);
   std::string_view rest = all;
-  for (const Command& command : commands) {
+  for (const LockCommand& command : commands) {
     const auto read = take_command(rest);
     ASSERT_TRUE(read) << command.index();
     EXPECT_EQ(read->index(), command.index());
@@ -89,7 +89,7 @@ TEST(CommandCodec, commands_by_place_are_read_as_they_were_meant) {
   const Caller who{"li", "Li Lei", false, true, "r-7", 77};
   const SessionId session{{1, 2}};
   const LockId lock{{3, 4}};
-  const std::vector<Command> meant{
+  const std::vector<LockCommand> meant{
       Acquire{who,
               session,
               lock,
@@ -106,7 +106,7 @@ TEST(CommandCodec, commands_by_place_are_read_as_they_were_meant) {
       Release{who, session, "", lock, 17, true, {target("SaleOrder:1001")}, 9, std::nullopt, false},
       Release{who, session, "", lock, 17, true, {}, std::nullopt, 2, true}, Tick{}};
   std::string_view rest = log;
-  for (const Command& command : meant) {
+  for (const LockCommand& command : meant) {
     const auto read = take_command(rest, CommandFormat::by_place);
     ASSERT_TRUE(read) << command.index();
     EXPECT_EQ(read->index(), command.index());
@@ -185,7 +185,7 @@ TEST(CommandCodec, every_field_of_an_acquire_arrives) {
 }
 
 TEST(CommandCodec, truncated_bytes_are_refused_and_left_alone) {
-  for (const Command& command : one_of_each()) {
+  for (const LockCommand& command : one_of_each()) {
     const std::string bytes = bytes_of(command);
     for (std::size_t size = 0; size < bytes.size(); ++size) {
       std::string_view rest = std::string_view(bytes).substr(0, size);
@@ -214,7 +214,7 @@ TEST(CommandCodec, an_unknown_command_mode_or_target_is_refused) {
 }
 
 TEST(CommandCodec, only_questions_are_queries) {
-  for (const Command& command : one_of_each()) EXPECT_FALSE(is_query(command)) << command.index();
+  for (const LockCommand& command : one_of_each()) EXPECT_FALSE(is_query(command)) << command.index();
   EXPECT_TRUE(is_query(Verify{}));
   EXPECT_FALSE(is_query(Tick{}));
   EXPECT_FALSE(is_query(Heartbeat{}));

@@ -23,7 +23,8 @@ void LockTree::seal(std::string& journal) {
   state_->put_meta();
 }
 
-Outcome LockTree::apply(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal) {
+LockOutcome LockTree::apply(const LockCommand& command, Wall clock, std::vector<LockEvent>& events,
+                            std::string& journal) {
   State& s = *state_;
   if (EngineClock::is_absurd(clock)) {
     return Refusal{.code = Code::unavailable,
@@ -44,7 +45,7 @@ Outcome LockTree::apply(const Command& command, Wall clock, std::vector<Event>& 
                                        : "The clock jumped ahead by more than a second."});
   }
   s.sweep();
-  Outcome outcome = std::visit([&](const auto& c) { return s.run(c); }, command);
+  LockOutcome outcome = std::visit([&](const auto& c) { return s.run(c); }, command);
   s.settle();
   s.tell_positions();
   const bool changed = journal.size() != journal_begin;
@@ -73,11 +74,11 @@ void LockTree::State::assert_counts() const noexcept {
 // ---------------------------------------------------------------------------------------------- repeats
 
 template <class C>
-Outcome LockTree::State::once(SessionIx session, const C& c, Outcome (State::*body)(const C&, SessionIx)) {
+LockOutcome LockTree::State::once(SessionIx session, const C& c, LockOutcome (State::*body)(const C&, SessionIx)) {
   actor = c.caller.user;
   if (c.caller.request_id.empty()) return (this->*body)(c, session);
   if (auto answer = recall(session, c.caller)) return std::move(*answer);
-  Outcome outcome = (this->*body)(c, session);
+  LockOutcome outcome = (this->*body)(c, session);
   const LockId* lock = nullptr;
   if constexpr (requires { c.wait_for; }) {
     lock = &c.wait;
@@ -90,7 +91,7 @@ Outcome LockTree::State::once(SessionIx session, const C& c, Outcome (State::*bo
 }
 
 template <class C>
-Outcome LockTree::State::in_session(const C& c, Outcome (State::*body)(const C&, SessionIx)) {
+LockOutcome LockTree::State::in_session(const C& c, LockOutcome (State::*body)(const C&, SessionIx)) {
   Refusal refusal;
   const SessionIx session = find_session(c.session, c.caller, refusal);
   if (session == no_index) return refusal;
@@ -98,8 +99,8 @@ Outcome LockTree::State::in_session(const C& c, Outcome (State::*body)(const C&,
   return once(session, c, body);
 }
 
-Outcome LockTree::State::run(const OpenSession& c) {
-  Outcome outcome = once(no_index, c, &State::open_session);
+LockOutcome LockTree::State::run(const OpenSession& c) {
+  LockOutcome outcome = once(no_index, c, &State::open_session);
   const auto* opened = std::get_if<SessionOpened>(&outcome);
   if (opened == nullptr) return outcome;
   if (!session_by_id.contains(opened->session)) {  // a repeat, and what it opened has ended since
@@ -110,29 +111,29 @@ Outcome LockTree::State::run(const OpenSession& c) {
   tell_secret(c, opened->session);
   return outcome;
 }
-Outcome LockTree::State::run(const Acquire& c) {
-  Outcome outcome = in_session(c, &State::acquire);
+LockOutcome LockTree::State::run(const Acquire& c) {
+  LockOutcome outcome = in_session(c, &State::acquire);
   auto* granted = std::get_if<Granted>(&outcome);
   if (granted != nullptr && granted->versions.empty()) {  // a repeat
     for (const auto& [bill, version] : c.if_versions) granted->versions[bill] = known_version(bill);
   }
   return outcome;
 }
-Outcome LockTree::State::run(const Release& c) {
+LockOutcome LockTree::State::run(const Release& c) {
   return c.session.is_nil() ? once(no_index, c, &State::release) : in_session(c, &State::release);
 }
-Outcome LockTree::State::run(const Extend& c) {
+LockOutcome LockTree::State::run(const Extend& c) {
   return c.session.is_nil() ? once(no_index, c, &State::extend) : in_session(c, &State::extend);
 }
-Outcome LockTree::State::run(const Transfer& c) { return in_session(c, &State::transfer); }
-Outcome LockTree::State::run(const Force& c) { return once(no_index, c, &State::force); }
-Outcome LockTree::State::run(const Ask& c) { return in_session(c, &State::ask); }
-Outcome LockTree::State::run(const Agree& c) { return once(no_index, c, &State::agree); }
-Outcome LockTree::State::run(const Refuse& c) { return once(no_index, c, &State::refuse); }
-Outcome LockTree::State::run(const Defer& c) { return once(no_index, c, &State::defer); }
-Outcome LockTree::State::run(const CancelWait& c) { return in_session(c, &State::cancel_wait); }
+LockOutcome LockTree::State::run(const Transfer& c) { return in_session(c, &State::transfer); }
+LockOutcome LockTree::State::run(const Force& c) { return once(no_index, c, &State::force); }
+LockOutcome LockTree::State::run(const Ask& c) { return in_session(c, &State::ask); }
+LockOutcome LockTree::State::run(const Agree& c) { return once(no_index, c, &State::agree); }
+LockOutcome LockTree::State::run(const Refuse& c) { return once(no_index, c, &State::refuse); }
+LockOutcome LockTree::State::run(const Defer& c) { return once(no_index, c, &State::defer); }
+LockOutcome LockTree::State::run(const CancelWait& c) { return in_session(c, &State::cancel_wait); }
 
-Outcome LockTree::State::run(const ReleaseAll& c) {
+LockOutcome LockTree::State::run(const ReleaseAll& c) {
   Refusal refusal;
   const SessionIx session = find_session(c.session, c.caller, refusal, true);
   if (session == no_index) return refusal;
@@ -146,7 +147,7 @@ Outcome LockTree::State::run(const ReleaseAll& c) {
   return once(session, c, &State::release_all);
 }
 
-std::optional<Outcome> LockTree::State::recall(SessionIx session, const Caller& caller) {
+std::optional<LockOutcome> LockTree::State::recall(SessionIx session, const Caller& caller) {
   const Memory* memory = nullptr;
   if (session != no_index) {
     memory = sessions[session].memory.get();
@@ -177,7 +178,8 @@ std::optional<Outcome> LockTree::State::recall(SessionIx session, const Caller& 
   return std::nullopt;
 }
 
-void LockTree::State::remember(SessionIx session, const Caller& caller, const Outcome& outcome, const LockId* lock) {
+void LockTree::State::remember(SessionIx session, const Caller& caller, const LockOutcome& outcome,
+                               const LockId* lock) {
   const auto* refusal = std::get_if<Refusal>(&outcome);
   if (refusal != nullptr && refusal->code != Code::locked && refusal->code != Code::stale_version &&
       refusal->code != Code::not_holder && refusal->code != Code::lock_gone) {
@@ -206,7 +208,7 @@ void LockTree::State::remember(SessionIx session, const Caller& caller, const Ou
   } else if (const auto* released = std::get_if<Released>(&outcome)) {
     entry.released = *released;
   } else {
-    entry.answer = std::make_unique<Outcome>(outcome);
+    entry.answer = std::make_unique<LockOutcome>(outcome);
   }
   if (session == no_index) user_memory_age.emplace_back(now(), caller.user);
   put_memory(session, caller.user, entry);
@@ -261,7 +263,7 @@ std::optional<Refusal> malformed(const Acquire& c, const Limits& limits) {
 
 }  // namespace
 
-Outcome LockTree::State::acquire(const Acquire& c, SessionIx session) {
+LockOutcome LockTree::State::acquire(const Acquire& c, SessionIx session) {
   if (auto refusal = malformed(c, limits())) return std::move(*refusal);
   if (c.lock.is_nil() || grant_by_id.contains(c.lock) || wait_by_id.contains(c.lock) || find_ended(c.lock) != nullptr) {
     return Refusal{.code = Code::invalid, .detail = "The lock's id was used before.", .field = "lock"};
@@ -428,7 +430,7 @@ void LockTree::State::unlink_from_session(GrantIx index) {
 }
 
 // REQUIRES: nothing is in the want's way, or it is held already.
-Outcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, const Details& d) {
+LockOutcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, const Details& d) {
   std::map<std::string, std::optional<std::uint64_t>> known;
   if (d.if_versions != nullptr) {
     if (auto refusal = stale_versions(*d.if_versions, known)) return std::move(*refusal);
@@ -525,7 +527,7 @@ Outcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, 
     if (want.kind == Kind::hold) wake_waits_of_owner(d.owner);  // which it may cover now
   }
   ++stats.granted;
-  Outcome outcome(std::in_place_type<Granted>);
+  LockOutcome outcome(std::in_place_type<Granted>);
   Granted& granted = std::get<Granted>(outcome);
   describe(granted.grant, index, no_index);
   granted.again = again;

@@ -69,7 +69,7 @@ class LockTree {
   //
   // O(targets × depth) for acquire, release, verify; hand-over costs the waiters of the freed targets; a sweep
   // costs what expires. Unavailable, with nothing changed, if `clock` is outside the years 2024 to 2100.
-  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal);
+  LockOutcome apply(const LockCommand& command, Wall clock, std::vector<LockEvent>& events, std::string& journal);
 
   // Appends the engine's time and last token to `journal`; the committer calls it once for each batch. Without it the
   // journal has them to the second.

@@ -139,7 +139,7 @@ void LockTree::State::learn_version(std::string_view bill, std::uint64_t version
   put_version(std::string(bill), known, false);
 }
 
-Outcome LockTree::State::release(const Release& c, SessionIx session) {
+LockOutcome LockTree::State::release(const Release& c, SessionIx session) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) {
     const EndedRec* e = find_ended(c.lock);
@@ -199,7 +199,7 @@ Outcome LockTree::State::release(const Release& c, SessionIx session) {
   return Released{.released = true};
 }
 
-Outcome LockTree::State::extend(const Extend& c, SessionIx session) {
+LockOutcome LockTree::State::extend(const Extend& c, SessionIx session) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) return *gone(c.lock);
   GrantRec& grant = grants[it->second];
@@ -246,7 +246,7 @@ void LockTree::State::move_grant(GrantIx index, SessionIx to, Party alias) {
   put_grant(index, Action::transfer, false);
 }
 
-Outcome LockTree::State::transfer(const Transfer& c, SessionIx session) {
+LockOutcome LockTree::State::transfer(const Transfer& c, SessionIx session) {
   Refusal refusal;
   const SessionIx to = find_session(c.to_session, c.caller, refusal);
   if (to == no_index) {
@@ -299,7 +299,7 @@ Outcome LockTree::State::transfer(const Transfer& c, SessionIx session) {
   return grant_value(index);
 }
 
-Outcome LockTree::State::force(const Force& c, SessionIx) {
+LockOutcome LockTree::State::force(const Force& c, SessionIx) {
   if (c.reason.empty())
     return Refusal{.code = Code::invalid, .detail = "Forcing a lock needs a reason.", .field = "reason"};
   const auto it = grant_by_id.find(c.lock);
@@ -309,7 +309,7 @@ Outcome LockTree::State::force(const Force& c, SessionIx) {
   return Done{};
 }
 
-Outcome LockTree::State::release_all(const ReleaseAll& c, SessionIx session) {
+LockOutcome LockTree::State::release_all(const ReleaseAll& c, SessionIx session) {
   const bool own = sessions[session].who->user == c.caller.user;
   std::uint32_t released = 0;
   for (GrantIx g = sessions[session].first_grant; g != no_index;) {

@@ -247,7 +247,7 @@ void LockTree::State::put_memory(SessionIx session, std::string_view user, const
   frame->text(entry.request_id);
   frame->i64(to_us(entry.at));
   frame->id(entry.lock.value);
-  const Outcome* answer = entry.answer.get();
+  const LockOutcome* answer = entry.answer.get();
   const auto kept = [&](Kept kind) { frame->u8(static_cast<std::uint8_t>(kind)); };
   if (const auto& released = entry.released) {
     kept(Kept::released);
@@ -336,7 +336,7 @@ bool LockTree::recovered(Wall clock, Token token_floor) {
   State& s = *state_;
   if (!s.pending) s.pending = std::make_shared<State::Pending>();
   const std::shared_ptr<State::Pending> p = s.pending;
-  std::vector<Event> no_events;
+  std::vector<LockEvent> no_events;
   std::string no_journal;
   s.events = &no_events;
   s.journal = &no_journal;
@@ -649,16 +649,16 @@ LockTree::State::Read LockTree::State::read_answer(ByteReader& r, Remembered& m)
       break;
     }
     case Kept::released_many:
-      m.answer = std::make_unique<Outcome>(ReleasedMany{static_cast<std::uint32_t>(r.varint())});
+      m.answer = std::make_unique<LockOutcome>(ReleasedMany{static_cast<std::uint32_t>(r.varint())});
       break;
-    case Kept::done: m.answer = std::make_unique<Outcome>(Done{}); break;
-    case Kept::answered: m.answer = std::make_unique<Outcome>(Answered{r.u8() != 0}); break;
-    case Kept::refusal: m.answer = std::make_unique<Outcome>(read_refusal(r)); break;
+    case Kept::done: m.answer = std::make_unique<LockOutcome>(Done{}); break;
+    case Kept::answered: m.answer = std::make_unique<LockOutcome>(Answered{r.u8() != 0}); break;
+    case Kept::refusal: m.answer = std::make_unique<LockOutcome>(read_refusal(r)); break;
     case Kept::session: {
       const auto it = session_by_id.find(SessionId{r.id()});
       if (it == session_by_id.end()) return Read::gone;
       const SessionRec& opened = sessions[it->second];
-      m.answer = std::make_unique<Outcome>(
+      m.answer = std::make_unique<LockOutcome>(
           SessionOpened{opened.id, opened.lease, clock.wall_of(opened.lease_end), opened.seq});
       break;
     }
@@ -668,13 +668,13 @@ LockTree::State::Read LockTree::State::read_answer(ByteReader& r, Remembered& m)
       opened.lease = Millis(static_cast<std::int64_t>(r.varint()));
       opened.expires_at = wall_us(r.i64());
       opened.seq = r.varint();
-      m.answer = std::make_unique<Outcome>(opened);
+      m.answer = std::make_unique<LockOutcome>(opened);
       break;
     }
     case Kept::grant: {
       m.lock.value = r.id();
       const auto it = grant_by_id.find(m.lock);
-      if (it != grant_by_id.end()) m.answer = std::make_unique<Outcome>(grant_value(it->second));
+      if (it != grant_by_id.end()) m.answer = std::make_unique<LockOutcome>(grant_value(it->second));
       break;
     }
     default: return Read::malformed;

@@ -151,10 +151,10 @@ struct Remembered {
   std::uint64_t fingerprint = 0;
   std::string request_id;
   Instant at{};
-  LockId lock;                       // an acquire's: what became of it is looked up when it is asked again
-  std::optional<Released> released;  // a release's answer: the most common, so it is kept here
-  std::unique_ptr<Outcome> answer;   // any other; neither: an acquire that was granted or waits
-  bool again = false;                // it was a re-entry
+  LockId lock;                          // an acquire's: what became of it is looked up when it is asked again
+  std::optional<Released> released;     // a release's answer: the most common, so it is kept here
+  std::unique_ptr<LockOutcome> answer;  // any other; neither: an acquire that was granted or waits
+  bool again = false;                   // it was a re-entry
   bool used = false;
 };
 struct Memory {
@@ -336,43 +336,43 @@ struct LockTree::State {
   std::uint64_t starts = 0;  // how often this state was recovered and lived on
 
   // Of the command in hand.
-  std::vector<Event>* events = nullptr;
+  std::vector<LockEvent>* events = nullptr;
   std::string* journal = nullptr;
   std::string_view actor;
   std::set<std::pair<std::int64_t, WaitIx>> woken;
   std::vector<WaitIx> moved;
 
   // lock_tree_sessions.cpp
-  Outcome run(const OpenSession& c);
-  Outcome run(const ResumeSession& c);
-  Outcome run(const TakeOver& c);
-  Outcome run(const EndSession& c);
-  Outcome run(const Heartbeat& c);
-  Outcome run(const Heard& c);
-  Outcome run(const NodesLiving& c);
+  LockOutcome run(const OpenSession& c);
+  LockOutcome run(const ResumeSession& c);
+  LockOutcome run(const TakeOver& c);
+  LockOutcome run(const EndSession& c);
+  LockOutcome run(const Heartbeat& c);
+  LockOutcome run(const Heard& c);
+  LockOutcome run(const NodesLiving& c);
   // lock_tree.cpp: commands
-  Outcome run(const Acquire& c);
-  Outcome run(const Release& c);
-  Outcome run(const Extend& c);
-  Outcome run(const Transfer& c);
-  Outcome run(const Force& c);
-  Outcome run(const ReleaseAll& c);
-  Outcome run(const Tick&) { return Done{}; }
-  Outcome run(const Ask& c);
-  Outcome run(const Agree& c);
-  Outcome run(const Refuse& c);
-  Outcome run(const Defer& c);
-  Outcome run(const CancelWait& c);
+  LockOutcome run(const Acquire& c);
+  LockOutcome run(const Release& c);
+  LockOutcome run(const Extend& c);
+  LockOutcome run(const Transfer& c);
+  LockOutcome run(const Force& c);
+  LockOutcome run(const ReleaseAll& c);
+  LockOutcome run(const Tick&) { return Done{}; }
+  LockOutcome run(const Ask& c);
+  LockOutcome run(const Agree& c);
+  LockOutcome run(const Refuse& c);
+  LockOutcome run(const Defer& c);
+  LockOutcome run(const CancelWait& c);
   // lock_tree_query.cpp
-  Outcome run(const GetLock& c);
-  Outcome run(const ListLocks& c);
-  Outcome run(const Check& c);
-  Outcome run(const Verify& c);
-  Outcome run(const GetSession& c);    // lock_tree_snapshot.cpp
-  Outcome run(const ListSessions& c);  // the same
-  Outcome run(const ListAsks& c);
-  Outcome run(const ListWaits& c);
-  Outcome run(const GetStats& c);
+  LockOutcome run(const GetLock& c);
+  LockOutcome run(const ListLocks& c);
+  LockOutcome run(const Check& c);
+  LockOutcome run(const Verify& c);
+  LockOutcome run(const GetSession& c);    // lock_tree_snapshot.cpp
+  LockOutcome run(const ListSessions& c);  // the same
+  LockOutcome run(const ListAsks& c);
+  LockOutcome run(const ListWaits& c);
+  LockOutcome run(const GetStats& c);
 
   void assert_counts() const noexcept;  // lock_tree.cpp
   Instant now() const noexcept { return clock.now(); }
@@ -399,27 +399,27 @@ struct LockTree::State {
 
   // Repeats (lock_tree.cpp).
   template <class C>
-  Outcome once(SessionIx session, const C& command, Outcome (State::*body)(const C&, SessionIx));
+  LockOutcome once(SessionIx session, const C& command, LockOutcome (State::*body)(const C&, SessionIx));
   template <class C>
-  Outcome in_session(const C& command, Outcome (State::*body)(const C&, SessionIx));
-  std::optional<Outcome> recall(SessionIx session, const Caller& caller);
-  void remember(SessionIx session, const Caller& caller, const Outcome& outcome, const LockId* lock);
+  LockOutcome in_session(const C& command, LockOutcome (State::*body)(const C&, SessionIx));
+  std::optional<LockOutcome> recall(SessionIx session, const Caller& caller);
+  void remember(SessionIx session, const Caller& caller, const LockOutcome& outcome, const LockId* lock);
   void prune_user_memories();
-  Outcome open_session(const OpenSession& c, SessionIx);
+  LockOutcome open_session(const OpenSession& c, SessionIx);
   void tell_secret(const OpenSession& c, SessionId opened);
-  Outcome acquire(const Acquire& c, SessionIx session);
-  Outcome release(const Release& c, SessionIx session);
-  Outcome extend(const Extend& c, SessionIx session);
-  Outcome transfer(const Transfer& c, SessionIx session);
-  Outcome force(const Force& c, SessionIx);
-  Outcome release_all(const ReleaseAll& c, SessionIx session);
-  Outcome end_session(const EndSession& c, SessionIx session);
+  LockOutcome acquire(const Acquire& c, SessionIx session);
+  LockOutcome release(const Release& c, SessionIx session);
+  LockOutcome extend(const Extend& c, SessionIx session);
+  LockOutcome transfer(const Transfer& c, SessionIx session);
+  LockOutcome force(const Force& c, SessionIx);
+  LockOutcome release_all(const ReleaseAll& c, SessionIx session);
+  LockOutcome end_session(const EndSession& c, SessionIx session);
   bool covers_all(const GrantRec& grant, const std::vector<Target>& targets) const;
-  Outcome ask(const Ask& c, SessionIx session);
-  Outcome agree(const Agree& c, SessionIx);
-  Outcome refuse(const Refuse& c, SessionIx);
-  Outcome defer(const Defer& c, SessionIx);
-  Outcome cancel_wait(const CancelWait& c, SessionIx session);
+  LockOutcome ask(const Ask& c, SessionIx session);
+  LockOutcome agree(const Agree& c, SessionIx);
+  LockOutcome refuse(const Refuse& c, SessionIx);
+  LockOutcome defer(const Defer& c, SessionIx);
+  LockOutcome cancel_wait(const CancelWait& c, SessionIx session);
 
   // Granting and ending (lock_tree.cpp).
   struct Details {  // what a grant has besides its claims
@@ -429,7 +429,7 @@ struct LockTree::State {
     const std::map<std::string, std::uint64_t>* if_versions = nullptr;
     Id128 node{};  // of a wait that only this node can tell
   };
-  Outcome grant_now(Want& want, std::span<const Target> targets, const Details& details);
+  LockOutcome grant_now(Want& want, std::span<const Target> targets, const Details& details);
   std::optional<std::uint64_t> known_version(std::string_view bill) const;
   std::optional<Refusal> stale_versions(const std::map<std::string, std::uint64_t>& wanted,
                                         std::map<std::string, std::optional<std::uint64_t>>& known) const;
@@ -508,8 +508,8 @@ struct LockTree::State {
   bool would_deadlock(const Want& want) const;
 
   // Queue (lock_tree_queue.cpp).
-  Outcome enqueue(const Want& want, SessionIx session, std::span<const Target> targets, const Details& details,
-                  Millis wait_for, std::unique_ptr<AskRec> ask);
+  LockOutcome enqueue(const Want& want, SessionIx session, std::span<const Target> targets, const Details& details,
+                      Millis wait_for, std::unique_ptr<AskRec> ask);
   void insert_in_queue(WaitIx wait);
   void remove_from_queue(WaitIx wait);
   void forget_wait(WaitIx wait);

@@ -13,12 +13,12 @@ struct Fixture : testing::Test {
   LockTree tree;
   SeededSecrets ids{42};
   Wall clock = wall_us(1'800'000'000'000'000);
-  std::vector<Event> events;
+  std::vector<LockEvent> events;
   std::string journal;
 
-  Outcome apply(Command c) {
+  LockOutcome apply(LockCommand c) {
     events.clear();
-    Outcome o = tree.apply(c, clock, events, journal);
+    LockOutcome o = tree.apply(c, clock, events, journal);
     EXPECT_EQ(tree.check(), "");
     return o;
   }
@@ -29,8 +29,8 @@ struct Fixture : testing::Test {
         apply(OpenSession{.caller = caller(user), .session = id, .secret = {ids.next_id()}})));
     return id;
   }
-  Outcome acquire(const std::string& user, SessionId s, std::vector<std::string> targets, Millis wait = Millis(0),
-                  Mode mode = Mode::exclusive) {
+  LockOutcome acquire(const std::string& user, SessionId s, std::vector<std::string> targets, Millis wait = Millis(0),
+                      Mode mode = Mode::exclusive) {
     Acquire a{.caller = caller(user), .session = s, .lock = {ids.next_id()}, .mode = mode, .wait = wait};
     for (const auto& t : targets) a.targets.push_back(*Target::parse(t));
     return apply(a);
@@ -41,9 +41,9 @@ using LockTreeTest = Fixture;
 
 TEST_F(LockTreeTest, the_first_editor_owns_and_the_second_is_told_who) {
   const SessionId li = open("li"), wang = open("wang");
-  const Outcome first = acquire("li", li, {"SaleOrder:1001"});
+  const LockOutcome first = acquire("li", li, {"SaleOrder:1001"});
   ASSERT_TRUE(std::holds_alternative<Granted>(first));
-  const Outcome second = acquire("wang", wang, {"SaleOrder:1001/SaleOrderDetail/7"});
+  const LockOutcome second = acquire("wang", wang, {"SaleOrder:1001/SaleOrderDetail/7"});
   const auto* refusal = std::get_if<Refusal>(&second);
   ASSERT_NE(refusal, nullptr);
   EXPECT_EQ(refusal->code, Code::locked);
@@ -55,12 +55,13 @@ TEST_F(LockTreeTest, the_first_editor_owns_and_the_second_is_told_who) {
 TEST_F(LockTreeTest, a_release_hands_over_to_the_first_who_waits) {
   const SessionId li = open("li"), wang = open("wang"), chen = open("chen");
   const Grant grant = std::get<Granted>(acquire("li", li, {"SaleOrder:1"})).grant;
-  const Outcome w1 = acquire("wang", wang, {"SaleOrder:1"}, Millis(1000));
-  const Outcome w2 = acquire("chen", chen, {"SaleOrder:1"}, Millis(1000));
+  const LockOutcome w1 = acquire("wang", wang, {"SaleOrder:1"}, Millis(1000));
+  const LockOutcome w2 = acquire("chen", chen, {"SaleOrder:1"}, Millis(1000));
   EXPECT_EQ(std::get<Queued>(w1).position, 1u);
   EXPECT_EQ(std::get<Queued>(w2).position, 2u);
   EXPECT_TRUE(std::get<Released>(apply(Release{.caller = caller("li"), .session = li, .lock = grant.lock})).released);
-  const auto it = std::ranges::find_if(events, [](const Event& e) { return std::holds_alternative<LockGranted>(e); });
+  const auto it =
+      std::ranges::find_if(events, [](const LockEvent& e) { return std::holds_alternative<LockGranted>(e); });
   ASSERT_NE(it, events.end());
   const auto* granted = std::get_if<LockGranted>(&*it);
   EXPECT_EQ(granted->session, wang);
@@ -70,7 +71,7 @@ TEST_F(LockTreeTest, a_release_hands_over_to_the_first_who_waits) {
 TEST_F(LockTreeTest, asking_agreeing_hands_over_without_a_free_moment) {
   const SessionId li = open("li"), wang = open("wang");
   const Grant grant = std::get<Granted>(acquire("li", li, {"SaleOrder:1"})).grant;
-  const Outcome asked = apply(
+  const LockOutcome asked = apply(
       Ask{.caller = caller("wang"), .session = wang, .lock = grant.lock, .wait = {ids.next_id()}, .message = "please"});
   ASSERT_TRUE(std::holds_alternative<Queued>(asked));
   ASSERT_EQ(events.size(), 1u);
@@ -93,12 +94,12 @@ TEST_F(LockTreeTest, the_known_version_is_the_greater_of_the_boards_and_the_one_
     a.if_versions = {{"SaleOrder:1", version}, {"SaleOrder:2", 1}};
     return apply(a);
   };
-  const auto refused_by = [](const Outcome& outcome) {
+  const auto refused_by = [](const LockOutcome& outcome) {
     const auto* refusal = std::get_if<Refusal>(&outcome);
     return refusal != nullptr && refusal->code == Code::stale_version ? refusal->known_version : 0;
   };
   EXPECT_EQ(refused_by(read_at("li", li, 3)), 4u);
-  Outcome outcome = read_at("li", li, 4);
+  LockOutcome outcome = read_at("li", li, 4);
   ASSERT_TRUE(std::holds_alternative<Granted>(outcome));
   EXPECT_EQ(std::get<Granted>(outcome).versions.at("SaleOrder:1"), 4u);
   EXPECT_EQ(std::get<Granted>(outcome).versions.at("SaleOrder:2"), std::nullopt);
@@ -114,7 +115,8 @@ TEST_F(LockTreeTest, the_known_version_is_the_greater_of_the_boards_and_the_one_
   ASSERT_TRUE(std::holds_alternative<Queued>(read_at("wang", wang, 9, Millis(60'000))));
   board["SaleOrder:1"] = 10;
   apply(Release{.caller = caller("li"), .session = li, .lock = std::get<Granted>(outcome).grant.lock});
-  const auto ended = std::ranges::find_if(events, [](const Event& e) { return std::holds_alternative<WaitEnded>(e); });
+  const auto ended =
+      std::ranges::find_if(events, [](const LockEvent& e) { return std::holds_alternative<WaitEnded>(e); });
   ASSERT_NE(ended, events.end());
   EXPECT_EQ(std::get<WaitEnded>(*ended).why.code, Code::stale_version);
   EXPECT_EQ(std::get<WaitEnded>(*ended).why.known_version, 10u);
@@ -134,7 +136,7 @@ TEST_F(LockTreeTest, what_was_told_of_a_bill_counts_no_more_once_it_is_deleted_o
     a.if_versions = {{"SaleOrder:1", version}};
     return apply(a);
   };
-  const auto release_at = [&](const Outcome& granted, std::uint64_t version) {
+  const auto release_at = [&](const LockOutcome& granted, std::uint64_t version) {
     Release release{.caller = caller("li"), .session = li, .lock = std::get<Granted>(granted).grant.lock};
     release.version = version;
     apply(release);
@@ -143,12 +145,12 @@ TEST_F(LockTreeTest, what_was_told_of_a_bill_counts_no_more_once_it_is_deleted_o
   EXPECT_TRUE(std::holds_alternative<Refusal>(read_at(2)));
   board.reset();
   life.deleted = true;
-  const Outcome while_deleted = read_at(1);
+  const LockOutcome while_deleted = read_at(1);
   ASSERT_TRUE(std::holds_alternative<Granted>(while_deleted));
   release_at(while_deleted, 1);
   board = 1;
   life = {.number = 7, .deleted = false};
-  const Outcome anew = read_at(1);
+  const LockOutcome anew = read_at(1);
   ASSERT_TRUE(std::holds_alternative<Granted>(anew)) << "3 was another bill's";
   release_at(anew, 2);
   EXPECT_EQ(std::get<Refusal>(read_at(1)).known_version, 2u) << "told of this one";
@@ -163,7 +165,7 @@ TEST_F(LockTreeTest, what_the_journal_says_is_what_a_restart_finds) {
   ASSERT_TRUE(again.recovered(clock, 0));
   EXPECT_EQ(again.check(), "");
   std::string none;
-  const Outcome found = again.apply(GetLock{.caller = caller("li"), .lock = grant.lock}, clock, events, none);
+  const LockOutcome found = again.apply(GetLock{.caller = caller("li"), .lock = grant.lock}, clock, events, none);
   EXPECT_EQ(std::get<Grant>(found).token, grant.token);
 }
 
@@ -183,11 +185,11 @@ TEST_F(LockTreeTest, a_request_repeated_after_a_restart_gets_its_first_answer) {
   ASSERT_TRUE(again.recovered(clock, 0));
   a.lock = {ids.next_id()};
   std::string none;
-  const Outcome repeated = again.apply(a, clock, events, none);
+  const LockOutcome repeated = again.apply(a, clock, events, none);
   ASSERT_TRUE(std::holds_alternative<Granted>(repeated));
   EXPECT_EQ(std::get<Granted>(repeated).grant.lock, grant.lock);
   a.caller.fingerprint = 6;
-  const Outcome other = again.apply(a, clock, events, none);
+  const LockOutcome other = again.apply(a, clock, events, none);
   EXPECT_EQ(std::get<Refusal>(other).code, Code::request_id_reused);
 }
 

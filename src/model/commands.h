@@ -11,7 +11,7 @@
 // persistent format, engine/field_codec.h. A new field takes the next tag and goes last, a new command the next number;
 // what was ever used is never used for anything else.
 //
-// An engine answers each command once, with an Outcome, and tells other sessions by Events (model/outcomes.h).
+// An engine answers each command once, with a LockOutcome, and tells other sessions by LockEvents (model/outcomes.h).
 
 #include <cstdint>
 #include <map>
@@ -486,7 +486,7 @@ struct GetStats {
   static void fields(A&, V&) {}
 };
 
-using Command =
+using LockCommand =
     std::variant<OpenSession, ResumeSession, EndSession, Heartbeat, Acquire, Release, Extend, Transfer, Force,
                  ReleaseAll, Ask, Agree, Refuse, Defer, CancelWait, Tick, GetLock, ListLocks, Check, Verify, GetSession,
                  ListSessions, ListAsks, ListWaits, GetStats, TakeOver, Heard, NodesLiving>;

@@ -3,8 +3,8 @@
 // What a lock engine answers to a command, and what others must be told: plain values, as model/commands.h has the
 // commands.
 //
-// An engine answers each command once, with an Outcome: what was asked for, or a Refusal. What other sessions must be
-// told goes out as Events, in order. `said` names the members as a client sees them (model/field_rule.h).
+// An engine answers each command once, with a LockOutcome: what was asked for, or a Refusal. What other sessions must
+// be told goes out as LockEvents, in order. `said` names the members as a client sees them (model/field_rule.h).
 
 #include <cstdint>
 #include <map>
@@ -327,9 +327,9 @@ struct Stats {
   }
 };
 
-using Outcome = std::variant<Refusal, SessionOpened, SessionResumed, SessionClosed, Renewed, Granted, Queued, Released,
-                             ReleasedMany, Done, Answered, SessionSnapshot, LockList, Checked, Verified, SessionList,
-                             AskList, WaitList, Stats, Grant>;
+using LockOutcome = std::variant<Refusal, SessionOpened, SessionResumed, SessionClosed, Renewed, Granted, Queued,
+                                 Released, ReleasedMany, Done, Answered, SessionSnapshot, LockList, Checked, Verified,
+                                 SessionList, AskList, WaitList, Stats, Grant>;
 
 // ---------------------------------------------------------------------------------------------- events
 
@@ -509,7 +509,7 @@ struct ClockAlarm {
   bool operator==(const ClockAlarm&) const = default;
 };
 
-using Event = std::variant<LockGranted, LockWaiting, WaitEnded, LockLost, LockExpiring, LockRequested, LockAnswered,
-                           SessionEnded, TargetChanged, ClockAlarm>;
+using LockEvent = std::variant<LockGranted, LockWaiting, WaitEnded, LockLost, LockExpiring, LockRequested, LockAnswered,
+                               SessionEnded, TargetChanged, ClockAlarm>;
 
 }  // namespace hf

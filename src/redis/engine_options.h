@@ -19,9 +19,9 @@ struct Decided {
   std::uint64_t generation = 0, number = 0;  // of the entry
   NamespaceIndex ns = 0;
   Wall clock{};
-  const Command* command = nullptr;
-  const Outcome* outcome = nullptr;
-  const std::vector<Event>* events = nullptr;
+  const LockCommand* command = nullptr;
+  const LockOutcome* outcome = nullptr;
+  const std::vector<LockEvent>* events = nullptr;
 };
 
 struct EngineOptions {

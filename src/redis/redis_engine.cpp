@@ -103,7 +103,7 @@ Result<NamespaceIndex> Engine::open_namespace(std::string_view name) {
   return replica_.index_of(name);
 }
 
-void Engine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) {
+void Engine::submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) {
   HF_ASSERT(ns < replica_.namespaces());
   callers_clock_ = clock;
   if (std::holds_alternative<Tick>(command) && !options_.clock_of_caller) return;  // the log has its own
@@ -389,7 +389,7 @@ void Engine::append() {
         if (is_query(*status)) continue;
         ++in.status_count;
         write_status_command(in.status, *status);
-      } else if (const Command& command = std::get<Command>(item.command); !is_query(command)) {
+      } else if (const LockCommand& command = std::get<LockCommand>(item.command); !is_query(command)) {
         ++in.count;
         write_command(in.commands, command);
       }

@@ -60,7 +60,7 @@ class Engine final : public LockEngine {
   }
 
   Result<NamespaceIndex> open_namespace(std::string_view name) override;
-  void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
+  void submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) override;
   void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override;
   void flush() override;
   EpochId epoch(NamespaceIndex ns) const override { return replica_.board(ns).epoch(); }

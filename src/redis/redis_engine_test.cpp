@@ -94,10 +94,12 @@ class ScriptedLink final : public Link {
 };
 
 struct Told final : LockEngineSink {
-  std::map<Ticket, Outcome> outcomes;
+  std::map<Ticket, LockOutcome> outcomes;
   int resets = 0;
-  void on_outcome(Ticket ticket, Outcome&& outcome) override { outcomes.insert_or_assign(ticket, std::move(outcome)); }
-  void on_event(NamespaceIndex, Event) override {}
+  void on_outcome(Ticket ticket, LockOutcome&& outcome) override {
+    outcomes.insert_or_assign(ticket, std::move(outcome));
+  }
+  void on_event(NamespaceIndex, LockEvent) override {}
   void on_turn_end() override {}
   void on_reset() override { ++resets; }
   void on_failed(std::string) override {}
@@ -141,7 +143,7 @@ Reply opening_of(const Id128& origin) {
   return entry_of({1, 1}, origin, 0, write_entry(entry));
 }
 
-Command open_session() {
+LockCommand open_session() {
   return OpenSession{
       Caller{"li", "li", false, false, {}, 0}, SessionId{{100, 1}}, Secret{{1, 1}}, {}, Millis(30'000), false};
 }
@@ -200,7 +202,7 @@ class RedisEngine : public testing::Test {
     read({entry_of({1, 2}, self, join.batch, join.bytes)});
     ASSERT_TRUE(engine_.ready(why_)) << why_;
   }
-  Ticket ask(Command command) {
+  Ticket ask(LockCommand command) {
     const auto ns = engine_.open_namespace("default");
     engine_.submit(*ns, ++tickets_, std::move(command), Wall{});
     return tickets_;

@@ -162,8 +162,8 @@ void Replica::apply_commands(const Entry& entry, const std::vector<SectionComman
     partitions_[ns]->born = true;
     if (partitions_[ns]->board->epoch().is_nil()) begin_epoch(ns, origin, "first", clock);
     // Questions only: time passes on the nodes too that were not asked.
-    if (entry.sections[i].count == 0) decide(ns, 0, Command(Tick{}), clock);
-    for (const Command& command : commands[i].of_locks) decide(ns, 0, command, clock);
+    if (entry.sections[i].count == 0) decide(ns, 0, LockCommand(Tick{}), clock);
+    for (const LockCommand& command : commands[i].of_locks) decide(ns, 0, command, clock);
     // What one batch asks of locks and of the board never meets: their order beside each other is the asker's own.
     for (const StatusCommand& command : commands[i].of_status) decide(ns, 0, command, clock);
   }
@@ -173,7 +173,7 @@ void Replica::apply_own(const std::vector<Item>& items, Wall clock) {
   for (const Item& item : items) {
     std::visit(
         [&]<class C>(const C& command) {
-          if constexpr (std::is_same_v<C, Command>) {
+          if constexpr (std::is_same_v<C, LockCommand>) {
             decide(item.ns, item.ticket, command, clock, Whose::own);
           } else {
             decide(item.ns, item.ticket, command, clock);
@@ -229,21 +229,21 @@ Replica::Gone Replica::forget(Gone gone, Wall clock) {
   NodesLiving living;
   for (const auto& [node, member] : members_) living.nodes.push_back(node);
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    if (partitions_[i]->tree->has_unheard()) decide(static_cast<NamespaceIndex>(i), 0, Command(living), clock);
+    if (partitions_[i]->tree->has_unheard()) decide(static_cast<NamespaceIndex>(i), 0, LockCommand(living), clock);
   }
   return gone;
 }
 
-void Replica::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock, Whose whose) {
+void Replica::decide(NamespaceIndex ns, Ticket ticket, const LockCommand& command, Wall clock, Whose whose) {
   HF_ASSERT(ns < partitions_.size() && (ticket == 0 || whose == Whose::own));
   events_.clear();
   journal_.clear();
-  Outcome outcome = partitions_[ns]->tree->apply(command, clock, events_, journal_);
+  LockOutcome outcome = partitions_[ns]->tree->apply(command, clock, events_, journal_);
   if (!journal_.empty()) trail_.add(partitions_[ns]->name, journal_);
   if (options_.on_decided)
     options_.on_decided({place_.generation, place_.number, ns, clock, &command, &outcome, &events_});
   if (sink_ == nullptr) return;
-  for (Event& event : events_) sink_->on_event(ns, std::move(event));
+  for (LockEvent& event : events_) sink_->on_event(ns, std::move(event));
   if (ticket != 0) {
     sink_->on_outcome(ticket, std::move(outcome));
   } else if (const auto* over = std::get_if<TakeOver>(&command);
@@ -263,7 +263,7 @@ void Replica::decide(NamespaceIndex ns, Ticket ticket, const StatusCommand& comm
 }
 
 void Replica::pass_time(NamespaceIndex ns, Wall clock) {
-  decide(ns, 0, Command(Tick{}), clock);
+  decide(ns, 0, LockCommand(Tick{}), clock);
   decide(ns, 0, StatusCommand(StatusTick{}), clock);
 }
 

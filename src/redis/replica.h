@@ -34,7 +34,7 @@ Wall clock_of(std::string_view id, std::optional<std::uint64_t> shown_ms);
 
 // What a section of an entry asks for.
 struct SectionCommands {
-  std::vector<Command> of_locks;
+  std::vector<LockCommand> of_locks;
   std::vector<StatusCommand> of_status;
 };
 // Of each section, in order; nothing if this version does not understand one.
@@ -50,7 +50,7 @@ class Replica {
   struct Item {
     Ticket ticket = 0;
     NamespaceIndex ns = 0;
-    std::variant<Command, StatusCommand> command;
+    std::variant<LockCommand, StatusCommand> command;
   };
 
   // Both outlive this.
@@ -109,7 +109,7 @@ class Replica {
 
   void make_anew(Partition& partition) const;
   Gone forget(Gone gone, Wall clock);
-  void decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock, Whose whose = Whose::others);
+  void decide(NamespaceIndex ns, Ticket ticket, const LockCommand& command, Wall clock, Whose whose = Whose::others);
   void decide(NamespaceIndex ns, Ticket ticket, const StatusCommand& command, Wall clock);
   void pass_time(NamespaceIndex ns, Wall clock);
   void begin_epoch(NamespaceIndex ns, const Id128& origin, const char* why, Wall clock);
@@ -123,7 +123,7 @@ class Replica {
   std::vector<std::unique_ptr<Partition>> partitions_;
   bool watching_ = true;
   SlicedCheck sliced_;
-  std::vector<Event> events_;
+  std::vector<LockEvent> events_;
   std::string journal_;
 };
 

@@ -26,7 +26,7 @@ void MeteredSink::take_figures(Ticket ticket, const Stats& stats) noexcept {
   if (--expected_ == 0) metrics_.set(figures_);
 }
 
-void MeteredSink::count(const Outcome& outcome) noexcept {
+void MeteredSink::count(const LockOutcome& outcome) noexcept {
   if (const auto* granted = std::get_if<Granted>(&outcome)) {
     metrics_.acquired(granted->again ? AcquireOutcome::again : AcquireOutcome::granted);
   } else if (std::holds_alternative<Queued>(outcome)) {
@@ -36,7 +36,7 @@ void MeteredSink::count(const Outcome& outcome) noexcept {
   }
 }
 
-void MeteredSink::count(const Event& event) {
+void MeteredSink::count(const LockEvent& event) {
   if (std::holds_alternative<LockGranted>(event)) {
     metrics_.wait_ended(WaitEnd::granted);
   } else if (std::holds_alternative<WaitEnded>(event)) {
@@ -51,7 +51,7 @@ void MeteredSink::count(const Event& event) {
   }
 }
 
-void MeteredSink::on_outcome(Ticket ticket, Outcome&& outcome) {
+void MeteredSink::on_outcome(Ticket ticket, LockOutcome&& outcome) {
   if (is_ours(ticket)) {
     if (const auto* stats = std::get_if<Stats>(&outcome)) take_figures(ticket, *stats);
     return;
@@ -63,7 +63,7 @@ void MeteredSink::on_outcome(Ticket ticket, Outcome&& outcome) {
   hub_.on_outcome(ticket, std::move(outcome));
 }
 
-void MeteredSink::on_event(NamespaceIndex ns, Event event) {
+void MeteredSink::on_event(NamespaceIndex ns, LockEvent event) {
   count(event);
   hub_.on_event(ns, std::move(event));
 }

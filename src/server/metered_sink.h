@@ -24,8 +24,8 @@ class MeteredSink final : public LockEngineSink {
   // Asks each of `namespaces` for its figures; they come with a later turn.
   void ask_figures(LockEngine& engine, NamespaceIndex namespaces, Wall clock);
 
-  void on_outcome(Ticket ticket, Outcome&& outcome) override;
-  void on_event(NamespaceIndex ns, Event event) override;
+  void on_outcome(Ticket ticket, LockOutcome&& outcome) override;
+  void on_event(NamespaceIndex ns, LockEvent event) override;
   void on_status(Ticket ticket, StatusOutcome&& outcome) override { hub_.on_status(ticket, std::move(outcome)); }
   void on_board_event(NamespaceIndex ns, const BoardEvent& event) override;
   void on_turn_end() override;
@@ -36,8 +36,8 @@ class MeteredSink final : public LockEngineSink {
  private:
   // The hub's tickets never have a low half of 0 (session/tickets.h).
   static constexpr bool is_ours(Ticket ticket) noexcept { return ticket != 0 && (ticket & 0xffff'ffffU) == 0; }
-  void count(const Outcome& outcome) noexcept;
-  void count(const Event& event);
+  void count(const LockOutcome& outcome) noexcept;
+  void count(const LockEvent& event);
   void take_figures(Ticket ticket, const Stats& stats) noexcept;
 
   Hub& hub_;

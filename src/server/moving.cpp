@@ -78,9 +78,9 @@ void count(MoveCounts& counts, std::string_view changes, LockTree& tree) {
     const Kind kind = kind_of(*change);
     ++(kind == Kind::hold ? counts.holds : kind == Kind::edit ? counts.edits : counts.temporaries);
   }
-  std::vector<Event> events;
+  std::vector<LockEvent> events;
   std::string journal;
-  const Outcome outcome = tree.apply(GetStats{}, Loop::now().wall, events, journal);
+  const LockOutcome outcome = tree.apply(GetStats{}, Loop::now().wall, events, journal);
   ++counts.namespaces;
   if (const auto* stats = std::get_if<Stats>(&outcome)) {
     counts.sessions += stats->sessions;
@@ -145,8 +145,8 @@ Result<void> put_embedded(const std::string& directory, const LockTreeOptions& o
 // ----------------------------------------------------------------------------------------------- the Redis engine
 
 struct NoSink final : LockEngineSink {
-  void on_outcome(Ticket, Outcome&&) override {}
-  void on_event(NamespaceIndex, Event) override {}
+  void on_outcome(Ticket, LockOutcome&&) override {}
+  void on_event(NamespaceIndex, LockEvent) override {}
   void on_turn_end() override {}
   void on_failed(std::string) override {}
 };

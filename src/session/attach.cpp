@@ -84,7 +84,7 @@ Secret Hub::State::new_secret(const Call& call) {
 namespace {
 
 // Whether a session may have been opened, or may be yet, of which nobody will be told.
-bool leaves_unheard_session(const Outcome& outcome, bool is_heard) {
+bool leaves_unheard_session(const LockOutcome& outcome, bool is_heard) {
   const Refusal* refusal = std::get_if<Refusal>(&outcome);
   if (refusal != nullptr) return refusal->code == Code::unknown_outcome;
   return !is_heard && std::holds_alternative<SessionOpened>(outcome);
@@ -92,7 +92,7 @@ bool leaves_unheard_session(const Outcome& outcome, bool is_heard) {
 
 }  // namespace
 
-void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
+void Hub::State::hello_answered(Errand& errand, LockOutcome& outcome) {
   const auto found = connections.find(errand.call.peer);
   // It must not count towards the user's limit. If there is a request id, the repeat answers with the session.
   if (!errand.resumed && !errand.call.repeatable && leaves_unheard_session(outcome, found != connections.end()))
@@ -139,7 +139,7 @@ void Hub::State::hello_answered(Errand& errand, Outcome& outcome) {
   transport.send(errand.call.peer, scratch);
 }
 
-void Hub::State::open_answered(Errand& errand, Outcome& outcome) {
+void Hub::State::open_answered(Errand& errand, LockOutcome& outcome) {
   const SessionOpened* opened = std::get_if<SessionOpened>(&outcome);
   const bool by_http = errand.call.face == Face::http;
   const auto found = by_http ? connections.end() : connections.find(errand.call.peer);
@@ -157,7 +157,7 @@ void Hub::State::open_answered(Errand& errand, Outcome& outcome) {
   answer(errand, outcome);
 }
 
-void Hub::State::pong_answered(const Errand& errand, const Outcome& outcome) {
+void Hub::State::pong_answered(const Errand& errand, const LockOutcome& outcome) {
   const Refusal* refusal = std::get_if<Refusal>(&outcome);
   if (const Renewed* renewed = std::get_if<Renewed>(&outcome)) {
     if (const auto live = sessions.find(errand.opened); live != sessions.end()) {
@@ -168,7 +168,7 @@ void Hub::State::pong_answered(const Errand& errand, const Outcome& outcome) {
   if (found == connections.end()) return;
   if (refusal != nullptr && refusal->code == Code::session_gone) {
     // Its end was missed (another node's, or a restart): says so now, so that it no longer holds up the others.
-    const Event ended = SessionEnded{errand.opened, EndReason::expired};
+    const LockEvent ended = SessionEnded{errand.opened, EndReason::expired};
     push(errand.opened, 0, ended);
     detach(errand.opened);
   }

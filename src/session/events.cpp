@@ -4,11 +4,11 @@
 
 namespace hf {
 
-void Hub::State::on_event(NamespaceIndex ns, const Event& event) {
+void Hub::State::on_event(NamespaceIndex ns, const LockEvent& event) {
   struct Route {
     State& hub;
     NamespaceIndex ns;
-    const Event& event;
+    const LockEvent& event;
     void operator()(const LockGranted& e) const {
       hub.positions.erase(e.wait);
       hub.push(e.session, e.seq, event);
@@ -36,7 +36,7 @@ void Hub::State::on_event(NamespaceIndex ns, const Event& event) {
   std::visit(Route{*this, ns, event}, event);
 }
 
-void Hub::State::push(SessionId session, std::uint64_t seq, const Event& event) {
+void Hub::State::push(SessionId session, std::uint64_t seq, const LockEvent& event) {
   const auto live = sessions.find(session);
   if (live == sessions.end()) return;
   live->second.seq = std::max(live->second.seq, seq);
@@ -54,7 +54,7 @@ void Hub::State::tell_positions() {
   for (const LockWaiting& moved : positions.take()) push(moved.session, 0, moved);
 }
 
-void Hub::State::session_ended(const SessionEnded& ended, const Event& event) {
+void Hub::State::session_ended(const SessionEnded& ended, const LockEvent& event) {
   push(ended.session, 0, event);
   detach(ended.session);
   if (!waits.empty()) end_waits_of(ended.session);
@@ -81,12 +81,12 @@ void Hub::State::wait_granted(const LockGranted& granted) {
   if (wait == waits.end()) return;
   const auto waiting = std::move(wait->second);
   waits.erase(wait);
-  const Outcome outcome = granted.granted;
+  const LockOutcome outcome = granted.granted;
   for (const ExchangeId id : waiting) {
     const Exchange exchange = exchanges.find(id)->second;
     std::string body;
     append_outcome(body, Op::lock_acquire, outcome, view_of(Face::http, exchange.language, *exchange.who));
-    std::optional<Command> release;
+    std::optional<LockCommand> release;
     if (!exchange.repeatable) release = undo_grant(exchange.who, granted.granted.grant);
     respond(id, http_status_of(Op::lock_acquire, outcome), std::move(body), std::move(release));
     hears(id, exchange);
@@ -113,7 +113,7 @@ void Hub::State::target_changed(NamespaceIndex ns, const TargetChanged& changed)
 
 void Hub::State::tell_locks(const TargetChanged& changed) {
   if (watching.empty()) return;
-  const Event event = changed;
+  const LockEvent event = changed;
   std::string text;  // one for the whole audience, unless each may see something else
   tell_watching(changed.grant ? "lock.changed" : "lock.free", [&](const Bearer& who) -> const std::string* {
     if (!who.rights->allows(Right::lock_view, changed.target.type())) return nullptr;

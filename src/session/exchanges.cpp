@@ -233,7 +233,7 @@ void Hub::State::http_gone(ExchangeId id) {
   if (!exchange.repeatable) undo(exchange.who, undo_wait(exchange.who, exchange.session, exchange.wait));
 }
 
-void Hub::State::respond(ExchangeId id, int status, std::string body, std::optional<Command> undo) {
+void Hub::State::respond(ExchangeId id, int status, std::string body, std::optional<LockCommand> undo) {
   HttpResponse response;
   response.status = status;
   response.body = std::move(body);
@@ -303,10 +303,10 @@ void Hub::State::exchanges_due() {
       wait->second.erase(std::remove(wait->second.begin(), wait->second.end(), id), wait->second.end());
       if (wait->second.empty()) waits.erase(wait);
     }
-    const Outcome waiting = Queued{exchange.wait, exchange.position};
+    const LockOutcome waiting = Queued{exchange.wait, exchange.position};
     std::string body;
     append_outcome(body, Op::lock_acquire, waiting, view_of(Face::http, exchange.language, *exchange.who));
-    std::optional<Command> cancel;
+    std::optional<LockCommand> cancel;
     if (!exchange.repeatable) cancel = undo_wait(exchange.who, exchange.session, exchange.wait);
     respond(id, http_status_of(Op::lock_acquire, waiting), std::move(body), std::move(cancel));
     hears(id, exchange);
@@ -339,7 +339,7 @@ void Hub::State::begin_stream(const Call& call, const Checked& now_state) {
   for (const CheckItem& item : now_state.items) watchers.add(call.who->ns, item.target, Watcher::of_stream(call.peer));
   transport.begin_stream(call.peer);
   scratch.assign("event: watch\ndata: ");
-  append_outcome(scratch, Op::watch, Outcome(now_state), view_of(Face::http, call.language, *call.who));
+  append_outcome(scratch, Op::watch, LockOutcome(now_state), view_of(Face::http, call.language, *call.who));
   scratch.append("\n\n");
   transport.stream(call.peer, scratch);
   streams.push_back({now.monotonic + options.ping_every, call.peer});

@@ -428,7 +428,7 @@ TEST_F(HubHttp, a_wait_without_a_request_id_is_its_nodes_until_somebody_was_told
     asked = ++exchanges;
     hub->http(asked,
               request("POST", "/v1/locks", wang, acquire_body(wang_session, bill, R"(,"wait_ms":600000)" + more)), now);
-    const Command command = engine.queue.back().command;
+    const LockCommand command = engine.queue.back().command;
     engine.pump();
     return std::get<Acquire>(command);
   };
@@ -458,7 +458,7 @@ TEST_F(HubHttp, what_may_have_been_made_unheard_and_unrepeatable_is_taken_back) 
   hub->on_outcome(asked.ticket, Refusal{.code = Code::unknown_outcome});
   EXPECT_EQ(text(answer_of(exchanges), "code"), "unknown_outcome");
   // It is carried out all the same, before or behind what takes it back.
-  std::vector<Event> events;
+  std::vector<LockEvent> events;
   std::string journal;
   engine.trees[0].apply(asked.command, now.wall, events, journal);
   engine.pump();

@@ -124,7 +124,7 @@ struct PaperEngine final : LockEngine {
   struct Submitted {
     NamespaceIndex ns;
     Ticket ticket;
-    Command command;
+    LockCommand command;
     Wall clock;
   };
   std::vector<std::string> names;
@@ -155,7 +155,7 @@ struct PaperEngine final : LockEngine {
     EXPECT_TRUE(boards.back().recovered(wall_us(start_us), EpochId{Id128{7, names.size()}}));
     return static_cast<NamespaceIndex>(names.size() - 1);
   }
-  void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override {
+  void submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) override {
     queue.push_back({ns, ticket, std::move(command), clock});
   }
   void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override {
@@ -188,10 +188,10 @@ struct PaperEngine final : LockEngine {
     while (!queue.empty()) {
       Submitted s = std::move(queue.front());
       queue.pop_front();
-      std::vector<Event> events;
+      std::vector<LockEvent> events;
       std::string journal;
-      Outcome outcome = trees[s.ns].apply(s.command, s.clock, events, journal);
-      for (Event& event : events) sink->on_event(s.ns, std::move(event));
+      LockOutcome outcome = trees[s.ns].apply(s.command, s.clock, events, journal);
+      for (LockEvent& event : events) sink->on_event(s.ns, std::move(event));
       if (s.ticket != 0) sink->on_outcome(s.ticket, std::move(outcome));
     }
     while (!late && commit()) {

@@ -121,8 +121,8 @@ struct Exchange {
 // effect.
 struct Undelivered {
   BearerPtr who;
-  Command undo;
-  std::optional<Command> heard;  // goes to the engine once it has arrived
+  LockCommand undo;
+  std::optional<LockCommand> heard;  // goes to the engine once it has arrived
 };
 
 inline Refusal refusal_of(Code code, std::string detail = {}, std::string field = {}) {
@@ -149,7 +149,7 @@ inline std::string entity_tag(std::string_view body) {
 // happens on the way; sending one twice is harmless.
 struct Owed {
   BearerPtr who;
-  Command command;
+  LockCommand command;
 };
 constexpr std::size_t owed_max = 100'000;  // beyond it the oldest is dropped, and ends with its session
 
@@ -206,9 +206,9 @@ struct Hub::State {
   void attach(ConnectionId id, Connection& c, SessionId session, std::uint64_t seq);
   // The session leaves the connection that carries it, which stays.
   void detach(SessionId session);
-  void hello_answered(Errand& errand, Outcome& outcome);
-  void open_answered(Errand& errand, Outcome& outcome);
-  void pong_answered(const Errand& errand, const Outcome& outcome);
+  void hello_answered(Errand& errand, LockOutcome& outcome);
+  void open_answered(Errand& errand, LockOutcome& outcome);
+  void pong_answered(const Errand& errand, const LockOutcome& outcome);
   void uncount(SessionId counted);
   // The secret of a session that a request opens: the same for the same request id, so that a repeat answers with it
   // too.
@@ -231,7 +231,7 @@ struct Hub::State {
   bool is_answer_unwanted(const Call& call, Op op) const;
   void end_streaming(const Exchange& exchange, ExchangeId id);
   // `undo`: undoes the request if the answer does not arrive.
-  void respond(ExchangeId id, int status, std::string body, std::optional<Command> undo = {});
+  void respond(ExchangeId id, int status, std::string body, std::optional<LockCommand> undo = {});
   void respond(ExchangeId id, HttpResponse response);
   void respond_refusal(ExchangeId id, const Refusal& refusal, const View& view);
   void respond_error(ExchangeId id, const Error& error, Language language);
@@ -265,16 +265,16 @@ struct Hub::State {
   // Under which entry of `sessions` a request is in flight: the session itself if its own connection asks, else an
   // entry for this caller alone, so that nobody uses up the limit of another's session.
   SessionId counted_under(const Call& call, SessionId session) const;
-  void submit(Call& call, Op op, SessionId session, Command&& command, Step step = Step::answer);
+  void submit(Call& call, Op op, SessionId session, LockCommand&& command, Step step = Step::answer);
   // Of a command that names its session.
   template <class C>
   void submit_for_session(Call& call, Op op, C& command) {
     const SessionId session = command.session;
-    submit(call, op, session, Command(std::move(command)));
+    submit(call, op, session, LockCommand(std::move(command)));
   }
   // Asks for the lock's types first: `right` must cover them before `command` may go. If `right` is lock.hold and does
   // not cover them, the engine decides: the lock may be the caller's own edit lock.
-  void submit_if_types_allow(Call& call, Op op, SessionId session, Right right, Command command);
+  void submit_if_types_allow(Call& call, Op op, SessionId session, Right right, LockCommand command);
   void refuse(const Call& call, const Error& error, Millis retry_after = Millis{0});
   void refuse(const Call& call, const Refusal& refusal);
   void answer_body(const Call& call, std::string body);
@@ -299,7 +299,7 @@ struct Hub::State {
   void answer_status(const Errand& errand, StatusOutcome& outcome);
   // Tells the followers of trees who edits what: all locks now, then each change.
   void learn_locks(NamespaceIndex ns, Token after);
-  void locks_listed(const Errand& errand, const Outcome& outcome);
+  void locks_listed(const Errand& errand, const LockOutcome& outcome);
   // The call that began the connection's subscription, unless it was answered.
   std::optional<Call> take_subscribing(ConnectionId connection);
   void supersede_subscribing(ConnectionId connection);
@@ -308,20 +308,20 @@ struct Hub::State {
   // An errand leaves for the engine, and comes back: counts the requests of its connection.
   Ticket send_errand(Errand&& errand);
   void errand_done(ConnectionId asker);
-  void on_outcome(Ticket ticket, Outcome& outcome);
-  void bring(Errand& errand, Ticket ticket, Outcome& outcome);
-  void answer(Errand& errand, Outcome& outcome);
+  void on_outcome(Ticket ticket, LockOutcome& outcome);
+  void bring(Errand& errand, Ticket ticket, LockOutcome& outcome);
+  void answer(Errand& errand, LockOutcome& outcome);
   // The command that undoes `outcome` for a request that nobody can repeat; nothing if there is nothing to undo.
-  std::optional<Command> undo_of(const Errand& errand, const Outcome& outcome) const;
-  Command undo_grant(const BearerPtr& who, const Grant& grant) const;
-  Command undo_wait(const BearerPtr& who, SessionId session, LockId wait) const;
-  void undo(const BearerPtr& who, Command&& command);
-  void types_answered(Ticket ticket, Errand& errand, Outcome& outcome);
-  void watch_answered(Errand& errand, Outcome& outcome);
+  std::optional<LockCommand> undo_of(const Errand& errand, const LockOutcome& outcome) const;
+  LockCommand undo_grant(const BearerPtr& who, const Grant& grant) const;
+  LockCommand undo_wait(const BearerPtr& who, SessionId session, LockId wait) const;
+  void undo(const BearerPtr& who, LockCommand&& command);
+  void types_answered(Ticket ticket, Errand& errand, LockOutcome& outcome);
+  void watch_answered(Errand& errand, LockOutcome& outcome);
 
   // ---- owed.cpp: what nobody was told is taken back
-  void owe(const BearerPtr& who, Command command);
-  void owed_answered(Ticket ticket, const Outcome& outcome);
+  void owe(const BearerPtr& who, LockCommand command);
+  void owed_answered(Ticket ticket, const LockOutcome& outcome);
   void say_owed_again();
   // The answer to a wait that only this node can answer is on its way: tells the engine once it has arrived.
   void hears(ExchangeId id, const Exchange& exchange);
@@ -335,10 +335,10 @@ struct Hub::State {
   void tell_replaced(ConnectionId former, SessionId session);
 
   // ---- events.cpp
-  void on_event(NamespaceIndex ns, const Event& event);
-  void push(SessionId session, std::uint64_t seq, const Event& event);
+  void on_event(NamespaceIndex ns, const LockEvent& event);
+  void push(SessionId session, std::uint64_t seq, const LockEvent& event);
   void tell_positions();
-  void session_ended(const SessionEnded& ended, const Event& event);
+  void session_ended(const SessionEnded& ended, const LockEvent& event);
   void wait_granted(const LockGranted& granted);
   void wait_ended(const WaitEnded& ended);
   void end_waits_of(SessionId session);
@@ -370,7 +370,7 @@ struct Hub::State {
   const Bearer& bearer_of(const Watcher& watcher) const;
   // The connection's rights were `former`'s before.
   void recheck_watched(const Connection& c, const Bearer& former);
-  void locks_again(const Errand& errand, const Outcome& outcome);
+  void locks_again(const Errand& errand, const LockOutcome& outcome);
 
   // The to-do delivery's port to the hub.
   struct TodoLink final : session::TodoPort {
@@ -402,7 +402,7 @@ struct Hub::State {
   boost::unordered_flat_map<PersonKey, session::Person> people;    // callers of late, and those with a stream
   boost::unordered_flat_map<ExchangeId, Undelivered> undelivered;  // answered, and on the way to the peer
   session::Tickets<Errand> errands;
-  boost::unordered_flat_map<Ticket, Command> parked;
+  boost::unordered_flat_map<Ticket, LockCommand> parked;
   std::vector<Ticket> audits;                    // of the errands: those that options.audit has
   boost::unordered_flat_map<Ticket, Owed> owed;  // on their way
   std::deque<Owed> owed_again;                   // could not be decided; sent again at the next tick

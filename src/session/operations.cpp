@@ -155,7 +155,7 @@ SessionId Hub::State::counted_under(const Call& call, SessionId session) const {
   return SessionId{Id128{session.value.hi ^ fingerprint(call.who->user), session.value.lo}};
 }
 
-void Hub::State::submit(Call& call, Op op, SessionId session, Command&& command, Step step) {
+void Hub::State::submit(Call& call, Op op, SessionId session, LockCommand&& command, Step step) {
   if (!failed.empty()) {
     refuse(call, Error{Code::unavailable, {}, {}});
     return;
@@ -183,7 +183,7 @@ void Hub::State::submit(Call& call, Op op, SessionId session, Command&& command,
   engine.submit(ns, ticket, std::move(command), now.wall);
 }
 
-void Hub::State::submit_if_types_allow(Call& call, Op op, SessionId session, Right right, Command command) {
+void Hub::State::submit_if_types_allow(Call& call, Op op, SessionId session, Right right, LockCommand command) {
   const LockId lock = std::visit(
       [](const auto& c) {
         if constexpr (requires { c.lock; })

@@ -20,7 +20,7 @@ void Hub::State::errand_done(ConnectionId asker) {
   if (--found->second.asked == 0 && found->second.leaving) shut(asker, close_code::normal, {});
 }
 
-void Hub::State::on_outcome(Ticket ticket, Outcome& outcome) {
+void Hub::State::on_outcome(Ticket ticket, LockOutcome& outcome) {
   auto errand = errands.take(ticket);
   if (!errand) return;
   const ConnectionId asker = asker_of(errand->call);
@@ -41,7 +41,7 @@ void Hub::State::on_status(Ticket ticket, StatusOutcome&& outcome) {
   errand_done(asker);
 }
 
-void Hub::State::bring(Errand& errand, Ticket ticket, Outcome& outcome) {
+void Hub::State::bring(Errand& errand, Ticket ticket, LockOutcome& outcome) {
   if (!errand.counted.is_nil()) uncount(errand.counted);
   switch (errand.step) {
     case Step::answer: return answer(errand, outcome);
@@ -67,7 +67,7 @@ void Hub::State::bring(Errand& errand, Ticket ticket, Outcome& outcome) {
   }
 }
 
-void Hub::State::answer(Errand& errand, Outcome& outcome) {
+void Hub::State::answer(Errand& errand, LockOutcome& outcome) {
   const Call& call = errand.call;
   const Bearer& who = *call.who;
   if (Grant* grant = std::get_if<Grant>(&outcome);
@@ -103,7 +103,7 @@ void Hub::State::answer(Errand& errand, Outcome& outcome) {
     transport.send(call.peer, scratch);
     return;
   }
-  std::optional<Command> takes_back = undo_of(errand, outcome);
+  std::optional<LockCommand> takes_back = undo_of(errand, outcome);
   if (const Refusal* refusal = std::get_if<Refusal>(&outcome);
       refusal != nullptr && refusal->code == Code::unknown_outcome && !errand.made.is_nil() && !call.repeatable) {
     // It may be carried out yet, and cannot be asked for again.
@@ -128,7 +128,7 @@ void Hub::State::answer(Errand& errand, Outcome& outcome) {
 
 // An answer that does not arrive, to a request without a request id, leaves nothing behind: nobody could ever learn of
 // it.
-std::optional<Command> Hub::State::undo_of(const Errand& errand, const Outcome& outcome) const {
+std::optional<LockCommand> Hub::State::undo_of(const Errand& errand, const LockOutcome& outcome) const {
   const Call& call = errand.call;
   if (call.repeatable) return std::nullopt;
   if (errand.op == Op::lock_acquire || errand.op == Op::lock_request) {
@@ -141,7 +141,7 @@ std::optional<Command> Hub::State::undo_of(const Errand& errand, const Outcome& 
 }
 
 // One count of it: what the session held before stays.
-Command Hub::State::undo_grant(const BearerPtr& who, const Grant& grant) const {
+LockCommand Hub::State::undo_grant(const BearerPtr& who, const Grant& grant) const {
   Call call;
   call.who = who;
   Release release;
@@ -153,16 +153,16 @@ Command Hub::State::undo_grant(const BearerPtr& who, const Grant& grant) const {
   return release;
 }
 
-Command Hub::State::undo_wait(const BearerPtr& who, SessionId session, LockId wait) const {
+LockCommand Hub::State::undo_wait(const BearerPtr& who, SessionId session, LockId wait) const {
   Call call;
   call.who = who;
   return CancelWait{caller_of(call), session, wait};
 }
 
-void Hub::State::types_answered(Ticket ticket, Errand& errand, Outcome& outcome) {
+void Hub::State::types_answered(Ticket ticket, Errand& errand, LockOutcome& outcome) {
   auto node = parked.find(ticket);
   HF_ASSERT(node != parked.end());
-  Command command = std::move(node->second);
+  LockCommand command = std::move(node->second);
   parked.erase(node);
   if (errand.gone) return;
   if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) return refuse(errand.call, *refusal);
@@ -188,7 +188,7 @@ void Hub::State::types_answered(Ticket ticket, Errand& errand, Outcome& outcome)
   submit(errand.call, errand.op, errand.session, std::move(command));
 }
 
-void Hub::State::watch_answered(Errand& errand, Outcome& outcome) {
+void Hub::State::watch_answered(Errand& errand, LockOutcome& outcome) {
   const Checked* checked = std::get_if<Checked>(&outcome);
   if (checked == nullptr) return answer(errand, outcome);
   const Call& call = errand.call;

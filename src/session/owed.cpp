@@ -10,7 +10,7 @@ Caller Hub::State::own_caller(const BearerPtr& who) const {
   return caller_of(call);
 }
 
-void Hub::State::owe(const BearerPtr& who, Command command) {
+void Hub::State::owe(const BearerPtr& who, LockCommand command) {
   if (!failed.empty()) return;
   Errand errand;
   errand.call.who = who;
@@ -20,7 +20,7 @@ void Hub::State::owe(const BearerPtr& who, Command command) {
   engine.submit(who->ns, ticket, std::move(command), now.wall);
 }
 
-void Hub::State::owed_answered(Ticket ticket, const Outcome& outcome) {
+void Hub::State::owed_answered(Ticket ticket, const LockOutcome& outcome) {
   const auto found = owed.find(ticket);
   HF_ASSERT(found != owed.end());
   Owed done = std::move(found->second);
@@ -43,7 +43,7 @@ void Hub::State::say_owed_again() {
   for (Owed& one : std::exchange(owed_again, {})) owe(one.who, std::move(one.command));
 }
 
-void Hub::State::undo(const BearerPtr& who, Command&& command) {
+void Hub::State::undo(const BearerPtr& who, LockCommand&& command) {
   // Said twice, a release takes one count all the same.
   if (auto* release = std::get_if<Release>(&command); release != nullptr && release->caller.request_id.empty())
     release->caller.request_id = secrets.next_id().text();

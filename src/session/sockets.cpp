@@ -224,7 +224,7 @@ void Hub::State::hello(ConnectionId id, Connection& c, const MessageId& message,
   }
   errand.secret = new_secret(errand.call);
   errand.opened = errand.resumed ? f.session : SessionId{secrets.next_id()};
-  Command command;
+  LockCommand command;
   if (errand.resumed) {
     command =
         ResumeSession{caller_of(errand.call), f.session, digest_of(f.secret), digest_of(errand.secret), f.attempt};

@@ -160,7 +160,7 @@ void Hub::State::learn_locks(NamespaceIndex ns, Token after) {
                 ListLocks{.kind = Kind::edit, .limit = options.limits.list_page_max, .after = after}, now.wall);
 }
 
-void Hub::State::locks_listed(const Errand& errand, const Outcome& outcome) {
+void Hub::State::locks_listed(const Errand& errand, const LockOutcome& outcome) {
   const auto ns = static_cast<NamespaceIndex>(errand.asker.id);
   if (ns >= locks_known.size() || !locks_known[ns]) return;  // forgotten meanwhile
   const LockList* const list = std::get_if<LockList>(&outcome);

@@ -124,7 +124,7 @@ void Hub::State::recheck_watched(const Connection& c, const Bearer& former) {
 }
 
 // Of bills that he may view again: what became of their locks meanwhile he was not told.
-void Hub::State::locks_again(const Errand& errand, const Outcome& outcome) {
+void Hub::State::locks_again(const Errand& errand, const LockOutcome& outcome) {
   const Checked* const checked = std::get_if<Checked>(&outcome);
   const auto live = sessions.find(errand.session);
   if (checked == nullptr || live == sessions.end()) return;

@@ -32,8 +32,8 @@ using NamespaceIndex = std::uint16_t;
 class LockEngineSink {
  public:
   virtual ~LockEngineSink() = default;
-  virtual void on_outcome(Ticket ticket, Outcome&& outcome) = 0;
-  virtual void on_event(NamespaceIndex ns, Event event) = 0;
+  virtual void on_outcome(Ticket ticket, LockOutcome&& outcome) = 0;
+  virtual void on_event(NamespaceIndex ns, LockEvent event) = 0;
   // The same for the status board. An engine decides its commands and those of locks in one order, and delivers in it.
   virtual void on_status([[maybe_unused]] Ticket ticket, [[maybe_unused]] StatusOutcome&& outcome) {}
   virtual void on_board_event([[maybe_unused]] NamespaceIndex ns, [[maybe_unused]] const BoardEvent& event) {}
@@ -55,7 +55,7 @@ class LockEngine {
   virtual Result<NamespaceIndex> open_namespace(std::string_view name) = 0;
   // Decides or sends `command` with the clock's reading `clock`. The outcome comes to the sink, never from
   // inside this call.
-  virtual void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) = 0;
+  virtual void submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) = 0;
   virtual void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) = 0;
   // The epoch of the namespace's status log, to compare cursors with; nil before the first command.
   virtual EpochId epoch(NamespaceIndex ns) const = 0;

@@ -75,7 +75,7 @@ May may_of(const Conflict& c, const View& view) {
   return may;
 }
 
-void append_outcome(std::string& out, Op op, const Outcome& outcome, const View& view, const Secret& secret) {
+void append_outcome(std::string& out, Op op, const LockOutcome& outcome, const View& view, const Secret& secret) {
   if (const auto* queued = std::get_if<Queued>(&outcome)) {
     if (op == Op::lock_request) return append_said<QueuedRequest>(out, *queued, view);
     if (view.face == Face::websocket) return append_said<QueuedInside>(out, *queued, view);
@@ -85,7 +85,7 @@ void append_outcome(std::string& out, Op op, const Outcome& outcome, const View&
   std::visit([&](const auto& said) { append_said(out, said, view); }, outcome);
 }
 
-int http_status_of(Op op, const Outcome& outcome) noexcept {
+int http_status_of(Op op, const LockOutcome& outcome) noexcept {
   if (const auto* refusal = std::get_if<Refusal>(&outcome)) return code_http_status(refusal->code);
   if (std::holds_alternative<SessionOpened>(outcome)) return 201;
   if (std::holds_alternative<Queued>(outcome)) return op == Op::lock_request ? 201 : 202;
@@ -93,7 +93,7 @@ int http_status_of(Op op, const Outcome& outcome) noexcept {
   return 200;
 }
 
-void encode_answer(std::string& out, const MessageId& id, Op op, const Outcome& outcome, const View& view,
+void encode_answer(std::string& out, const MessageId& id, Op op, const LockOutcome& outcome, const View& view,
                    const Secret& secret) {
   if (const auto* refusal = std::get_if<Refusal>(&outcome)) return encode_error(out, id, *refusal, view);
   begin_answer(out, id, ",\"ok\":");
@@ -136,7 +136,7 @@ std::string encode_problem(const Error& error, Language language) {
 
 // ---------------------------------------------------------------------------------------------- pushes
 
-bool encode_event(std::string& out, const Event& event, const View& view) {
+bool encode_event(std::string& out, const LockEvent& event, const View& view) {
   return std::visit([&](const auto& e) { return write_event(out, e, view); }, event);
 }
 

@@ -27,12 +27,13 @@ Language language_of(std::string_view accept_language) noexcept;
 
 // The body of a success: what the protocol's table says for `op`. A Refusal becomes a problem.
 // `secret` is what session.open hands out.
-void append_outcome(std::string& out, Op op, const Outcome& outcome, const View& view = {}, const Secret& secret = {});
+void append_outcome(std::string& out, Op op, const LockOutcome& outcome, const View& view = {},
+                    const Secret& secret = {});
 // The HTTP status of that answer.
-int http_status_of(Op op, const Outcome& outcome) noexcept;
+int http_status_of(Op op, const LockOutcome& outcome) noexcept;
 
 // {"id":…,"ok":…} or {"id":…,"error":…}.
-void encode_answer(std::string& out, const MessageId& id, Op op, const Outcome& outcome, const View& view = {},
+void encode_answer(std::string& out, const MessageId& id, Op op, const LockOutcome& outcome, const View& view = {},
                    const Secret& secret = {});
 // {"id":…,"ok":BODY}, BODY being JSON already.
 void encode_ok(std::string& out, const MessageId& id, std::string_view body);
@@ -49,7 +50,7 @@ std::string encode_problem(const Error& error, Language language = Language::en)
 
 // The push for `event`; false, with nothing appended, for one that no client is told (ClockAlarm).
 // TargetChanged becomes lock.changed or lock.free.
-bool encode_event(std::string& out, const Event& event, const View& view = {});
+bool encode_event(std::string& out, const LockEvent& event, const View& view = {});
 
 void encode_welcome(std::string& out, const Welcome& welcome, const View& view = {});
 

@@ -56,7 +56,7 @@ View all_rights() {
   return view;
 }
 
-std::string answer(Op op, const Outcome& outcome, Face face = Face::websocket) {
+std::string answer(Op op, const LockOutcome& outcome, Face face = Face::websocket) {
   std::string out;
   View view;
   view.face = face;

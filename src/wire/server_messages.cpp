@@ -126,16 +126,16 @@ struct Plain<BySocket<T>> {
 };
 
 template <class D>
-Result<Outcome> outcome_as(const json::object& object) {
+Result<LockOutcome> outcome_as(const json::object& object) {
   using Value = decltype(blank<D>());
-  if constexpr (requires(const Value& v) { Outcome(v.outcome()); }) {
+  if constexpr (requires(const Value& v) { LockOutcome(v.outcome()); }) {
     auto read = read_said<D>(object);
     if (!read) return tl::unexpected(std::move(read.error()));
-    return Outcome(read->outcome());
-  } else if constexpr (std::is_constructible_v<Outcome, Value>) {
+    return LockOutcome(read->outcome());
+  } else if constexpr (std::is_constructible_v<LockOutcome, Value>) {
     auto read = read_said<D>(object);
     if (!read) return tl::unexpected(std::move(read.error()));
-    return Outcome(*std::move(read));
+    return LockOutcome(*std::move(read));
   } else {
     return malformed("it is no answer of the lock engine.", {});
   }
@@ -143,13 +143,13 @@ Result<Outcome> outcome_as(const json::object& object) {
 
 template <class D>
 struct AnswerReader {
-  static Result<Outcome> read(const json::object& object) { return outcome_as<typename Plain<D>::type>(object); }
+  static Result<LockOutcome> read(const json::object& object) { return outcome_as<typename Plain<D>::type>(object); }
 };
 template <class... D>
 struct AnswerReader<OneOf<D...>> {
   // The first that is told by a member that is there, or by none.
-  static Result<Outcome> read(const json::object& object) {
-    std::optional<Result<Outcome>> outcome;
+  static Result<LockOutcome> read(const json::object& object) {
+    std::optional<Result<LockOutcome>> outcome;
     const auto try_one = [&]<class One>() {
       if (outcome) return;
       if constexpr (requires { One::told_by; }) {
@@ -165,7 +165,7 @@ struct AnswerReader<OneOf<D...>> {
 
 template <class... A>
 constexpr auto readers_of(const std::tuple<A...>*) {
-  return std::array<Result<Outcome> (*)(const json::object&), sizeof...(A)>{&AnswerReader<A>::read...};
+  return std::array<Result<LockOutcome> (*)(const json::object&), sizeof...(A)>{&AnswerReader<A>::read...};
 }
 constexpr auto readers = readers_of(static_cast<const Answers*>(nullptr));
 
@@ -224,7 +224,7 @@ Result<ServerMessage> parse_server_message(string_view text) {
   return read_body(text, [&](const json::object& object) { return message_of(object, text); });
 }
 
-Result<Outcome> parse_outcome(Op op, string_view body) {
+Result<LockOutcome> parse_outcome(Op op, string_view body) {
   return read_body(body, readers[static_cast<std::size_t>(op)]);
 }
 Result<Granted> parse_granted(string_view body) { return read_body(body, read_said<Granted>); }

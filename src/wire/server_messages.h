@@ -47,7 +47,7 @@ Result<ServerMessage> parse_server_message(std::string_view text);
 
 // The answer to `op` in an `ok` body or a 2xx HTTP body: the outcome that encode_answer was given. Invalid for an
 // operation that the lock engine does not answer.
-Result<Outcome> parse_outcome(Op op, std::string_view body);
+Result<LockOutcome> parse_outcome(Op op, std::string_view body);
 Result<Granted> parse_granted(std::string_view body);
 Result<Grant> parse_grant(std::string_view body);
 // A problem document. An unknown code is taken by its `status`: 4xx invalid, else unavailable.

@@ -209,7 +209,7 @@ class Maker {
     if (coin()) a.answer_by = time();
     return a;
   }
-  Event event() {
+  LockEvent event() {
     switch (below(9)) {
       case 0: return LockGranted{id<SessionId>(), number(), id<LockId>(), granted()};
       case 1: return LockWaiting{id<SessionId>(), id<LockId>(), count()};
@@ -222,7 +222,7 @@ class Maker {
       default: return changed();
     }
   }
-  std::pair<Op, Outcome> outcome() {
+  std::pair<Op, LockOutcome> outcome() {
     switch (below(22)) {
       case 0: return {Op::session_open, SessionOpened{id<SessionId>(), ms(), time(), number()}};
       case 1: {
@@ -243,7 +243,7 @@ class Maker {
       case 12: return {Op::lock_transfer, granted()};
       case 13: return {Op::lock_force, Done{}};
       case 14: return {Op::lock_request, Queued{id<LockId>(), count()}};
-      case 15: return {Op::lock_cancel_wait, coin() ? Outcome(Done{}) : Outcome(granted())};
+      case 15: return {Op::lock_cancel_wait, coin() ? LockOutcome(Done{}) : LockOutcome(granted())};
       case 16: return {Op::lock_check, Checked{{CheckItem{target(), coin(), coin(), conflicts()}}}};
       case 17: {
         const bool valid = coin();
@@ -319,7 +319,7 @@ TEST_F(Everything, a_refusal_comes_back_equal_with_its_conflicts_and_what_one_ma
 
 TEST_F(Everything, an_event_comes_back_equal) {
   for_all([](Maker& make) {
-    const Event event = make.event();
+    const LockEvent event = make.event();
     std::string text;
     ASSERT_TRUE(encode_event(text, event));
     const auto message = parse_server_message(text);
@@ -486,7 +486,7 @@ TEST(ServerMessages, a_session_that_lives_on_elsewhere_is_no_malformed_message) 
 TEST(ServerMessages, an_answer_that_the_lock_engine_does_not_give_is_not_taken_for_done) {
   EXPECT_FALSE(parse_outcome(Op::status_get, "{}"));
   EXPECT_FALSE(parse_outcome(Op::hello, "{}"));
-  EXPECT_EQ(*parse_outcome(Op::lock_force, "{}"), Outcome(Done{}));
+  EXPECT_EQ(*parse_outcome(Op::lock_force, "{}"), LockOutcome(Done{}));
 }
 
 TEST(ServerMessages, a_malformed_member_is_named_and_nothing_is_made_up) {

@@ -10,13 +10,13 @@ class EmbeddedSubject final : public Subject, public LockEngineSink {
  public:
   explicit EmbeddedSubject(const LockTreeOptions& options) : tree_(options) {}
 
-  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events) override {
+  LockOutcome apply(const LockCommand& command, Wall clock, std::vector<LockEvent>& events) override {
     if (!engine_) open(clock);
     events_ = &events;
     outcome_.reset();
-    engine_->submit(0, 1, Command(command), clock);
+    engine_->submit(0, 1, LockCommand(command), clock);
     if (!loop_.settle(*engine_) || !outcome_) ADD_FAILURE() << "no answer came";
-    return outcome_ ? *std::move(outcome_) : Outcome(Refusal{});
+    return outcome_ ? *std::move(outcome_) : LockOutcome(Refusal{});
   }
 
   Restarted restart(Wall clock) override {
@@ -46,16 +46,16 @@ class EmbeddedSubject final : public Subject, public LockEngineSink {
     EXPECT_EQ(engine_->open_namespace("default"), NamespaceIndex{0});
   }
 
-  void on_outcome(Ticket, Outcome&& outcome) override { outcome_ = std::move(outcome); }
-  void on_event(NamespaceIndex, Event event) override { events_->push_back(std::move(event)); }
+  void on_outcome(Ticket, LockOutcome&& outcome) override { outcome_ = std::move(outcome); }
+  void on_event(NamespaceIndex, LockEvent event) override { events_->push_back(std::move(event)); }
   void on_turn_end() override {}
   void on_failed(std::string why) override { ADD_FAILURE() << why; }
 
   const LockTreeOptions tree_;
   TemporaryDirectory directory_;
   TestLoop loop_;
-  std::vector<Event>* events_ = nullptr;
-  std::optional<Outcome> outcome_;
+  std::vector<LockEvent>* events_ = nullptr;
+  std::optional<LockOutcome> outcome_;
   std::unique_ptr<EmbeddedEngine> engine_;
 };
 

@@ -35,7 +35,7 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
     engine_ = GetParam().make(options);
     run(Tick{});
   }
-  Outcome run(const Command& command) { return engine_->apply(command, clock_, events_); }
+  LockOutcome run(const LockCommand& command) { return engine_->apply(command, clock_, events_); }
   // Lets `time` pass in steps that an engine's owner would tick in.
   void pass(Millis time) {
     while (time.count() > 0) {
@@ -108,8 +108,8 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
     c.ttl = ttl;
     return c;
   }
-  Outcome acquire(const Window& w, std::initializer_list<std::string_view> texts, Mode mode = Mode::exclusive,
-                  Millis wait = Millis(0)) {
+  LockOutcome acquire(const Window& w, std::initializer_list<std::string_view> texts, Mode mode = Mode::exclusive,
+                      Millis wait = Millis(0)) {
     return run(wish(w, texts, mode, wait));
   }
   // Acquires what must be free.
@@ -123,21 +123,21 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
     EXPECT_TRUE(std::holds_alternative<Queued>(run(c)));
     return c.lock;
   }
-  Outcome release(const Window& w, LockId lock) {
+  LockOutcome release(const Window& w, LockId lock) {
     Release c;
     c.caller = by(w.user);
     c.session = w.id;
     c.lock = lock;
     return run(c);
   }
-  Outcome release_hold(std::string_view user, LockId lock, std::string_view owner) {
+  LockOutcome release_hold(std::string_view user, LockId lock, std::string_view owner) {
     Release c;
     c.caller = by_holder_of_rights(user);
     c.lock = lock;
     c.owner = owner;
     return run(c);
   }
-  Outcome verify(const Grant& g, std::initializer_list<std::string_view> texts = {}, Millis min_valid = Millis(0)) {
+  LockOutcome verify(const Grant& g, std::initializer_list<std::string_view> texts = {}, Millis min_valid = Millis(0)) {
     return run(Verify{by(g.user), g.lock, g.token, targets(texts), min_valid});
   }
   LockId ask(const Window& w, LockId lock, std::initializer_list<std::string_view> texts = {}) {
@@ -151,10 +151,10 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
     EXPECT_TRUE(std::holds_alternative<Queued>(run(c)));
     return c.wait;
   }
-  Outcome heartbeat(const Window& w, Millis idle = Millis(0)) { return run(Heartbeat{by(w.user), w.id, idle}); }
-  Outcome end(const Window& w) { return run(EndSession{by(w.user), w.id}); }
+  LockOutcome heartbeat(const Window& w, Millis idle = Millis(0)) { return run(Heartbeat{by(w.user), w.id, idle}); }
+  LockOutcome end(const Window& w) { return run(EndSession{by(w.user), w.id}); }
   bool is_free(std::string_view text, Mode mode = Mode::exclusive) {
-    const Outcome o = run(Check{by("nobody"), SessionId{}, {target(text)}, mode});
+    const LockOutcome o = run(Check{by("nobody"), SessionId{}, {target(text)}, mode});
     return std::get<Checked>(o).items.front().free;
   }
   std::vector<Grant> all_locks() {
@@ -164,17 +164,17 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
     return std::get<LockList>(run(c)).locks;
   }
 
-  static Granted granted(const Outcome& o) {
+  static Granted granted(const LockOutcome& o) {
     const auto* g = std::get_if<Granted>(&o);
     EXPECT_NE(g, nullptr) << "not granted";
     return g == nullptr ? Granted{} : *g;
   }
-  static Refusal refusal(const Outcome& o) {
+  static Refusal refusal(const LockOutcome& o) {
     const auto* r = std::get_if<Refusal>(&o);
     EXPECT_NE(r, nullptr) << "not refused";
     return r == nullptr ? Refusal{} : *r;
   }
-  static bool refused(const Outcome& o, Code code) {
+  static bool refused(const LockOutcome& o, Code code) {
     const auto* r = std::get_if<Refusal>(&o);
     if (r != nullptr && r->code != code) ADD_FAILURE() << "refused as " << code_name(r->code);
     return r != nullptr && r->code == code;
@@ -183,7 +183,7 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
   template <class E>
   std::vector<E> told(const Window& w) const {
     std::vector<E> all;
-    for (const Event& event : events_) {
+    for (const LockEvent& event : events_) {
       if (const auto* e = std::get_if<E>(&event); e != nullptr && e->session == w.id) all.push_back(*e);
     }
     return all;
@@ -191,7 +191,7 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
   template <class E>
   std::vector<E> told() const {
     std::vector<E> all;
-    for (const Event& event : events_) {
+    for (const LockEvent& event : events_) {
       if (const auto* e = std::get_if<E>(&event)) all.push_back(*e);
     }
     return all;
@@ -200,7 +200,7 @@ class LockContract : public testing::TestWithParam<ContractEngine> {
 
   Wall clock_ = wall_us(1'780'000'000'000'000);
   std::unique_ptr<Subject> engine_;
-  std::vector<Event> events_;
+  std::vector<LockEvent> events_;
   std::uint64_t made_ = 0;
 };
 

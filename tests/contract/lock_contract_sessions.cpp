@@ -19,7 +19,7 @@ TEST_P(LockContract, a_resume_proves_the_secret_and_gives_the_whole_state) {
     return run(ResumeSession{by("li"), li.id, Secret{Id128{2, secret}}, Secret{Id128{2, next}}});
   };
   EXPECT_TRUE(refused(resume(4711, 100), Code::session_gone));
-  const Outcome o = resume(li.id.value.lo, 100);
+  const LockOutcome o = resume(li.id.value.lo, 100);
   const SessionSnapshot& s = std::get<SessionResumed>(o).state;
   ASSERT_EQ(s.locks.size(), 1U);
   EXPECT_EQ(s.locks[0].lock, g.lock);
@@ -197,7 +197,7 @@ TEST_P(LockContract, a_state_that_is_larger_than_an_answer_is_told_in_pages_alon
   } while (!c.after.empty() && ++pages < 50);
   EXPECT_EQ(seen, held);
   const Secret secret{Id128{2, 1}};
-  const Outcome resumed = run(ResumeSession{by("li"), li.id, secret, Secret{Id128{2, 100}}});
+  const LockOutcome resumed = run(ResumeSession{by("li"), li.id, secret, Secret{Id128{2, 100}}});
   EXPECT_FALSE(std::get<SessionResumed>(resumed).state.next.empty()) << "a welcome must not call it the whole state";
 }
 

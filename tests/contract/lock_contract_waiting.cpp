@@ -307,7 +307,7 @@ TEST_P(LockContract, an_upgrade_that_waits_keeps_what_is_held_and_gets_it) {
   EXPECT_EQ(e.wait, wait);
   EXPECT_EQ(e.granted.grant.lock, mine.lock);
   EXPECT_EQ(e.granted.grant.mode, Mode::exclusive);
-  const Outcome late_cancel = run(CancelWait{by("li"), li.id, wait});
+  const LockOutcome late_cancel = run(CancelWait{by("li"), li.id, wait});
   EXPECT_EQ(granted(late_cancel).grant.lock, mine.lock) << "the push may have been lost";
 }
 
@@ -699,7 +699,7 @@ TEST_P(LockContract, a_transfer_goes_to_a_window_of_the_same_user_from_either_si
   const Window wang = open("wang");
   const Grant g = take(here, {"SaleOrder:1"});
   EXPECT_TRUE(refused(run(Transfer{by("li"), here.id, g.lock, wang.id}), Code::forbidden));
-  const Outcome pulled = run(Transfer{by("li"), there.id, g.lock, there.id});
+  const LockOutcome pulled = run(Transfer{by("li"), there.id, g.lock, there.id});
   const Grant moved = std::get<Grant>(pulled);
   EXPECT_EQ(moved.session, there.id);
   EXPECT_GT(moved.token, g.token);
@@ -707,7 +707,7 @@ TEST_P(LockContract, a_transfer_goes_to_a_window_of_the_same_user_from_either_si
   EXPECT_EQ(told<LockLost>(here)[0].reason, EndReason::transferred);
   EXPECT_TRUE(refused(release(here, g.lock), Code::not_holder));
   EXPECT_EQ(std::get<Verified>(run(Verify{by("li"), g.lock, g.token, {}, Millis(0)})).why, "not_holder");
-  const Outcome pushed = run(Transfer{by("li"), there.id, g.lock, here.id});
+  const LockOutcome pushed = run(Transfer{by("li"), there.id, g.lock, here.id});
   EXPECT_EQ(std::get<Grant>(pushed).session, here.id);
 }
 
@@ -753,7 +753,7 @@ TEST_P(LockContract, requests_queues_and_holds_survive_a_restart) {
   restart();
   forget();
   EXPECT_FALSE(is_free("SaleOrder:2"));
-  const Outcome asks = run(ListAsks{by("li"), 500});
+  const LockOutcome asks = run(ListAsks{by("li"), 500});
   ASSERT_EQ(std::get<AskList>(asks).asks.size(), 1U);
   EXPECT_EQ(std::get<AskList>(asks).asks[0].message, "please");
   EXPECT_TRUE(std::get<Answered>(run(Agree{by("li"), asked, {}})).granted);

@@ -131,7 +131,7 @@ TEST_P(Kill9, loses_nothing_that_was_told) {
     Ticket ticket = 0;
     std::string state = found->state;
     const auto step = [&] {
-      const Command command = workload.next();
+      const LockCommand command = workload.next();
       shadow.apply(++ticket, command, workload.clock(), expected);
       state = shadow.state(workload.clock());
     };

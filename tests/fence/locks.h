@@ -21,7 +21,7 @@ class Locks {
   std::optional<Grant> acquire(const std::string& user, const std::string& target, Kind kind = Kind::edit) {
     Acquire asked{.caller = caller(user), .session = session(user), .lock = {ids_.next_id()}, .kind = kind};
     asked.targets = {*Target::parse(target)};
-    const Outcome outcome = apply(asked);
+    const LockOutcome outcome = apply(asked);
     const auto* granted = std::get_if<Granted>(&outcome);
     return granted == nullptr ? std::nullopt : std::optional(granted->grant);
   }
@@ -32,7 +32,7 @@ class Locks {
   }
   // What a write of `target` is fenced with; 0: the lock does not allow one.
   Token token_of(const Grant& grant, const std::string& target) {
-    const Outcome outcome = apply(Verify{
+    const LockOutcome outcome = apply(Verify{
         .caller = caller(grant.user), .lock = grant.lock, .token = grant.token, .targets = {*Target::parse(target)}});
     const auto* verified = std::get_if<Verified>(&outcome);
     return verified != nullptr && verified->valid ? verified->targets.at(0).token : 0;
@@ -63,8 +63,8 @@ class Locks {
     if (made) apply(OpenSession{.caller = caller(user), .session = at->second, .secret = {ids_.next_id()}});
     return at->second;
   }
-  Outcome apply(const Command& command) {
-    std::vector<Event> events;
+  LockOutcome apply(const LockCommand& command) {
+    std::vector<LockEvent> events;
     std::string journal;
     clock_ += Micros(1);
     return tree_.apply(command, clock_, events, journal);

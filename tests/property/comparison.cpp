@@ -43,7 +43,7 @@ class Run {
  private:
   // What the contract leaves open: the last page of a list may name a cursor behind which nothing lies, a refused
   // transfer need not count as the model does, and a repeated answer may show a deadline as it was or as it is.
-  static void forgive(const Command& command, Outcome& outcome, const Outcome& wanted) {
+  static void forgive(const LockCommand& command, LockOutcome& outcome, const LockOutcome& wanted) {
     auto* list = std::get_if<LockList>(&outcome);
     const auto* wanted_list = std::get_if<LockList>(&wanted);
     if (list != nullptr && wanted_list != nullptr && !list->locks.empty() && list->next == list->locks.back().token)
@@ -81,11 +81,11 @@ class Run {
   }
 
   // Who watches a target is told that its holders changed, at last what they are now.
-  std::string watched(const Holders& before, const std::vector<Event>& told) const {
+  std::string watched(const Holders& before, const std::vector<LockEvent>& told) const {
     if (!subject_->tells_targets()) return {};
     const Holders after = holders();
     std::map<std::string, bool, std::less<>> last;
-    for (const Event& event : told) {
+    for (const LockEvent& event : told) {
       if (const auto* e = std::get_if<TargetChanged>(&event)) last[e->target.text()] = e->grant.has_value();
     }
     Holders changed = before;
@@ -102,12 +102,12 @@ class Run {
     return {};
   }
 
-  std::string take(const Command& command, Wall clock) {
-    std::vector<Event> told;
-    std::vector<Event> expected;
+  std::string take(const LockCommand& command, Wall clock) {
+    std::vector<LockEvent> told;
+    std::vector<LockEvent> expected;
     const Holders before = holders();
-    Outcome outcome = subject_->apply(command, clock, told);
-    const Outcome wanted = model_.apply(command, clock, expected);
+    LockOutcome outcome = subject_->apply(command, clock, told);
+    const LockOutcome wanted = model_.apply(command, clock, expected);
     forgive(command, outcome, wanted);
     if (std::string d = difference(outcome, wanted, told, expected); !d.empty()) return d;
     if (!EngineClock::is_absurd(clock)) clock_ = clock;
@@ -122,8 +122,8 @@ class Run {
     return {};
   }
 
-  static std::string difference(const Outcome& outcome, const Outcome& wanted, const std::vector<Event>& told,
-                                const std::vector<Event>& expected) {
+  static std::string difference(const LockOutcome& outcome, const LockOutcome& wanted,
+                                const std::vector<LockEvent>& told, const std::vector<LockEvent>& expected) {
     const std::string got = describe(outcome);
     const std::string want = describe(wanted);
     std::string text;
@@ -152,8 +152,8 @@ class Run {
     ListLocks all;
     all.caller = admin;
     all.limit = 500;
-    for (const Command& query : {Command(all), Command(ListSessions{admin, 500}), Command(ListWaits{admin, 500}),
-                                 Command(ListAsks{admin, 500})}) {
+    for (const LockCommand& query : {LockCommand(all), LockCommand(ListSessions{admin, 500}),
+                                     LockCommand(ListWaits{admin, 500}), LockCommand(ListAsks{admin, 500})}) {
       if (std::string d = take(query, clock_); !d.empty()) return "after a restart, " + describe(query) + ":\n" + d;
     }
     return {};
@@ -170,7 +170,7 @@ class Run {
 class ModelSubject final : public Subject {
  public:
   ModelSubject(const LockTreeOptions& options, Broken broken) : model_(options, broken) {}
-  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events) override {
+  LockOutcome apply(const LockCommand& command, Wall clock, std::vector<LockEvent>& events) override {
     return model_.apply(command, clock, events);
   }
   Restarted restart(Wall clock) override {

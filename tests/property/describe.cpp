@@ -94,7 +94,7 @@ class Line {
 
 }  // namespace
 
-std::string describe(const Outcome& outcome) {
+std::string describe(const LockOutcome& outcome) {
   Line l;
   struct Say {
     Line& l;
@@ -155,7 +155,7 @@ std::string describe(const Outcome& outcome) {
   return l.take();
 }
 
-std::string describe(const Event& event) {
+std::string describe(const LockEvent& event) {
   Line l;
   struct Say {
     Line& l;
@@ -180,11 +180,11 @@ std::string describe(const Event& event) {
   return l.take();
 }
 
-std::vector<std::string> describe(const std::vector<Event>& events) {
+std::vector<std::string> describe(const std::vector<LockEvent>& events) {
   std::map<SessionId, std::vector<std::string>> told;
   std::map<LockId, std::pair<SessionId, std::uint32_t>> positions;
   std::size_t alarms = 0;
-  for (const Event& event : events) {
+  for (const LockEvent& event : events) {
     if (const auto* w = std::get_if<LockWaiting>(&event)) {
       positions[w->wait] = {w->session, w->position};
       continue;
@@ -199,7 +199,7 @@ std::vector<std::string> describe(const std::vector<Event>& events) {
         event);
   }
   for (const auto& [wait, at] : positions)
-    told[at.first].push_back(describe(Event(LockWaiting{at.first, wait, at.second})));
+    told[at.first].push_back(describe(LockEvent(LockWaiting{at.first, wait, at.second})));
   std::vector<std::string> lines;
   if (alarms > 0) lines.push_back(std::to_string(alarms) + " alarms of the clock");
   for (const auto& [session, texts] : told) {
@@ -211,7 +211,7 @@ std::vector<std::string> describe(const std::vector<Event>& events) {
   return lines;
 }
 
-std::string describe(const Command& command) {
+std::string describe(const LockCommand& command) {
   Line l;
   struct Say {
     Line& l;

@@ -12,13 +12,13 @@
 
 namespace hf::test {
 
-std::string describe(const Command& command);
-std::string describe(const Outcome& outcome);
+std::string describe(const LockCommand& command);
+std::string describe(const LockOutcome& outcome);
 // Empty for what is not told to one session, or only warns.
-std::string describe(const Event& event);
+std::string describe(const LockEvent& event);
 // How many alarms there were, and one line for each recipient, in its order: who was told what. Of several positions
 // told to one wait by one command only the last counts.
-std::vector<std::string> describe(const std::vector<Event>& events);
+std::vector<std::string> describe(const std::vector<LockEvent>& events);
 std::string describe(const History& history);
 
 }  // namespace hf::test

@@ -170,7 +170,7 @@ void HistoryChecker::nodes_living(const NodesLiving& living) {
 }
 
 // What the command itself ended, before anybody else could be granted.
-void HistoryChecker::take_effects(const Command& command, const Outcome& outcome) {
+void HistoryChecker::take_effects(const LockCommand& command, const LockOutcome& outcome) {
   if (const auto* c = std::get_if<Release>(&command)) {
     const auto* r = std::get_if<Released>(&outcome);
     if (r == nullptr || r->already) return;
@@ -231,7 +231,7 @@ void HistoryChecker::take_effects(const Command& command, const Outcome& outcome
   }
 }
 
-void HistoryChecker::take_event(const Event& event) {
+void HistoryChecker::take_event(const LockEvent& event) {
   const auto numbered = [&](SessionId session, std::uint64_t seq) {
     if (seq == 0) return;
     std::uint64_t& last = seq_[session];
@@ -284,7 +284,7 @@ void HistoryChecker::take_event(const Event& event) {
   }
 }
 
-void HistoryChecker::take_answer(const Command& command, const Outcome& outcome) {
+void HistoryChecker::take_answer(const LockCommand& command, const LockOutcome& outcome) {
   if (const auto* c = std::get_if<OpenSession>(&command)) {
     const auto* opened = std::get_if<SessionOpened>(&outcome);
     if (opened != nullptr && sessions_.insert(c->session).second) seq_[c->session] = opened->seq;
@@ -326,7 +326,7 @@ void HistoryChecker::take_answer(const Command& command, const Outcome& outcome)
   }
 }
 
-void HistoryChecker::holds_nothing_ended(const Command& command, const Outcome& outcome) {
+void HistoryChecker::holds_nothing_ended(const LockCommand& command, const LockOutcome& outcome) {
   const auto current = [&](const Grant& g, std::string_view by) {
     const auto it = live_.find(g.lock);
     if (it == live_.end()) return broken(std::string(by) + " shows a lock that is not held");
@@ -433,8 +433,8 @@ void HistoryChecker::check_all() {
 
 void HistoryChecker::restarted() { may_skip_ = sessions_; }
 
-std::string HistoryChecker::record(const Command& command, Wall clock, const Outcome& outcome,
-                                   const std::vector<Event>& events) {
+std::string HistoryChecker::record(const LockCommand& command, Wall clock, const LockOutcome& outcome,
+                                   const std::vector<LockEvent>& events) {
   if (EngineClock::is_absurd(clock)) {  // no engine goes by it: nothing happens, and no time passes
     const auto* refusal = std::get_if<Refusal>(&outcome);
     if (refusal == nullptr || refusal->code != Code::unavailable || !events.empty())
@@ -460,7 +460,7 @@ std::string HistoryChecker::record(const Command& command, Wall clock, const Out
       },
       command);
   granted_now_.clear();
-  for (const Event& event : events) {
+  for (const LockEvent& event : events) {
     if (const auto* g = std::get_if<LockGranted>(&event)) granted_now_.insert(g->granted.grant.lock);
   }
   const bool before = std::holds_alternative<Transfer>(command) || !granted_now_.contains(named);
@@ -468,7 +468,7 @@ std::string HistoryChecker::record(const Command& command, Wall clock, const Out
   // What the command got may at once let others of its party go on: they have a greater token, or share its lock.
   const auto* got = std::get_if<Granted>(&outcome);
   bool answer_taken = false;
-  for (const Event& event : events) {
+  for (const LockEvent& event : events) {
     const auto* g = std::get_if<LockGranted>(&event);
     const bool later =
         g != nullptr && got != nullptr && !got->again &&

@@ -31,7 +31,8 @@ namespace hf::test {
 class HistoryChecker {
  public:
   // Takes in one command with what came of it. Returns the sentence that was broken, or nothing.
-  std::string record(const Command& command, Wall clock, const Outcome& outcome, const std::vector<Event>& events);
+  std::string record(const LockCommand& command, Wall clock, const LockOutcome& outcome,
+                     const std::vector<LockEvent>& events);
 
   // The engine was started anew: the numbers of events may skip.
   void restarted();
@@ -75,10 +76,10 @@ class HistoryChecker {
   void granted(const Granted& granted, const Claim& asked, LockId as);
   void raise_below(const Grant& fresh);
   void nodes_living(const NodesLiving& living);
-  void take_effects(const Command& command, const Outcome& outcome);
-  void take_event(const Event& event);
-  void take_answer(const Command& command, const Outcome& outcome);
-  void holds_nothing_ended(const Command& command, const Outcome& outcome);
+  void take_effects(const LockCommand& command, const LockOutcome& outcome);
+  void take_event(const LockEvent& event);
+  void take_answer(const LockCommand& command, const LockOutcome& outcome);
+  void holds_nothing_ended(const LockCommand& command, const LockOutcome& outcome);
   void check_all();
 
   Wall clock_{};

@@ -26,8 +26,8 @@ std::string verdict(Broken broken) {
         world.locks.push_back(std::move(lock));
       }
       const Step step = random.next(world);
-      std::vector<Event> events;
-      const Outcome outcome = model.apply(step.command, step.clock, events);
+      std::vector<LockEvent> events;
+      const LockOutcome outcome = model.apply(step.command, step.clock, events);
       if (std::string why = checker.record(step.command, step.clock, outcome, events); !why.empty()) return why;
     }
   }

@@ -72,7 +72,7 @@ TEST(LockTreeProperty, what_is_told_beside_a_refusal_is_judged_too) {
   const LockId lock{Id128{7, 1}};
   const std::vector<Target> bill{Target::from_text("SaleOrder:1")};
   History history;
-  const auto then = [&](Millis after, Command command) {
+  const auto then = [&](Millis after, LockCommand command) {
     history.push_back({std::move(command), wall_us(1'780'000'000'000'000) + after});
   };
   then(Millis(0), OpenSession{.caller = li, .session = lis, .secret = secret});

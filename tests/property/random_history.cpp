@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 2> kOwners{"SaleOut:77", "SaleOut:78"};
 
 Id128 id(std::uint64_t kind, std::uint64_t number) { return Id128{kind, number << id_shift}; }
 
-std::string request_id_of(const Command& command) {
+std::string request_id_of(const LockCommand& command) {
   return std::visit(
       [](const auto& c) {
         if constexpr (requires { c.caller.request_id; })
@@ -81,7 +81,7 @@ Caller RandomHistory::caller_of(const World& world, SessionId session) {
   return caller;
 }
 
-Command RandomHistory::acquire(const World& world) {
+LockCommand RandomHistory::acquire(const World& world) {
   Acquire c;
   c.session = some_session(world);
   c.caller = caller_of(world, c.session);
@@ -125,7 +125,7 @@ Command RandomHistory::acquire(const World& world) {
   return c;
 }
 
-Command RandomHistory::release(const World& world) {
+LockCommand RandomHistory::release(const World& world) {
   Release c;
   if (world.locks.empty() || one_in(10)) {
     if (!past_.empty()) c.lock = pick(past_);
@@ -155,7 +155,7 @@ Command RandomHistory::release(const World& world) {
   return c;
 }
 
-Command RandomHistory::about_asks(const World& world) {
+LockCommand RandomHistory::about_asks(const World& world) {
   std::vector<World::Wait> asks;
   for (const World::Wait& w : world.waits) {
     if (w.asking) asks.push_back(w);
@@ -198,7 +198,7 @@ Command RandomHistory::about_asks(const World& world) {
   }
 }
 
-Command RandomHistory::query(const World& world) {
+LockCommand RandomHistory::query(const World& world) {
   const SessionId session = some_session(world);
   Caller caller = caller_of(world, session);
   caller.request_id.clear();
@@ -241,7 +241,7 @@ Command RandomHistory::query(const World& world) {
 }
 
 // By any of a few secrets, of which a session has been told some; late ones among them.
-Command RandomHistory::resume(const Caller& caller, const SessionId& session) {
+LockCommand RandomHistory::resume(const Caller& caller, const SessionId& session) {
   const auto secret = [&] { return Secret{id(9 + random_.below(3), session.value.lo >> id_shift)}; };
   const Secret presented = one_in(5) ? Secret{id(1, 1)} : secret();
   const Secret next = secret();
@@ -250,7 +250,7 @@ Command RandomHistory::resume(const Caller& caller, const SessionId& session) {
 }
 
 // What became of a wait is told, or the node that could tell it dies.
-Command RandomHistory::about_nodes(const World& world) {
+LockCommand RandomHistory::about_nodes(const World& world) {
   if (one_in(2)) {
     Heard c;
     c.session = some_session(world);
@@ -269,7 +269,7 @@ Command RandomHistory::about_nodes(const World& world) {
   return living;
 }
 
-Command RandomHistory::some_command(const World& world) {
+LockCommand RandomHistory::some_command(const World& world) {
   if (world.sessions.size() < 2 || one_in(40)) {
     OpenSession c;
     c.session = one_in(40) ? some_session(world) : SessionId{id(5, ++made_)};
@@ -283,7 +283,7 @@ Command RandomHistory::some_command(const World& world) {
   // Within what any engine remembers: an id used anew after that would be another request.
   std::erase_if(repeatable_, [&](const auto& sent) { return passed_ - sent.first > Millis(15'000); });
   if (!repeatable_.empty() && one_in(25)) {
-    Command again = pick(repeatable_).second;
+    LockCommand again = pick(repeatable_).second;
     if (auto* open = std::get_if<OpenSession>(&again); open != nullptr) {
       if (std::ranges::find(world.sessions, open->session, &World::Session::id) == world.sessions.end()) return Tick{};
       if (one_in(2)) open->secret = Secret{id(10, open->session.value.lo >> id_shift)};  // another node was asked first

@@ -19,7 +19,7 @@ namespace hf::test {
 inline constexpr unsigned id_shift = 20;
 
 struct Step {
-  Command command;
+  LockCommand command;
   Wall clock{};
   bool restart = false;  // before the command: recover a second engine from the journal and go on with it
 };
@@ -64,13 +64,13 @@ class RandomHistory {
   Caller caller_of(const World& world, SessionId session);
   std::vector<Target> some_targets(std::size_t max);
   Target some_target();
-  Command some_command(const World& world);
-  Command acquire(const World& world);
-  Command release(const World& world);
-  Command about_asks(const World& world);
-  Command about_nodes(const World& world);
-  Command resume(const Caller& caller, const SessionId& session);
-  Command query(const World& world);
+  LockCommand some_command(const World& world);
+  LockCommand acquire(const World& world);
+  LockCommand release(const World& world);
+  LockCommand about_asks(const World& world);
+  LockCommand about_nodes(const World& world);
+  LockCommand resume(const Caller& caller, const SessionId& session);
+  LockCommand query(const World& world);
   bool one_in(std::uint64_t n) { return random_.one_in(n); }
   template <class T>
   const T& pick(const std::vector<T>& from) {
@@ -83,10 +83,10 @@ class RandomHistory {
   std::uint64_t requests_ = 0;
   std::uint32_t quiet_ = 0;  // ticks of a long silence still to come
   std::uint64_t bills_ = 2, users_ = 3;
-  std::uint32_t hurry_ = 1;                             // how much faster than usual time goes
-  std::vector<LockId> past_;                            // lately named, perhaps gone
-  std::vector<std::pair<Micros, Command>> repeatable_;  // lately sent with a request id, and when
-  Micros passed_{0};                                    // at most what engine time has passed
+  std::uint32_t hurry_ = 1;                                 // how much faster than usual time goes
+  std::vector<LockId> past_;                                // lately named, perhaps gone
+  std::vector<std::pair<Micros, LockCommand>> repeatable_;  // lately sent with a request id, and when
+  Micros passed_{0};                                        // at most what engine time has passed
 };
 
 }  // namespace hf::test

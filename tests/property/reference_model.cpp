@@ -394,7 +394,7 @@ void ReferenceModel::settle() {
       continue;
     }
     const Session& s = *find_session(request.session);
-    Outcome outcome = give(request, s);
+    LockOutcome outcome = give(request, s);
     if (const auto* why = std::get_if<Refusal>(&outcome)) {
       leave_queue(i, *why, true);
     } else {
@@ -421,7 +421,7 @@ void ReferenceModel::tell_positions() {
 }
 
 // What was found grantable, or why it cannot be after all.
-Outcome ReferenceModel::give(const Acquire& request, const Session& s) {
+LockOutcome ReferenceModel::give(const Acquire& request, const Session& s) {
   if (auto why = stale(request)) return *why;
   const bool has_it = std::ranges::any_of(
       held_, [&](const Held& h) { return re_enters(h.grant, request) || upgrades(h.grant, request); });
@@ -667,7 +667,7 @@ void ReferenceModel::tell(E event) {
 
 // ---------------------------------------------------------------------------------------------------- repeats
 
-ReferenceModel::RepeatKey ReferenceModel::repeat_key(const Command& command) {
+ReferenceModel::RepeatKey ReferenceModel::repeat_key(const LockCommand& command) {
   return std::visit(
       []<class C>(const C& c) -> RepeatKey {
         constexpr bool query = std::is_same_v<C, GetLock> || std::is_same_v<C, ListLocks> || std::is_same_v<C, Check> ||
@@ -696,7 +696,7 @@ ReferenceModel::RepeatKey ReferenceModel::repeat_key(const Command& command) {
       command);
 }
 
-std::optional<Outcome> ReferenceModel::repeated(const RepeatKey& key) {
+std::optional<LockOutcome> ReferenceModel::repeated(const RepeatKey& key) {
   if (broken_ == Broken::repeat) return std::nullopt;
   for (const Remembered& r : remembered_) {
     if (r.scope != key.scope || r.request_id != key.caller->request_id || !remembers(r.at)) continue;
@@ -728,7 +728,7 @@ bool ReferenceModel::session_answers(const RepeatKey& key) const {
   return key.session.is_nil() || !session_refusal(*key.caller, key.session);
 }
 
-void ReferenceModel::remember(const RepeatKey& key, const Outcome& outcome) {
+void ReferenceModel::remember(const RepeatKey& key, const LockOutcome& outcome) {
   LockId lock = key.lock;
   if (const auto* granted = std::get_if<Granted>(&outcome)) lock = granted->grant.lock;
   if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
@@ -747,7 +747,7 @@ void ReferenceModel::remember(const RepeatKey& key, const Outcome& outcome) {
 
 // --------------------------------------------------------------------------------------------------- commands
 
-Outcome ReferenceModel::apply(const Command& command, Wall clock, std::vector<Event>& events) {
+LockOutcome ReferenceModel::apply(const LockCommand& command, Wall clock, std::vector<LockEvent>& events) {
   if (clock < kEarliest || clock >= kLatest) return refuse(Code::unavailable);
   events_ = &events;
   advance(clock);
@@ -771,7 +771,7 @@ Outcome ReferenceModel::apply(const Command& command, Wall clock, std::vector<Ev
       return *before;
     }
   }
-  Outcome outcome = std::visit([&](const auto& c) { return run(c); }, command);
+  LockOutcome outcome = std::visit([&](const auto& c) { return run(c); }, command);
   const bool scope_lives = key.session.is_nil() || find_session(key.session) != nullptr;
   if (key.caller != nullptr && scope_lives && session_answers(key)) remember(key, outcome);
   settle();
@@ -814,9 +814,9 @@ bool ReferenceModel::renumbered(SessionId id, std::uint64_t seq) {
   return true;
 }
 
-Outcome ReferenceModel::run(const Tick&) { return Done{}; }
+LockOutcome ReferenceModel::run(const Tick&) { return Done{}; }
 
-Outcome ReferenceModel::run(const OpenSession& c) {
+LockOutcome ReferenceModel::run(const OpenSession& c) {
   if (c.session.is_nil() || find_session(c.session) != nullptr) return refuse(Code::invalid, "session");
   if (c.lease < options_.limits.lease_min || c.lease > options_.limits.lease_max)
     return refuse(Code::invalid, "lease_ms");
@@ -853,14 +853,14 @@ void tell_secret_to(ReferenceModel::Session& s, const Secret& next) {
 
 }  // namespace
 
-void ReferenceModel::tell_secret(const OpenSession& c, const Outcome& before) {
+void ReferenceModel::tell_secret(const OpenSession& c, const LockOutcome& before) {
   const auto* opened = std::get_if<SessionOpened>(&before);
   Session* s = opened == nullptr ? nullptr : find_session(opened->session);
   if (s == nullptr || c.secret == s->proved || std::ranges::find(s->told, c.secret) != s->told.end()) return;
   tell_secret_to(*s, c.secret);
 }
 
-Outcome ReferenceModel::run(const ResumeSession& c) {
+LockOutcome ReferenceModel::run(const ResumeSession& c) {
   if (auto r = session_refusal(c.caller, c.session)) return *r;
   Session& s = *find_session(c.session);
   const bool is_told = std::ranges::find(s.told, c.secret) != s.told.end();
@@ -876,20 +876,20 @@ Outcome ReferenceModel::run(const ResumeSession& c) {
   return SessionResumed{page_of(snapshot(s, true), 0, SIZE_MAX, page_bytes_max)};
 }
 
-Outcome ReferenceModel::run(const TakeOver& c) {
+LockOutcome ReferenceModel::run(const TakeOver& c) {
   if (auto r = session_refusal(c.caller, c.session)) return *r;
   const Session& s = *find_session(c.session);
   if (c.secret != (s.told.empty() ? s.proved : s.told.back())) return refuse(Code::session_gone);
   return Done{};
 }
 
-Outcome ReferenceModel::run(const Heard& c) {
+LockOutcome ReferenceModel::run(const Heard& c) {
   if (auto r = session_refusal(c.caller, c.session)) return *r;
   unheard_.erase(c.wait);
   return Done{};
 }
 
-Outcome ReferenceModel::run(const NodesLiving& c) {
+LockOutcome ReferenceModel::run(const NodesLiving& c) {
   const auto unheard = unheard_;
   for (const auto& [wait, node] : unheard) {
     if (std::ranges::find(c.nodes, node) != c.nodes.end() || unheard_.erase(wait) == 0) continue;
@@ -910,7 +910,7 @@ Outcome ReferenceModel::run(const NodesLiving& c) {
   return Done{};
 }
 
-Outcome ReferenceModel::run(const EndSession& c) {
+LockOutcome ReferenceModel::run(const EndSession& c) {
   const Session* s = find_session(c.session);
   if (s == nullptr) return refuse(Code::session_gone);
   if (s->user != c.caller.user && !c.caller.admin) return refuse(Code::forbidden);
@@ -918,7 +918,7 @@ Outcome ReferenceModel::run(const EndSession& c) {
   return SessionClosed{end_session(index, EndReason::session_ended)};
 }
 
-Outcome ReferenceModel::run(const Heartbeat& c) {
+LockOutcome ReferenceModel::run(const Heartbeat& c) {
   if (auto r = session_refusal(c.caller, c.session)) return *r;
   Session& s = *find_session(c.session);
   s.lease_end = now_ + s.lease;
@@ -931,7 +931,7 @@ Outcome ReferenceModel::run(const Heartbeat& c) {
   return renewed;
 }
 
-Outcome ReferenceModel::run(const Acquire& c) {
+LockOutcome ReferenceModel::run(const Acquire& c) {
   if (auto r = session_refusal(c.caller, c.session)) return *r;
   const Limits& limits = options_.limits;
   Acquire request = c;
@@ -956,7 +956,7 @@ Outcome ReferenceModel::run(const Acquire& c) {
 }
 
 // Grants, or queues as `w` says; the end of an acquire and of an ask alike.
-Outcome ReferenceModel::enqueue(Acquire request, Waiting w) {
+LockOutcome ReferenceModel::enqueue(Acquire request, Waiting w) {
   const Session& s = *find_session(request.session);
   const bool again = std::ranges::any_of(held_, [&](const Held& h) { return re_enters(h.grant, request); });
   if (again || grantable(request, waiting_.size())) {
@@ -981,7 +981,7 @@ Outcome ReferenceModel::enqueue(Acquire request, Waiting w) {
   return Queued{queued.request.lock, queued.told};
 }
 
-Outcome ReferenceModel::run(const Release& c) {
+LockOutcome ReferenceModel::run(const Release& c) {
   if (!c.session.is_nil()) {
     if (auto r = session_refusal(c.caller, c.session)) return *r;
   }
@@ -1021,7 +1021,7 @@ Outcome ReferenceModel::run(const Release& c) {
   return Released{true, 0, false};
 }
 
-Outcome ReferenceModel::run(const Extend& c) {
+LockOutcome ReferenceModel::run(const Extend& c) {
   if (!c.session.is_nil()) {
     if (auto r = session_refusal(c.caller, c.session)) return *r;
   }
@@ -1038,7 +1038,7 @@ Outcome ReferenceModel::run(const Extend& c) {
   return view(h);
 }
 
-Outcome ReferenceModel::run(const Transfer& c) {
+LockOutcome ReferenceModel::run(const Transfer& c) {
   if (auto r = session_refusal(c.caller, c.session)) return *r;
   if (auto r = session_refusal(c.caller, c.to_session)) return *r;
   const std::size_t i = find_held(c.lock);
@@ -1094,7 +1094,7 @@ Outcome ReferenceModel::run(const Transfer& c) {
   return view(h);
 }
 
-Outcome ReferenceModel::run(const Force& c) {
+LockOutcome ReferenceModel::run(const Force& c) {
   if (c.reason.empty()) return refuse(Code::invalid, "reason");
   const std::size_t i = find_held(c.lock);
   if (i == held_.size()) return gone_refusal(c.lock);
@@ -1102,7 +1102,7 @@ Outcome ReferenceModel::run(const Force& c) {
   return Done{};
 }
 
-Outcome ReferenceModel::run(const ReleaseAll& c) {
+LockOutcome ReferenceModel::run(const ReleaseAll& c) {
   const Session* s = find_session(c.session);
   if (s == nullptr) return refuse(Code::session_gone);
   if (s->user != c.caller.user && !c.caller.admin) return refuse(Code::forbidden);
@@ -1126,7 +1126,7 @@ Outcome ReferenceModel::run(const ReleaseAll& c) {
   return many;
 }
 
-Outcome ReferenceModel::run(const Ask& c) {
+LockOutcome ReferenceModel::run(const Ask& c) {
   if (auto r = session_refusal(c.caller, c.session)) return *r;
   const std::size_t i = find_held(c.lock);
   if (i == held_.size()) return gone_refusal(c.lock);
@@ -1159,7 +1159,7 @@ Outcome ReferenceModel::run(const Ask& c) {
   w.message = c.message;
   w.deadline = now_ + c.wait_for;
   w.answer_by = now_ + options_.policy(request.targets.front().type()).request_timeout;
-  Outcome outcome = enqueue(std::move(request), std::move(w));
+  LockOutcome outcome = enqueue(std::move(request), std::move(w));
   if (!std::holds_alternative<Queued>(outcome)) return outcome;
   const std::size_t index = waiting_.size() - 1;
   for (const Held& h : held_) {
@@ -1174,7 +1174,7 @@ Outcome ReferenceModel::run(const Ask& c) {
   return outcome;
 }
 
-Outcome ReferenceModel::run(const Agree& c) {
+LockOutcome ReferenceModel::run(const Agree& c) {
   const std::size_t i = find_wait(c.wait);
   if (i == waiting_.size() || !waiting_[i].asking) return refuse(Code::request_gone);
   const Acquire request = waiting_[i].request;
@@ -1187,14 +1187,14 @@ Outcome ReferenceModel::run(const Agree& c) {
   hand_over(request, &c.caller.user, c.caller.user, c.caller.user_name, {}, c.version);
   to_front(c.wait);
   settle();
-  const bool granted = std::ranges::any_of(*events_, [&](const Event& e) {
+  const bool granted = std::ranges::any_of(*events_, [&](const LockEvent& e) {
     const auto* g = std::get_if<LockGranted>(&e);
     return g != nullptr && g->wait == c.wait;
   });
   return Answered{granted};
 }
 
-Outcome ReferenceModel::run(const Refuse& c) {
+LockOutcome ReferenceModel::run(const Refuse& c) {
   const std::size_t i = find_wait(c.wait);
   if (i == waiting_.size() || !waiting_[i].asking) return refuse(Code::request_gone);
   Waiting& w = waiting_[i];
@@ -1216,7 +1216,7 @@ Outcome ReferenceModel::run(const Refuse& c) {
   return Done{};
 }
 
-Outcome ReferenceModel::run(const Defer& c) {
+LockOutcome ReferenceModel::run(const Defer& c) {
   const std::size_t i = find_wait(c.wait);
   if (i == waiting_.size() || !waiting_[i].asking) return refuse(Code::request_gone);
   Waiting& w = waiting_[i];
@@ -1239,7 +1239,7 @@ Outcome ReferenceModel::run(const Defer& c) {
   return Done{};
 }
 
-Outcome ReferenceModel::run(const CancelWait& c) {
+LockOutcome ReferenceModel::run(const CancelWait& c) {
   if (auto r = session_refusal(c.caller, c.session)) return *r;
   if (const std::size_t i = find_wait(c.wait); i < waiting_.size()) {
     if (waiting_[i].request.session != c.session) return refuse(Code::not_holder);
@@ -1260,13 +1260,13 @@ Outcome ReferenceModel::run(const CancelWait& c) {
 
 // ---------------------------------------------------------------------------------------------------- queries
 
-Outcome ReferenceModel::run(const GetLock& c) {
+LockOutcome ReferenceModel::run(const GetLock& c) {
   const std::size_t i = find_held(c.lock);
   if (i == held_.size()) return gone_refusal(c.lock);
   return view(held_[i]);
 }
 
-Outcome ReferenceModel::run(const ListLocks& c) {
+LockOutcome ReferenceModel::run(const ListLocks& c) {
   LockList list;
   Page page;
   for (const Held& h : held_) {
@@ -1290,7 +1290,7 @@ Outcome ReferenceModel::run(const ListLocks& c) {
   return list;
 }
 
-Outcome ReferenceModel::run(const Check& c) {
+LockOutcome ReferenceModel::run(const Check& c) {
   if (!c.session.is_nil()) {
     if (auto r = session_refusal(c.caller, c.session)) return *r;
   }
@@ -1319,7 +1319,7 @@ Outcome ReferenceModel::run(const Check& c) {
   return checked;
 }
 
-Outcome ReferenceModel::run(const Verify& c) {
+LockOutcome ReferenceModel::run(const Verify& c) {
   Verified v;
   const std::size_t i = find_held(c.lock);
   if (i == held_.size()) {
@@ -1350,23 +1350,23 @@ Outcome ReferenceModel::run(const Verify& c) {
   return v;
 }
 
-Outcome ReferenceModel::run(const GetSession& c) {
+LockOutcome ReferenceModel::run(const GetSession& c) {
   const Session* s = find_session(c.session);
   if (s == nullptr) return refuse(Code::session_gone);
   if (s->user != c.caller.user && !c.caller.admin) return refuse(Code::forbidden);
   const auto page = page_of(snapshot(*s, true), c);
-  return page ? Outcome(*page) : refuse(page.error().code);
+  return page ? LockOutcome(*page) : refuse(page.error().code);
 }
 
-Outcome ReferenceModel::run(const ListSessions& c) {
+LockOutcome ReferenceModel::run(const ListSessions& c) {
   std::vector<SessionSnapshot> all;
   for (const Session& s : sessions_)
     if (c.caller.admin || s.user == c.caller.user) all.push_back(snapshot(s, false));
   const auto page = page_of(all, c.after, c.limit);
-  return page ? Outcome(*page) : refuse(Code::invalid);
+  return page ? LockOutcome(*page) : refuse(Code::invalid);
 }
 
-Outcome ReferenceModel::run(const ListAsks& c) {
+LockOutcome ReferenceModel::run(const ListAsks& c) {
   AskList list;
   Page page;
   // Its cursor is a place in the queue: good for a walk during which nothing changes.
@@ -1382,7 +1382,7 @@ Outcome ReferenceModel::run(const ListAsks& c) {
   return list;
 }
 
-Outcome ReferenceModel::run(const ListWaits& c) {
+LockOutcome ReferenceModel::run(const ListWaits& c) {
   WaitList list;
   for (std::size_t i = 0; i < waiting_.size(); ++i) {
     const bool mine = c.caller.admin || find_session(waiting_[i].request.session)->user == c.caller.user;
@@ -1391,7 +1391,7 @@ Outcome ReferenceModel::run(const ListWaits& c) {
   return list;
 }
 
-Outcome ReferenceModel::run(const GetStats&) {
+LockOutcome ReferenceModel::run(const GetStats&) {
   Stats stats;
   stats.locks = held_.size();
   stats.sessions = sessions_.size();

@@ -76,7 +76,7 @@ class ReferenceModel {
 
   explicit ReferenceModel(LockTreeOptions options, Broken broken = Broken::nothing);
 
-  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events);
+  LockOutcome apply(const LockCommand& command, Wall clock, std::vector<LockEvent>& events);
   // What a recovered engine is like: the engine time last recorded, full leases from there, tokens above `floor`.
   void restarted(Wall clock, Instant recorded, Token floor);
   // After a restart a session's events are numbered from anywhere above; false if `seq` is below.
@@ -111,7 +111,7 @@ class ReferenceModel {
   struct Remembered {
     std::string scope, request_id;
     std::uint64_t fingerprint = 0;
-    Outcome outcome;
+    LockOutcome outcome;
     LockId lock;  // of an acquire or an ask: what became of it decides the answer
     Instant at{};
   };
@@ -148,7 +148,7 @@ class ReferenceModel {
   // Effects.
   std::optional<Refusal> stale(const Acquire& request) const;
   Granted grant(const Acquire& request, const std::string& user, const std::string& name, const ClientInfo& client);
-  Outcome give(const Acquire& request, const Session& session);
+  LockOutcome give(const Acquire& request, const Session& session);
   void settle();
   void raise_below(const Grant& fresh);
   void tell_positions();
@@ -195,41 +195,41 @@ class ReferenceModel {
     SessionId session;
     LockId lock;
   };
-  static RepeatKey repeat_key(const Command& command);
-  std::optional<Outcome> repeated(const RepeatKey& key);
+  static RepeatKey repeat_key(const LockCommand& command);
+  std::optional<LockOutcome> repeated(const RepeatKey& key);
   bool session_answers(const RepeatKey& key) const;
-  void remember(const RepeatKey& key, const Outcome& outcome);
+  void remember(const RepeatKey& key, const LockOutcome& outcome);
 
-  Outcome enqueue(Acquire request, Waiting waiting);
-  Outcome run(const OpenSession& c);
-  void tell_secret(const OpenSession& c, const Outcome& before);
-  Outcome run(const ResumeSession& c);
-  Outcome run(const TakeOver& c);
-  Outcome run(const Heard& c);
-  Outcome run(const NodesLiving& c);
-  Outcome run(const EndSession& c);
-  Outcome run(const Heartbeat& c);
-  Outcome run(const Acquire& c);
-  Outcome run(const Release& c);
-  Outcome run(const Extend& c);
-  Outcome run(const Transfer& c);
-  Outcome run(const Force& c);
-  Outcome run(const ReleaseAll& c);
-  Outcome run(const Ask& c);
-  Outcome run(const Agree& c);
-  Outcome run(const Refuse& c);
-  Outcome run(const Defer& c);
-  Outcome run(const CancelWait& c);
-  Outcome run(const Tick& c);
-  Outcome run(const GetLock& c);
-  Outcome run(const ListLocks& c);
-  Outcome run(const Check& c);
-  Outcome run(const Verify& c);
-  Outcome run(const GetSession& c);
-  Outcome run(const ListSessions& c);
-  Outcome run(const ListAsks& c);
-  Outcome run(const ListWaits& c);
-  Outcome run(const GetStats& c);
+  LockOutcome enqueue(Acquire request, Waiting waiting);
+  LockOutcome run(const OpenSession& c);
+  void tell_secret(const OpenSession& c, const LockOutcome& before);
+  LockOutcome run(const ResumeSession& c);
+  LockOutcome run(const TakeOver& c);
+  LockOutcome run(const Heard& c);
+  LockOutcome run(const NodesLiving& c);
+  LockOutcome run(const EndSession& c);
+  LockOutcome run(const Heartbeat& c);
+  LockOutcome run(const Acquire& c);
+  LockOutcome run(const Release& c);
+  LockOutcome run(const Extend& c);
+  LockOutcome run(const Transfer& c);
+  LockOutcome run(const Force& c);
+  LockOutcome run(const ReleaseAll& c);
+  LockOutcome run(const Ask& c);
+  LockOutcome run(const Agree& c);
+  LockOutcome run(const Refuse& c);
+  LockOutcome run(const Defer& c);
+  LockOutcome run(const CancelWait& c);
+  LockOutcome run(const Tick& c);
+  LockOutcome run(const GetLock& c);
+  LockOutcome run(const ListLocks& c);
+  LockOutcome run(const Check& c);
+  LockOutcome run(const Verify& c);
+  LockOutcome run(const GetSession& c);
+  LockOutcome run(const ListSessions& c);
+  LockOutcome run(const ListAsks& c);
+  LockOutcome run(const ListWaits& c);
+  LockOutcome run(const GetStats& c);
 
   LockTreeOptions options_;
   Broken broken_;
@@ -246,7 +246,7 @@ class ReferenceModel {
   std::vector<Remembered> remembered_;
   std::map<std::string, Known, std::less<>> versions_;
   std::map<LockId, Id128> unheard_;  // waits, and what became of them, that only one node can tell
-  std::vector<Event>* events_ = nullptr;
+  std::vector<LockEvent>* events_ = nullptr;
 };
 
 }  // namespace hf::test

@@ -17,7 +17,7 @@ namespace hf::test {
 class Subject {
  public:
   virtual ~Subject() = default;
-  virtual Outcome apply(const Command& command, Wall clock, std::vector<Event>& events) = 0;
+  virtual LockOutcome apply(const LockCommand& command, Wall clock, std::vector<LockEvent>& events) = 0;
   // Ends this engine and goes on with one recovered from what it wrote. Returns the engine time it had recorded,
   // the floor of its tokens and how far the events of each session are numbered now; what went wrong is the text.
   struct Restarted {

@@ -29,9 +29,9 @@ class TreeSubject final : public Subject {
  public:
   explicit TreeSubject(const LockTreeOptions& options) : options_(options), tree_(options) {}
 
-  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events) override {
+  LockOutcome apply(const LockCommand& command, Wall clock, std::vector<LockEvent>& events) override {
     const std::size_t before = journal_.size();
-    Outcome outcome = tree_.apply(command, clock, events, journal_);
+    LockOutcome outcome = tree_.apply(command, clock, events, journal_);
     if (journal_.size() != before) recorded_ = tree_.now();
     return outcome;
   }
@@ -54,9 +54,9 @@ class TreeSubject final : public Subject {
     restarted.recorded = replayed.now();
     Caller admin;
     admin.admin = true;
-    std::vector<Event> ignored;
+    std::vector<LockEvent> ignored;
     std::string unread;
-    const Outcome sessions = folded.apply(ListSessions{admin, 500}, clock, ignored, unread);
+    const LockOutcome sessions = folded.apply(ListSessions{admin, 500}, clock, ignored, unread);
     for (const SessionSnapshot& s : std::get<SessionList>(sessions).sessions)
       restarted.seqs.emplace_back(s.session, s.seq);
     tree_ = LockTree(options_);
@@ -83,10 +83,10 @@ class TreeSubject final : public Subject {
     ListLocks all;
     all.caller = admin;
     all.limit = 500;
-    for (const Command& query :
-         {Command(all), Command(ListSessions{admin, 500}), Command(ListWaits{admin, 500}), Command(GetStats{})}) {
-      std::vector<Event> a_told;
-      std::vector<Event> b_told;
+    for (const LockCommand& query : {LockCommand(all), LockCommand(ListSessions{admin, 500}),
+                                     LockCommand(ListWaits{admin, 500}), LockCommand(GetStats{})}) {
+      std::vector<LockEvent> a_told;
+      std::vector<LockEvent> b_told;
       std::string ignored;
       const std::string x = describe(a.apply(query, clock, a_told, ignored));
       const std::string y = describe(b.apply(query, clock, b_told, ignored));
@@ -108,12 +108,12 @@ class TwinSubject final : public Subject {
   explicit TwinSubject(const LockTreeOptions& options)
       : options_(options), first_(tree_subject(options)), second_(options) {}
 
-  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events) override {
+  LockOutcome apply(const LockCommand& command, Wall clock, std::vector<LockEvent>& events) override {
     const std::size_t before = events.size();
-    Outcome outcome = first_->apply(command, clock, events);
-    std::vector<Event> others;
+    LockOutcome outcome = first_->apply(command, clock, events);
+    std::vector<LockEvent> others;
     std::string unread;
-    const Outcome other = second_.apply(command, clock, others, unread);
+    const LockOutcome other = second_.apply(command, clock, others, unread);
     if (difference_.empty() && !alike(outcome, other))
       difference_ = "twins answer differently: " + describe(outcome) + detail(outcome) + " and " + describe(other) +
                     detail(other);
@@ -137,14 +137,14 @@ class TwinSubject final : public Subject {
   std::string image() const override { return first_->image(); }
 
  private:
-  static std::string detail(const Outcome& outcome) {
+  static std::string detail(const LockOutcome& outcome) {
     const auto* refusal = std::get_if<Refusal>(&outcome);
     return refusal == nullptr ? std::string() : " (" + refusal->detail + ")";
   }
   // What is remembered of an answer is less than the answer: a refusal loses its list of conflicts, and the answer to
   // an extension is the lock as it is now, or that it is gone.
-  static bool alike(Outcome first, Outcome second) {
-    for (Outcome* outcome : {&first, &second}) {
+  static bool alike(LockOutcome first, LockOutcome second) {
+    for (LockOutcome* outcome : {&first, &second}) {
       if (auto* refusal = std::get_if<Refusal>(outcome)) refusal->conflicts.clear();
     }
     if (const auto* grant = std::get_if<Grant>(&first)) {

@@ -190,12 +190,12 @@ TEST(EngineFault, a_redis_that_stands_still_leaves_no_request_without_an_answer_
   two_people_one_lock(nodes);
   EngineNode& b = *nodes.nodes[1];
   redis.pause();
-  const Outcome doubtful = b.ask(acquire(2, "wang", 2, "SaleOrder:2"));
+  const LockOutcome doubtful = b.ask(acquire(2, "wang", 2, "SaleOrder:2"));
   EXPECT_THAT(code_of(doubtful), ::testing::AnyOf(Code::unknown_outcome, Code::unavailable));
   redis.resume();
   nodes.expect_agreement();
   // Whatever became of it: the same lock once more is one hold, not two.
-  const Outcome again = b.ask(acquire(2, "wang", 3, "SaleOrder:2"));
+  const LockOutcome again = b.ask(acquire(2, "wang", 3, "SaleOrder:2"));
   ASSERT_NE(token_of(again), 0U);
   EXPECT_LE(std::get<Granted>(again).grant.holds, 2U);
   nodes.expect_agreement();
@@ -270,7 +270,7 @@ TEST(EngineFault, a_node_that_stood_still_beyond_its_leases_learns_what_it_lost)
   Nodes there(redis.url());  // on another loop, which the test can leave alone
   EngineNode& a = here.add(1);
   EngineNode& b = there.add(2);
-  const auto on_b = [&](const Command& command) {
+  const auto on_b = [&](const LockCommand& command) {
     const Ticket ticket = b.post(command);
     EXPECT_TRUE(there.loop.until([&] { return b.told().outcome_of(ticket) != nullptr; }));
     return *b.told().outcome_of(ticket);
@@ -285,7 +285,7 @@ TEST(EngineFault, a_node_that_stood_still_beyond_its_leases_learns_what_it_lost)
   Token gained = 0;
   ASSERT_TRUE(here.loop.until(
       [&] {
-        for (const Event& event : a.told().events()) {
+        for (const LockEvent& event : a.told().events()) {
           if (const auto* granted = std::get_if<LockGranted>(&event)) gained = granted->granted.grant.token;
         }
         return gained != 0;
@@ -293,7 +293,7 @@ TEST(EngineFault, a_node_that_stood_still_beyond_its_leases_learns_what_it_lost)
       Millis(30'000)));
   EXPECT_GT(gained, lost);
   const auto told_of_its_end = [&] {
-    for (const Event& event : b.told().events()) {
+    for (const LockEvent& event : b.told().events()) {
       const auto* ended = std::get_if<SessionEnded>(&event);
       if (ended != nullptr && ended->session == session(2)) return true;
     }
@@ -318,7 +318,7 @@ void cut_off(void (Relay::*cut)()) {
   const Token before = token_of(b.ask(acquire(2, "wang", 20, "SaleOrder:1")));
   ASSERT_NE(before, 0U);
   (wire.*cut)();
-  const Outcome doubtful = b.ask(acquire(2, "wang", 21, "SaleOrder:2"));
+  const LockOutcome doubtful = b.ask(acquire(2, "wang", 21, "SaleOrder:2"));
   EXPECT_THAT(code_of(doubtful), ::testing::AnyOf(Code::unknown_outcome, Code::unavailable));
   // The others go on, and the bill of the one that is cut off is his still.
   EXPECT_EQ(code_of(a.ask(acquire(1, "li", 10, "SaleOrder:1"))), Code::locked);
@@ -369,7 +369,7 @@ TEST(EngineFault, a_failover_under_load_loses_no_lock_that_was_answered) {
   nodes.expect_agreement();
   std::uint64_t held = 0;
   for (const auto& [bill, mine] : answered) {
-    const Outcome other = b.ask(acquire(2, "wang", ++id, bill));
+    const LockOutcome other = b.ask(acquire(2, "wang", ++id, bill));
     held += code_of(other) == Code::locked ? 1 : 0;
     if (token_of(other) != 0) {
       EXPECT_GT(token_of(other), mine.second) << bill;

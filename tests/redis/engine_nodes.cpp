@@ -9,15 +9,15 @@
 
 namespace hf::test {
 
-const Outcome* Told::outcome_of(Ticket ticket) const {
+const LockOutcome* Told::outcome_of(Ticket ticket) const {
   for (const One& one : all) {
     if (one.ticket == ticket) return &one.outcome;
   }
   return nullptr;
 }
 
-std::vector<Event> Told::events() const {
-  std::vector<Event> found;
+std::vector<LockEvent> Told::events() const {
+  std::vector<LockEvent> found;
   for (const One& one : all) {
     if (one.ticket == 0) found.push_back(one.event);
   }
@@ -101,14 +101,14 @@ void EngineNode::reconnect() {
   reader_->reconnect();
 }
 
-Ticket EngineNode::post(Command command, NamespaceIndex ns, Wall clock) {
+Ticket EngineNode::post(LockCommand command, NamespaceIndex ns, Wall clock) {
   const Ticket ticket = next_ticket_++;
   engine_->submit(ns, ticket, std::move(command), clock);
   engine_->flush();
   return ticket;
 }
 
-Outcome EngineNode::ask(Command command, NamespaceIndex ns) {
+LockOutcome EngineNode::ask(LockCommand command, NamespaceIndex ns) {
   const Ticket ticket = post(std::move(command), ns);
   if (!loop_.until([&] { return told_.outcome_of(ticket) != nullptr; })) return Refusal{.code = Code::unknown_outcome};
   return *told_.outcome_of(ticket);

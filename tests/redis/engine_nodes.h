@@ -24,8 +24,8 @@ struct Told : LockEngineSink {
   struct One {
     Ticket ticket = 0;  // 0: an event
     NamespaceIndex ns = 0;
-    Outcome outcome;
-    Event event;
+    LockOutcome outcome;
+    LockEvent event;
   };
   std::vector<One> all;
   int resets = 0;
@@ -34,8 +34,8 @@ struct Told : LockEngineSink {
   std::map<Ticket, StatusOutcome> status;
   std::vector<BoardEvent> board;
 
-  void on_outcome(Ticket ticket, Outcome&& outcome) override { all.push_back({ticket, 0, std::move(outcome), {}}); }
-  void on_event(NamespaceIndex ns, Event event) override { all.push_back({0, ns, {}, std::move(event)}); }
+  void on_outcome(Ticket ticket, LockOutcome&& outcome) override { all.push_back({ticket, 0, std::move(outcome), {}}); }
+  void on_event(NamespaceIndex ns, LockEvent event) override { all.push_back({0, ns, {}, std::move(event)}); }
   void on_status(Ticket ticket, StatusOutcome&& outcome) override {
     status.insert_or_assign(ticket, std::move(outcome));
   }
@@ -48,8 +48,8 @@ struct Told : LockEngineSink {
   void on_taken_elsewhere(const SessionId& session) override { taken.push_back(session); }
   void on_failed(std::string) override {}
 
-  const Outcome* outcome_of(Ticket ticket) const;
-  std::vector<Event> events() const;
+  const LockOutcome* outcome_of(Ticket ticket) const;
+  std::vector<LockEvent> events() const;
 };
 
 // The loop of a test, and a wait for a condition on it.
@@ -97,8 +97,8 @@ class EngineNode {
   // Drops its connections and makes new ones.
   void reconnect();
   // Asks, and waits for the answer.
-  Outcome ask(Command command, NamespaceIndex ns = 0);
-  Ticket post(Command command, NamespaceIndex ns = 0, Wall clock = {});
+  LockOutcome ask(LockCommand command, NamespaceIndex ns = 0);
+  Ticket post(LockCommand command, NamespaceIndex ns = 0, Wall clock = {});
   StatusOutcome ask(StatusCommand command);
   Ticket post(StatusCommand command);
   // The audit trail as it answers: from old to new, "action lock" or "action session", read in pages of `page`. Waits

@@ -64,7 +64,7 @@ class EngineOperator : public ::testing::Test {
     ASSERT_TRUE(std::holds_alternative<Queued>(*node.told().outcome_of(ticket)));
     EXPECT_TRUE(nodes.loop.until(
         [&] {
-          for (const Event& event : node.told().events()) {
+          for (const LockEvent& event : node.told().events()) {
             const auto* ended = std::get_if<WaitEnded>(&event);
             if (ended != nullptr && ended->wait == lock(id)) return true;
           }

@@ -39,9 +39,9 @@ TEST_F(EngineOnRedis, one_node_grants_refuses_and_releases) {
   auto a = node(1);
   ASSERT_TRUE(std::holds_alternative<SessionOpened>(a->ask(open_session(1, "li"))));
   ASSERT_TRUE(std::holds_alternative<SessionOpened>(a->ask(open_session(2, "wang"))));
-  const Outcome granted = a->ask(acquire(1, "li", 1, "SaleOrder:1"));
+  const LockOutcome granted = a->ask(acquire(1, "li", 1, "SaleOrder:1"));
   ASSERT_TRUE(std::holds_alternative<Granted>(granted));
-  const Outcome refused = a->ask(acquire(2, "wang", 2, "SaleOrder:1"));
+  const LockOutcome refused = a->ask(acquire(2, "wang", 2, "SaleOrder:1"));
   ASSERT_TRUE(std::holds_alternative<Refusal>(refused));
   EXPECT_EQ(std::get<Refusal>(refused).code, Code::locked);
   EXPECT_THAT(std::get<Refusal>(refused).conflicts, SizeIs(1));
@@ -83,7 +83,7 @@ TEST_F(EngineOnRedis, a_node_that_comes_later_knows_all_and_one_that_dies_leaves
   auto b = node(2);
   EXPECT_LT(b->engine().counters().entries, a->engine().counters().entries);
   a.reset();
-  const Outcome back = b->ask(resume_session(1, "li"));
+  const LockOutcome back = b->ask(resume_session(1, "li"));
   ASSERT_TRUE(std::holds_alternative<SessionResumed>(back)) << std::get<Refusal>(back).detail;
   EXPECT_THAT(std::get<SessionResumed>(back).state.locks, SizeIs(1));
   EXPECT_EQ(b->engine().check(), "");
@@ -153,13 +153,13 @@ class OtherVersions : public EngineOnRedis {
     ASSERT_EQ(reply.kind, redis::Reply::Kind::integer) << reply.text;
   }
   static std::string digits(std::uint64_t n) { return std::to_string(n); }
-  static std::string entry_of(const std::vector<Command>& commands, const std::string& behind = {}) {
+  static std::string entry_of(const std::vector<LockCommand>& commands, const std::string& behind = {}) {
     redis::Entry entry;
     entry.kind = redis::EntryKind::commands;
     redis::EntrySection& section = entry.sections.emplace_back();
     section.ns = "main";
     section.count = commands.size() + (behind.empty() ? 0U : 1U);
-    for (const Command& command : commands) write_command(section.commands, command);
+    for (const LockCommand& command : commands) write_command(section.commands, command);
     section.commands += behind;
     return redis::write_entry(entry);
   }
@@ -178,7 +178,7 @@ class OtherVersions : public EngineOnRedis {
   }
   // What a tree says of a clock that it did not believe.
   bool alarmed(const std::string& word) const {
-    for (const Event& event : a->told().events()) {
+    for (const LockEvent& event : a->told().events()) {
       const auto* alarm = std::get_if<ClockAlarm>(&event);
       if (alarm != nullptr && alarm->what.find(word) != std::string::npos) return true;
     }
@@ -331,7 +331,7 @@ TEST_F(EngineOnRedis, a_session_taken_over_elsewhere_is_told_to_the_node_it_left
 // ------------------------------------------------------------------------------------------------- a node that dies
 
 // Somebody waits at b for what li holds; nobody but b could tell him.
-Command wait_at(const EngineNode& b, std::uint64_t id) {
+LockCommand wait_at(const EngineNode& b, std::uint64_t id) {
   Acquire wanted = std::get<Acquire>(acquire(2, "wang", id, "SaleOrder:1", Millis(600'000)));
   wanted.node = b.self();
   return wanted;

@@ -49,10 +49,10 @@ class Moving : public ::testing::Test {
   void fill_source() const {
     const Wall now = Loop::now().wall;
     const auto options = tree_options(source_, *catalog_);
-    std::vector<Event> events;
+    std::vector<LockEvent> events;
     std::string changes;
     LockTree tree(options);
-    const auto run = [&](const Command& command) { return tree.apply(command, now, events, changes); };
+    const auto run = [&](const LockCommand& command) { return tree.apply(command, now, events, changes); };
     for (const auto& [n, user] : {std::pair{1, "li"}, {2, "wang"}, {3, "zhao"}})
       run(open_session(static_cast<std::uint64_t>(n), user));
     EXPECT_TRUE(std::holds_alternative<Granted>(run(acquire(1, "li", 1, "SaleOrder:1"))));
@@ -82,7 +82,7 @@ class Moving : public ::testing::Test {
     const std::vector<JournalSection> sections = {{0, changes, last}, {1, others, second.last_token()}};
     ASSERT_TRUE((*journal)->commit({now, names, sections}));
   }
-  static Command hold(std::uint64_t id) {
+  static LockCommand hold(std::uint64_t id) {
     Acquire command = acquire_of(1, "li", id, "SaleOrder:" + std::to_string(id));
     command.kind = Kind::hold;
     command.caller.hold = true;
@@ -110,10 +110,10 @@ class Moving : public ::testing::Test {
       LockTree tree(tree_options(config, *catalog_));
       EXPECT_TRUE(tree.recover(part.image) && tree.recovered(now, 0));
       seen.states[part.ns] = state_of(tree, now);
-      std::vector<Event> events;
+      std::vector<LockEvent> events;
       std::string changes;
       tree.apply(open_session(9, "new"), now, events, changes);
-      const Outcome granted = tree.apply(acquire(9, "new", 9, "SaleOrder:9"), now, events, changes);
+      const LockOutcome granted = tree.apply(acquire(9, "new", 9, "SaleOrder:9"), now, events, changes);
       EXPECT_TRUE(std::holds_alternative<Granted>(granted));
       if (const auto* one = std::get_if<Granted>(&granted)) seen.next_tokens[part.ns] = one->grant.token;
     }

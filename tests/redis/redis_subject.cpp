@@ -35,7 +35,7 @@ class RedisSubject final : public Subject {
       hand_->send({"UNLINK", "hf:{" + name_ + "}:" + of}, Millis(1000), [](const Result<redis::Reply>&) {});
   }
 
-  Outcome apply(const Command& command, Wall clock, std::vector<Event>& events) override {
+  LockOutcome apply(const LockCommand& command, Wall clock, std::vector<LockEvent>& events) override {
     EngineNode& at = ++count_ % 3 == 0 ? *b_ : *a_;
     EngineNode& other = &at == a_.get() ? *b_ : *a_;
     if (!loop_.until([&] { return at.live(); })) return lost("a node does not come to life");
@@ -68,14 +68,14 @@ class RedisSubject final : public Subject {
       return a_->live() && b_->live() && a_->engine().counters().generation > generation &&
              a_->engine().counters().number == b_->engine().counters().number;
     });
-    std::vector<Event> ignored;
+    std::vector<LockEvent> ignored;
     Caller admin;
     admin.admin = true;
-    const Outcome sessions = apply(ListSessions{admin, 500}, clock, ignored);
+    const LockOutcome sessions = apply(ListSessions{admin, 500}, clock, ignored);
     if (const auto* list = std::get_if<SessionList>(&sessions)) {
       for (const SessionSnapshot& s : list->sessions) restarted.seqs.emplace_back(s.session, s.seq);
     }
-    const Outcome stats = apply(GetStats{}, clock, ignored);
+    const LockOutcome stats = apply(GetStats{}, clock, ignored);
     if (const auto* figures = std::get_if<Stats>(&stats)) restarted.floor = figures->last_token;
     restarted.recorded = a_->engine().time(0);
     restarted.error = error_;
@@ -89,7 +89,7 @@ class RedisSubject final : public Subject {
   }
 
  private:
-  Outcome lost(const char* why) {
+  LockOutcome lost(const char* why) {
     error_ = why;
     return Refusal{.code = Code::unknown_outcome};
   }

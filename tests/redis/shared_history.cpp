@@ -56,7 +56,7 @@ bool SharedHistory::in_log(const std::map<std::uint64_t, std::uint64_t>& generat
 // Questions are left out, for only the node that was asked decides them.
 std::string SharedHistory::text_of(const Entry& entry) {
   std::string text = entry.opening ? "opened\n" : "";
-  std::vector<Event> events;
+  std::vector<LockEvent> events;
   for (const Step& step : entry.steps) {
     events.insert(events.end(), step.events.begin(), step.events.end());
     if (!is_query(step.command) && !std::holds_alternative<Tick>(step.command))
@@ -71,7 +71,7 @@ std::vector<Token> SharedHistory::tokens_of(const Entry& entry) {
   for (const Step& step : entry.steps) {
     if (const auto* granted = std::get_if<Granted>(&step.outcome); granted != nullptr && !granted->again)
       tokens.push_back(granted->grant.token);
-    for (const Event& event : step.events) {
+    for (const LockEvent& event : step.events) {
       if (const auto* granted = std::get_if<LockGranted>(&event); granted != nullptr && !granted->granted.again)
         tokens.push_back(granted->granted.grant.token);
     }

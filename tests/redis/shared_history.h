@@ -40,9 +40,9 @@ class SharedHistory {
     auto operator<=>(const Place&) const = default;
   };
   struct Step {
-    Command command;
-    Outcome outcome;
-    std::vector<Event> events;
+    LockCommand command;
+    LockOutcome outcome;
+    std::vector<LockEvent> events;
     Wall clock{};
   };
   struct Entry {

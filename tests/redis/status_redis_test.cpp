@@ -88,14 +88,14 @@ TEST_F(StatusOnRedis, who_would_edit_an_older_version_than_any_node_published_is
   EngineNode& b = nodes.add(2);
   a.ask(open_session(1, "li"));
   b.ask(open_session(2, "wang"));
-  const auto read_at = [](Command command, Version version, Millis wait = Millis(0)) {
+  const auto read_at = [](LockCommand command, Version version, Millis wait = Millis(0)) {
     std::get<Acquire>(command).if_versions = {{"SaleOrder:1", version}};
     std::get<Acquire>(command).wait = wait;
     return command;
   };
   published(b, publish({bill("1", 5, 2)}));
   for (EngineNode* const node : {&a, &b}) {
-    const Outcome refused = node->ask(read_at(acquire(1, "li", node == &a ? 10 : 11, "SaleOrder:1"), 4));
+    const LockOutcome refused = node->ask(read_at(acquire(1, "li", node == &a ? 10 : 11, "SaleOrder:1"), 4));
     ASSERT_EQ(code_of(refused), Code::stale_version);
     EXPECT_EQ(std::get<Refusal>(refused).known_version, 5U);
   }
@@ -104,7 +104,7 @@ TEST_F(StatusOnRedis, who_would_edit_an_older_version_than_any_node_published_is
   published(a, publish({bill("1", 6, 2)}));
   a.ask(release(1, "li", 12));
   const auto ended_at = [](EngineNode& node) {
-    for (const Event& event : node.told().events()) {
+    for (const LockEvent& event : node.told().events()) {
       if (const auto* ended = std::get_if<WaitEnded>(&event)) return ended->why.known_version;
     }
     return std::uint64_t{0};

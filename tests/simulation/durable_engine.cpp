@@ -63,7 +63,7 @@ std::string DurableEngine::check() const {
 
 Result<NamespaceIndex> DurableEngine::open_namespace(std::string_view) { return NamespaceIndex{0}; }
 
-void DurableEngine::submit(NamespaceIndex, Ticket ticket, Command&& command, Wall clock) {
+void DurableEngine::submit(NamespaceIndex, Ticket ticket, LockCommand&& command, Wall clock) {
   Told told;
   told.ticket = ticket;
   told.outcome = tree_.apply(command, clock, told.events, gathering_.changes);
@@ -112,7 +112,7 @@ void DurableEngine::deliver(Batch&& batch) {
   }
   const std::weak_ptr<bool> alive = alive_;
   for (Told& told : batch.told) {
-    for (Event& event : told.events) sink_->on_event(0, std::move(event));
+    for (LockEvent& event : told.events) sink_->on_event(0, std::move(event));
     for (const BoardEvent& event : told.board_events) sink_->on_board_event(0, event);
     if (told.ticket == 0) continue;
     if (told.status) {

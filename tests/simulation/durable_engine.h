@@ -33,7 +33,7 @@ class DurableEngine final : public LockEngine {
   void attach(LockEngineSink& sink) { sink_ = &sink; }
 
   Result<NamespaceIndex> open_namespace(std::string_view name) override;
-  void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
+  void submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) override;
   void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override;
   EpochId epoch(NamespaceIndex) const override { return board_.epoch(); }
   void flush() override;
@@ -64,9 +64,9 @@ class DurableEngine final : public LockEngine {
   struct Told {
     Ticket ticket = 0;
     bool status = false;
-    Outcome outcome;
+    LockOutcome outcome;
     StatusOutcome status_outcome;
-    std::vector<Event> events;
+    std::vector<LockEvent> events;
     std::vector<BoardEvent> board_events;
   };
   struct Batch {

@@ -160,11 +160,11 @@ class Samples {
   void answer(Op op, Face face) {
     each_sample<D>(face, [&](const auto& value, const View& view) {
       begin("op", name_of(op), face);
-      if constexpr (requires { Outcome(value.outcome()); }) {
+      if constexpr (requires { LockOutcome(value.outcome()); }) {
         // With what the engine does not know.
         append_said(out_, value, view);
-      } else if constexpr (requires { Outcome(value); }) {
-        append_outcome(out_, op, Outcome(value), view);
+      } else if constexpr (requires { LockOutcome(value); }) {
+        append_outcome(out_, op, LockOutcome(value), view);
       } else {
         append_said<D>(out_, value, view);
       }

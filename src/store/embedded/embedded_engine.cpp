@@ -13,7 +13,7 @@ constexpr std::chrono::seconds kRound{1};  // syncs of relaxed commits, looks at
 constexpr std::chrono::milliseconds kGap{2};
 
 // What an engine refuses that is short of room.
-bool adds(const Command& command) {
+bool adds(const LockCommand& command) {
   return std::holds_alternative<Acquire>(command) || std::holds_alternative<Ask>(command);
 }
 bool adds(const StatusCommand& command) {
@@ -49,7 +49,7 @@ struct EmbeddedEngine::Partition {
 struct EmbeddedEngine::Answer {
   Ticket ticket = 0;
   NamespaceIndex ns = 0;
-  Outcome outcome;
+  LockOutcome outcome;
   std::size_t events_end = 0;             // the events before this belong to it and to those before it
   std::unique_ptr<StatusOutcome> status;  // of a status command, then instead of `outcome`
   std::size_t board_events_end = 0;
@@ -58,7 +58,7 @@ struct EmbeddedEngine::Answer {
 // What was decided between two commits.
 struct EmbeddedEngine::Turn {
   std::vector<Answer> answers;
-  std::vector<Event> events;
+  std::vector<LockEvent> events;
   std::vector<BoardEvent> board_events;
   struct Section {
     NamespaceIndex ns = 0;
@@ -116,7 +116,7 @@ void EmbeddedEngine::forsake_unheard(Wall clock) {
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
     if (!partitions_[i]->tree.has_unheard()) continue;
     std::string& changes = changes_of(static_cast<NamespaceIndex>(i));
-    std::vector<Event> nobodys;
+    std::vector<LockEvent> nobodys;
     (void)partitions_[i]->tree.apply(NodesLiving{}, clock, nobodys, changes);
     gathering_->change_bytes += changes.size();
     gathering_->at = clock;
@@ -187,7 +187,7 @@ void EmbeddedEngine::end_answer(Answer& answer) const {
   answer.board_events_end = gathering_->board_events.size();
 }
 
-void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) {
+void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) {
   Answer* const answer = begin_answer(ns, ticket, clock);
   if (answer == nullptr) return;
   Turn& turn = *gathering_;

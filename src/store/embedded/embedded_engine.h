@@ -65,7 +65,7 @@ class EmbeddedEngine final : public LockEngine {
   void attach(LockEngineSink& sink) { sink_ = &sink; }
 
   Result<NamespaceIndex> open_namespace(std::string_view name) override;
-  void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
+  void submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) override;
   void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override;
   void flush() override;
   bool ready(std::string& why) const override;

@@ -310,8 +310,8 @@ TEST_P(EmbeddedEngineTest, says_what_the_shadow_says_whatever_the_turns_are) {
   Random turns(5);
   std::vector<std::string> expected;
   for (Ticket ticket = 1; ticket <= 3000; ++ticket) {
-    const Command command = workload.next();
-    engine->submit(0, ticket, Command(command), workload.clock());
+    const LockCommand command = workload.next();
+    engine->submit(0, ticket, LockCommand(command), workload.clock());
     shadow.apply(ticket, command, workload.clock(), expected);
     if (turns.one_in(20)) engine->flush();
     if (turns.one_in(100)) ASSERT_TRUE(loop.settle(*engine));

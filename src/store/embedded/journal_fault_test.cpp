@@ -81,7 +81,7 @@ const Course& course() {
     Shadow shadow{LockTree{}};
     c.states.emplace_back();
     for (Ticket ticket = 1; ticket <= kCommands; ++ticket) {
-      const Command command = workload.next();
+      const LockCommand command = workload.next();
       shadow.apply(ticket, command, workload.clock(), c.lines);
       c.states.push_back(shadow.state(workload.clock()));
     }

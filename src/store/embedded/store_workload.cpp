@@ -35,7 +35,7 @@ Caller Workload::caller(std::size_t session) const {
   return who;
 }
 
-Command Workload::acquire(std::size_t session) {
+LockCommand Workload::acquire(std::size_t session) {
   Acquire a;
   a.caller = caller(session);
   a.session = sessions_[session];
@@ -53,7 +53,7 @@ Command Workload::acquire(std::size_t session) {
   return a;
 }
 
-Command Workload::next() {
+LockCommand Workload::next() {
   clock_ += Millis(random_.below(20));
   if (sessions_.size() < kSessions) {
     OpenSession open;
@@ -96,7 +96,7 @@ Command Workload::next() {
   return get;
 }
 
-std::string line_of(const Outcome& outcome) {
+std::string line_of(const LockOutcome& outcome) {
   return std::visit(Cases{[](const Granted& g) { return "granted " + text_of(g.grant) + (g.again ? " again" : ""); },
                           [](const Queued& q) { return "queued " + q.wait.text() + " " + std::to_string(q.position); },
                           [](const Released& r) {
@@ -114,7 +114,7 @@ std::string line_of(const Outcome& outcome) {
                     outcome);
 }
 
-std::string line_of(const Event& event) {
+std::string line_of(const LockEvent& event) {
   return std::visit(Cases{[](const LockGranted& e) {
                             return "event granted " + std::to_string(e.seq) + " " + text_of(e.granted.grant);
                           },
@@ -127,7 +127,7 @@ std::string line_of(const Event& event) {
 }
 
 std::string state_of(LockTree& tree, Wall clock) {
-  std::vector<Event> events;
+  std::vector<LockEvent> events;
   std::string journal;
   Caller admin;
   admin.user = "admin";
@@ -136,19 +136,19 @@ std::string state_of(LockTree& tree, Wall clock) {
   locks.caller = admin;
   locks.limit = 500;
   std::string text;
-  const Outcome held = tree.apply(locks, clock, events, journal);
+  const LockOutcome held = tree.apply(locks, clock, events, journal);
   if (const auto* list = std::get_if<LockList>(&held))
     for (const Grant& grant : list->locks) text += text_of(grant) + "\n";
   ListWaits waits;
   waits.caller = admin;
-  const Outcome waiting = tree.apply(waits, clock, events, journal);
+  const LockOutcome waiting = tree.apply(waits, clock, events, journal);
   if (const auto* list = std::get_if<WaitList>(&waiting))
     for (const WaitInfo& wait : list->waits)
       text += "waits " + wait.wait.text() + " " + std::to_string(wait.position) + "\n";
   return text;
 }
 
-void Told::on_outcome(Ticket ticket, Outcome&& outcome) {
+void Told::on_outcome(Ticket ticket, LockOutcome&& outcome) {
   if (!failed.empty()) ++after_failure;
   const auto* refusal = std::get_if<Refusal>(&outcome);
   if (refusal != nullptr && refusal->code == Code::unknown_outcome) {
@@ -159,7 +159,7 @@ void Told::on_outcome(Ticket ticket, Outcome&& outcome) {
   lines.push_back(std::to_string(ticket) + " " + line_of(outcome));
 }
 
-void Told::on_event(NamespaceIndex, Event event) {
+void Told::on_event(NamespaceIndex, LockEvent event) {
   if (!failed.empty()) ++after_failure;
   lines.push_back(line_of(event));
 }
@@ -169,11 +169,11 @@ void Told::on_failed(std::string why) {
   failed = std::move(why);
 }
 
-void Shadow::apply(Ticket ticket, const Command& command, Wall clock, std::vector<std::string>& lines) {
-  std::vector<Event> events;
+void Shadow::apply(Ticket ticket, const LockCommand& command, Wall clock, std::vector<std::string>& lines) {
+  std::vector<LockEvent> events;
   std::string journal;
-  const Outcome outcome = tree_.apply(command, clock, events, journal);
-  for (const Event& event : events) lines.push_back(line_of(event));
+  const LockOutcome outcome = tree_.apply(command, clock, events, journal);
+  for (const LockEvent& event : events) lines.push_back(line_of(event));
   lines.push_back(std::to_string(ticket) + " " + line_of(outcome));
 }
 

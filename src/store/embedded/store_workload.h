@@ -21,7 +21,7 @@ class Workload {
  public:
   explicit Workload(std::uint64_t seed, Wall start) : random_(seed), ids_(seed), clock_(start) {}
   // The next command; clock() is its time.
-  Command next();
+  LockCommand next();
   Wall clock() const noexcept { return clock_; }
 
  private:
@@ -30,7 +30,7 @@ class Workload {
     std::size_t session = 0;
   };
   Caller caller(std::size_t session) const;
-  Command acquire(std::size_t session);
+  LockCommand acquire(std::size_t session);
   Random random_;
   SeededSecrets ids_;
   Wall clock_;
@@ -39,8 +39,8 @@ class Workload {
 };
 
 // One line each, equal for equal answers; leases are left out, for they start anew after a restart.
-std::string line_of(const Outcome& outcome);
-std::string line_of(const Event& event);
+std::string line_of(const LockOutcome& outcome);
+std::string line_of(const LockEvent& event);
 // All locks and waits of `tree`, as text. Applies queries at `clock`.
 std::string state_of(LockTree& tree, Wall clock);
 
@@ -54,8 +54,8 @@ class Told final : public LockEngineSink {
   std::size_t after_failure = 0;  // calls that came after on_failed
   std::size_t turns = 0;
 
-  void on_outcome(Ticket ticket, Outcome&& outcome) override;
-  void on_event(NamespaceIndex, Event event) override;
+  void on_outcome(Ticket ticket, LockOutcome&& outcome) override;
+  void on_event(NamespaceIndex, LockEvent event) override;
   void on_turn_end() override { ++turns; }
   void on_failed(std::string why) override;
 };
@@ -64,7 +64,7 @@ class Shadow {
  public:
   explicit Shadow(LockTree tree) : tree_(std::move(tree)) {}
   // Applies the command and appends what an engine must tell of it.
-  void apply(Ticket ticket, const Command& command, Wall clock, std::vector<std::string>& lines);
+  void apply(Ticket ticket, const LockCommand& command, Wall clock, std::vector<std::string>& lines);
   std::string state(Wall clock) { return state_of(tree_, clock); }
 
  private:
