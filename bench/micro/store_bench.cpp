@@ -125,8 +125,8 @@ BENCHMARK(commit)
 
 struct Counting final : LockEngineSink {
   std::uint64_t outcomes = 0;
-  void on_outcome(Ticket, LockOutcome&&) override { ++outcomes; }
-  void on_event(NamespaceIndex, LockEvent) override {}
+  void on_outcome(Ticket, Outcome&&) override { ++outcomes; }
+  void on_event(NamespaceIndex, const Event&) override {}
   void on_turn_end() override {}
   void on_failed(std::string) override {}
 };

@@ -53,7 +53,7 @@ std::vector<LockCommand> one_of_each() {
   };
 }
 
-std::string bytes_of(const LockCommand& command) {
+std::string bytes_of(const Command& command) {
   std::string bytes;
   write_command(bytes, command);
   return bytes;
@@ -69,7 +69,7 @@ TEST(CommandCodec, what_was_written_is_read_whole_for_every_command) {
   for (const LockCommand& command : commands) {
     const auto read = take_command(rest);
     ASSERT_TRUE(read) << command.index();
-    EXPECT_EQ(read->index(), command.index());
+    EXPECT_EQ(std::get<LockCommand>(*read).index(), command.index());
     EXPECT_EQ(bytes_of(*read), bytes_of(command));
   }
   EXPECT_TRUE(rest.empty());
@@ -107,21 +107,21 @@ TEST(CommandCodec, commands_by_place_are_read_as_they_were_meant) {
       Release{who, session, "", lock, 17, true, {}, std::nullopt, 2, true}, Tick{}};
   std::string_view rest = log;
   for (const LockCommand& command : meant) {
-    const auto read = take_command(rest, CommandFormat::by_place);
+    const auto read = take_lock_command(rest, CommandFormat::by_place);
     ASSERT_TRUE(read) << command.index();
-    EXPECT_EQ(read->index(), command.index());
+    EXPECT_EQ(std::get<LockCommand>(*read).index(), command.index());
     EXPECT_EQ(bytes_of(*read), bytes_of(command));
   }
   EXPECT_TRUE(rest.empty());
   for (std::size_t size = 0; size < log.size() - 1; ++size) {
     std::string_view cut = std::string_view(log).substr(0, size);
-    while (take_command(cut, CommandFormat::by_place)) {
+    while (take_lock_command(cut, CommandFormat::by_place)) {
     }
     EXPECT_LE(cut.size(), size);
   }
   std::string more("\x8F", 1);  // a tick has nothing more
   rest = more;
-  EXPECT_FALSE(take_command(rest, CommandFormat::by_place));
+  EXPECT_FALSE(take_lock_command(rest, CommandFormat::by_place));
 }
 
 // A build that added a field, and one that added a command, after this one.
@@ -149,7 +149,7 @@ TEST(CommandCodec, a_field_that_is_not_there_is_zero_or_empty) {
   const std::string bytes = bytes_of(acquire);
   EXPECT_LT(bytes.size(), 40U) << "what says nothing takes no room";
   std::string_view rest = bytes;
-  const auto read = std::get<Acquire>(*take_command(rest));
+  const auto read = std::get<Acquire>(std::get<LockCommand>(*take_command(rest)));
   EXPECT_EQ(read.mode, Mode::shared) << "zero, though a new acquire is exclusive";
   EXPECT_EQ(read.ttl, Millis(0));
   EXPECT_TRUE(read.node.is_nil());
@@ -169,7 +169,7 @@ TEST(CommandCodec, every_field_of_an_acquire_arrives) {
   std::string_view rest = bytes;
   const auto read = take_command(rest);
   ASSERT_TRUE(read);
-  const auto& acquire = std::get<Acquire>(*read);
+  const auto& acquire = std::get<Acquire>(std::get<LockCommand>(*read));
   EXPECT_EQ(acquire.caller.user_name, "Li Lei");
   EXPECT_EQ(acquire.caller.fingerprint, 0xFEDC'BA98'7654'3210);
   EXPECT_TRUE(acquire.caller.hold);

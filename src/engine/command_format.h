@@ -7,8 +7,9 @@
 namespace hf {
 
 enum class CommandFormat : std::uint8_t {
-  by_place,  // read only: as builds before tags wrote it
-  by_tag
+  by_place,   // read only, format 2: a list for each family, in each numbers from 0; fields without tags
+  by_family,  // read only, format 3: the same with tags
+  by_tag      // one list
 };
 
 }  // namespace hf

@@ -13,7 +13,8 @@
 // a number that a build does not know makes it refuse the whole: it cannot decide as the others do. A tag and a
 // number that were ever written are never given to anything else.
 //
-// By place: how entries of format 2 have it. All fields of the struct in the order of their tags, without tags, up to
+// Entries of format 3 have a list for each family of commands, whose numbers count from 0 in each. So have those of
+// format 2, and in them fields lie by place: all fields of the struct in the order of their tags, without tags, up to
 // later(); those behind it follow if the bit `has_later` of log_number is set.
 //
 // Internal to the engine. Not thread-safe.
@@ -295,47 +296,49 @@ void write_logged(std::string& out, const std::variant<C...>& command) {
       command);
 }
 
-// Takes the first command of the variant `Command` off `bytes`. Nothing, and `bytes` as it was, if it cannot be read.
-template <class Command, CommandFormat Format>
-std::optional<Command> take_logged(std::string_view& bytes) {
-  std::optional<Command> command;
+// Takes the first command of the variant `Family` off `bytes`, whose numbers there count from `numbers_from`. Nothing,
+// and `bytes` as it was, if it cannot be read.
+template <class Family, CommandFormat Format>
+std::optional<Family> take_logged(std::string_view& bytes, std::uint8_t numbers_from) {
+  constexpr bool by_place = Format == CommandFormat::by_place;
+  std::optional<Family> command;
   if (bytes.empty()) return command;
   const auto first = static_cast<std::uint8_t>(bytes.front());
-  const auto number = Format == CommandFormat::by_place ? static_cast<std::uint8_t>(first & ~has_later) : first;
+  const int number = (by_place ? first & ~has_later : first) + numbers_from;
   FieldReader<Format> reader(bytes.substr(1));
   const auto read = [&]<class C>() {
     if constexpr (Logged<C>) {
       if (number != C::log_number || command) return;
       C value;
-      reader.command(Format == CommandFormat::by_place ? first : std::uint8_t{0}, value);
+      reader.command(by_place ? first : std::uint8_t{0}, value);
       if (reader.ok()) command.emplace(std::move(value));
     }
   };
   [&]<std::size_t... I>(std::index_sequence<I...>) {
-    (read.template operator()<std::variant_alternative_t<I, Command>>(), ...);
-  }(std::make_index_sequence<std::variant_size_v<Command>>());
+    (read.template operator()<std::variant_alternative_t<I, Family>>(), ...);
+  }(std::make_index_sequence<std::variant_size_v<Family>>());
   if (command) bytes.remove_prefix(bytes.size() - reader.left());
   return command;
 }
 
-template <class Command>
-std::optional<Command> take_logged(std::string_view& bytes, CommandFormat format) {
-  return format == CommandFormat::by_place ? take_logged<Command, CommandFormat::by_place>(bytes)
-                                           : take_logged<Command, CommandFormat::by_tag>(bytes);
+template <class Family>
+std::optional<Family> take_logged(std::string_view& bytes, CommandFormat format, std::uint8_t numbers_from = 0) {
+  return format == CommandFormat::by_place ? take_logged<Family, CommandFormat::by_place>(bytes, numbers_from)
+                                           : take_logged<Family, CommandFormat::by_tag>(bytes, numbers_from);
 }
 
-// Whether each log_number of the variant is another one.
-template <class... C>
-constexpr bool numbers_differ(const std::variant<C...>*) {
-  bool taken[256] = {}, differ = true;
-  const auto take = [&]<class One>() {
-    if constexpr (Logged<One>) {
-      static_assert(One::log_number < has_later);
-      differ = differ && !std::exchange(taken[One::log_number], true);
-    }
+// Whether the log numbers of the variant `Family` are different ones from `least` on and below `end`.
+template <class Family>
+constexpr bool numbers_within(std::uint8_t least, std::uint8_t end) {
+  bool taken[256] = {}, right = end <= has_later;
+  const auto take = [&]<class C>() {
+    if constexpr (Logged<C>)
+      right = right && C::log_number >= least && C::log_number < end && !std::exchange(taken[C::log_number], true);
   };
-  (take.template operator()<C>(), ...);
-  return differ;
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (take.template operator()<std::variant_alternative_t<I, Family>>(), ...);
+  }(std::make_index_sequence<std::variant_size_v<Family>>());
+  return right;
 }
 
 }  // namespace hf

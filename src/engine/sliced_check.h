@@ -11,8 +11,7 @@
 #include <utility>
 
 #include "engine/check_cursor.h"
-#include "engine/lock_tree.h"
-#include "engine/status_board.h"
+#include "engine/namespace_state.h"
 
 namespace hf {
 
@@ -24,7 +23,8 @@ class SlicedCheck {
     std::string broken;        // the first invariant that does not hold; empty: all that were looked at do
   };
 
-  // Looks at up to `entities` of `namespaces` many. `at(i)` gives those of the i-th: {name, tree, board}, by reference.
+  // Looks at up to `entities` of `namespaces` many. `at(i)` gives the i-th: {name, its
+  // NamespaceState}, by reference.
   template <class F>
   Slice look(std::size_t entities, std::size_t namespaces, F&& at) {
     Slice slice;
@@ -34,10 +34,10 @@ class SlicedCheck {
         slice.is_round = true;
         break;
       }
-      const auto [name, tree, board] = at(namespace_);
+      const auto [name, state] = at(namespace_);
       const std::size_t left = entities - slice.entities;
       slice.entities +=
-          in_board_ ? board.check_some(cursor_, left, slice.broken) : tree.check_some(cursor_, left, slice.broken);
+          in_board_ ? state.board().check_some(cursor_, left, slice.broken) : state.locks().check_some(cursor_, left, slice.broken);
       if (!slice.broken.empty()) slice.broken = name + ": " + slice.broken;
       if (!cursor_.is_round) continue;
       namespace_ += in_board_ ? 1 : 0;

@@ -25,17 +25,18 @@ struct StatusBoardTamper {
 namespace {
 
 struct Sliced : testing::Test {
-  LockTree tree;
-  StatusBoard board{StatusBoardOptions{.catalog = test::erp()}};
+  NamespaceState state{{}, {.catalog = test::erp()}};
+  LockTree& tree = state.locks();
+  StatusBoard& board = state.board();
   SeededSecrets ids{7};
   Wall clock = wall_us(1'800'000'000'000'000);
-  std::vector<Event> events;
+  std::vector<LockEvent> events;
   std::vector<BoardEvent> board_events;
   std::string journal;
 
   Sliced() { EXPECT_TRUE(board.recovered(clock, EpochId{Id128{9, 9}})); }
 
-  Outcome apply(const Command& c) { return tree.apply(c, clock, events, journal); }
+  LockOutcome apply(const LockCommand& c) { return tree.apply(c, clock, events, journal); }
   static Caller by(const std::string& user) { return Caller{.user = user, .user_name = user, .hold = true}; }
   SessionId open(const std::string& user) {
     const SessionId id{ids.next_id()};
@@ -89,7 +90,7 @@ struct Sliced : testing::Test {
     SlicedCheck check;
     const std::string name = "default";
     for (int slices = 0; slices < 10'000; ++slices) {
-      const auto slice = check.look(entities, 1, [&](std::size_t) { return std::tie(name, tree, board); });
+      const auto slice = check.look(entities, 1, [&](std::size_t) { return std::tie(name, state); });
       EXPECT_LE(slice.entities, entities);
       if (!slice.broken.empty()) return slice.broken;
       if (slice.is_round) return {};
@@ -232,7 +233,7 @@ TEST_F(Sliced, what_changes_during_a_round_is_no_alarm) {
                     Millis(random.below(2) * 500), random.below(2) == 0 ? Mode::shared : Mode::exclusive),
             sessions[who]);
     }
-    const auto slice = check.look(random.below(9), 1, [&](std::size_t) { return std::tie(name, tree, board); });
+    const auto slice = check.look(random.below(9), 1, [&](std::size_t) { return std::tie(name, state); });
     ASSERT_EQ(slice.broken, "") << "step " << step;
     rounds += slice.is_round ? 1 : 0;
   }

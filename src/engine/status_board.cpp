@@ -8,8 +8,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "engine/field_codec.h"
 #include "engine/status_board_state.h"
-#include "engine/status_command_codec.h"
 #include "model/target.h"
 
 namespace hf {
@@ -133,7 +133,7 @@ StatusOutcome StatusBoard::apply(const StatusCommand& command, Wall clock, std::
   s.events = &events;
   s.journal = &journal;
   // A question leaves the board as it is, also what is due: one node may answer it alone.
-  if (is_query(command)) return std::visit([&](const auto& c) { return s.run(c); }, command);
+  if (is_unlogged(command)) return std::visit([&](const auto& c) { return s.run(c); }, command);
   HF_ASSERT(!s.pending);
   const std::size_t journal_begin = journal.size();
   const Offset last_before = s.last;

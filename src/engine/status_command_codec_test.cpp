@@ -1,11 +1,10 @@
 // Status commands of a log that many nodes decide by. If these fail, two nodes read different events and their boards
 // show different things.
 
-#include "engine/status_command_codec.h"
-
 #include <gtest/gtest.h>
 
 #include "base/hex_test.h"
+#include "engine/command_codec.h"
 
 namespace hf {
 namespace {
@@ -47,20 +46,20 @@ std::vector<StatusCommand> one_of_each() {
           StatusTick{}};
 }
 
-std::string bytes_of(const StatusCommand& command) {
+std::string bytes_of(const Command& command) {
   std::string bytes;
-  write_status_command(bytes, command);
+  write_command(bytes, command);
   return bytes;
 }
 
 TEST(StatusCommandCodec, what_was_written_is_read_whole_for_every_command) {
   std::string all;
-  for (const StatusCommand& command : one_of_each()) write_status_command(all, command);
+  for (const StatusCommand& command : one_of_each()) write_command(all, command);
   std::string_view rest = all;
   for (const StatusCommand& command : one_of_each()) {
-    const auto read = take_status_command(rest);
+    const auto read = take_command(rest);
     ASSERT_TRUE(read) << command.index();
-    EXPECT_EQ(read->index(), command.index());
+    EXPECT_EQ(std::get<StatusCommand>(*read).index(), command.index());
     EXPECT_EQ(bytes_of(*read), bytes_of(command));
   }
   EXPECT_TRUE(rest.empty());
@@ -69,9 +68,9 @@ TEST(StatusCommandCodec, what_was_written_is_read_whole_for_every_command) {
 TEST(StatusCommandCodec, every_field_of_an_event_arrives) {
   const std::string bytes = bytes_of(one_of_each()[1]);
   std::string_view rest = bytes;
-  const auto read = take_status_command(rest);
+  const auto read = take_command(rest);
   ASSERT_TRUE(read);
-  const auto& publish = std::get<Publish>(*read);
+  const auto& publish = std::get<Publish>(std::get<StatusCommand>(*read));
   EXPECT_EQ(publish.caller.request_id, "batch-7");
   EXPECT_EQ(publish.caller.fingerprint, 0xFEDC'BA98'7654'3210);
   ASSERT_EQ(publish.events.size(), 3U);
@@ -85,9 +84,9 @@ TEST(StatusCommandCodec, whether_an_event_begins_or_ends_its_bill_arrives) {
       const std::string bytes =
           bytes_of(Publish{{}, {StatusEvent{.type = "A", .id = "1", .created = created, .deleted = deleted}}});
       std::string_view rest = bytes;
-      const auto read = take_status_command(rest);
+      const auto read = take_command(rest);
       ASSERT_TRUE(read);
-      const auto& event = std::get<StatusEvent>(std::get<Publish>(*read).events.at(0));
+      const auto& event = std::get<StatusEvent>(std::get<Publish>(std::get<StatusCommand>(*read)).events.at(0));
       EXPECT_EQ(event.created, created);
       EXPECT_EQ(event.deleted, deleted);
     }
@@ -116,7 +115,7 @@ TEST(StatusCommandCodec, a_publish_by_place_is_read_as_it_was_meant) {
   const auto read = take_status_command(rest, CommandFormat::by_place);
   ASSERT_TRUE(read);
   EXPECT_TRUE(rest.empty());
-  const auto& publish = std::get<Publish>(*read);
+  const auto& publish = std::get<Publish>(std::get<StatusCommand>(*read));
   EXPECT_EQ(publish.caller.user_name, "Li Lei");
   EXPECT_EQ(publish.caller.fingerprint, 77U);
   EXPECT_EQ(publish.events, (std::vector<LogEvent>{e, run}));
@@ -127,7 +126,7 @@ TEST(StatusCommandCodec, truncated_bytes_are_refused_and_left_alone) {
     const std::string bytes = bytes_of(command);
     for (std::size_t size = 0; size < bytes.size(); ++size) {
       std::string_view rest = std::string_view(bytes).substr(0, size);
-      EXPECT_FALSE(take_status_command(rest)) << command.index() << " cut to " << size;
+      EXPECT_FALSE(take_command(rest)) << command.index() << " cut to " << size;
       EXPECT_EQ(rest.size(), size);
     }
   }
@@ -135,16 +134,16 @@ TEST(StatusCommandCodec, truncated_bytes_are_refused_and_left_alone) {
 
 TEST(StatusCommandCodec, what_is_no_command_is_refused) {
   std::string_view unknown = "\x7f";
-  EXPECT_FALSE(take_status_command(unknown));
-  const std::string question("\x08", 1);  // GetStatus is not written
+  EXPECT_FALSE(take_command(unknown));
+  const std::string question("\x48", 1);  // GetStatus is not written
   std::string_view rest = question;
-  EXPECT_FALSE(take_status_command(rest));
+  EXPECT_FALSE(take_command(rest));
   std::string bytes = bytes_of(Publish{{}, {RunEvent{}}});
   ASSERT_EQ(bytes.back(), 0);
   bytes[bytes.size() - 2] = 9;  // a tag that no run's event has; its end becomes its value
   bytes += '\0';
   rest = bytes;
-  EXPECT_FALSE(take_status_command(rest));
+  EXPECT_FALSE(take_command(rest));
 }
 
 TEST(StatusCommandCodec, only_questions_are_queries) {

@@ -14,6 +14,7 @@
 #include "catalog/audience.h"
 #include "engine/status_bill.h"
 #include "model/commands.h"
+#include "model/outcomes.h"
 #include "model/status.h"
 #include "model/status_commands.h"
 #include "model/status_tally.h"

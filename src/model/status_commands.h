@@ -30,7 +30,7 @@ struct BeginEpoch {
   std::string why;  // first, lost, restored, …
   bool operator==(const BeginEpoch&) const = default;
 
-  static constexpr std::uint8_t log_number = 0;
+  static constexpr std::uint8_t log_number = 64;
   template <class A, class V>
   static void fields(A& a, V& v) {
     a(1, v.epoch)(2, v.why);
@@ -42,7 +42,7 @@ struct Publish {
   std::vector<LogEvent> events;
   bool operator==(const Publish&) const = default;
 
-  static constexpr std::uint8_t log_number = 1;
+  static constexpr std::uint8_t log_number = 65;
   template <class A, class V>
   static void fields(A& a, V& v) {
     a(1, "batch_id", v.caller);
@@ -56,7 +56,7 @@ struct OpenResync {
   std::string type;
   bool operator==(const OpenResync&) const = default;
 
-  static constexpr std::uint8_t log_number = 2;
+  static constexpr std::uint8_t log_number = 66;
   template <class A, class V>
   static void fields(A& a, V& v) {
     a(1, v.caller)(2, v.resync)(3, v.type);
@@ -68,7 +68,7 @@ struct ResyncPage {
   std::vector<StatusEvent> events;  // of that type
   bool operator==(const ResyncPage&) const = default;
 
-  static constexpr std::uint8_t log_number = 3;
+  static constexpr std::uint8_t log_number = 67;
   template <class A, class V>
   static void fields(A& a, V& v) {
     a(1, v.caller)(2, v.resync)(3, v.events);
@@ -80,7 +80,7 @@ struct CommitResync {
   EpochId epoch;  // the next
   bool operator==(const CommitResync&) const = default;
 
-  static constexpr std::uint8_t log_number = 4;
+  static constexpr std::uint8_t log_number = 68;
   template <class A, class V>
   static void fields(A& a, V& v) {
     a(1, v.caller)(2, v.resync)(3, v.epoch);
@@ -91,7 +91,7 @@ struct DropResync {
   ResyncId resync;
   bool operator==(const DropResync&) const = default;
 
-  static constexpr std::uint8_t log_number = 5;
+  static constexpr std::uint8_t log_number = 69;
   template <class A, class V>
   static void fields(A& a, V& v) {
     a(1, v.caller)(2, v.resync);
@@ -103,7 +103,7 @@ struct ReadNotices {
   std::vector<std::uint64_t> numbers;  // those that are read now
   bool operator==(const ReadNotices&) const = default;
 
-  static constexpr std::uint8_t log_number = 6;
+  static constexpr std::uint8_t log_number = 70;
   template <class A, class V>
   static void fields(A& a, V& v) {
     a(1, v.caller);
@@ -115,7 +115,7 @@ struct ReadNotices {
 struct StatusTick {
   bool operator==(const StatusTick&) const = default;
 
-  static constexpr std::uint8_t log_number = 7;
+  static constexpr std::uint8_t log_number = 71;
 
   template <class A, class V>
   static void fields(A&, V&) {}

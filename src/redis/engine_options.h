@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/command_families.h"
 #include "engine/lock_tree.h"
 #include "engine/status_board.h"
 #include "redis/audit_trail.h"
@@ -19,9 +20,9 @@ struct Decided {
   std::uint64_t generation = 0, number = 0;  // of the entry
   NamespaceIndex ns = 0;
   Wall clock{};
-  const LockCommand* command = nullptr;
-  const LockOutcome* outcome = nullptr;
-  const std::vector<LockEvent>* events = nullptr;
+  const Command* command = nullptr;
+  const Outcome* outcome = nullptr;
+  const std::vector<Event>* events = nullptr;
 };
 
 struct EngineOptions {

@@ -5,7 +5,6 @@
 
 #include "base/assert.h"
 #include "engine/command_codec.h"
-#include "engine/status_command_codec.h"
 #include "redis/digits.h"
 
 namespace hf::redis {
@@ -18,11 +17,14 @@ constexpr Micros greet_again{200'000};
 constexpr Micros part_again{1'000'000};
 constexpr Millis block{1000};
 
-Refusal refusal(Code code, std::string detail) {
-  Refusal made;
-  made.code = code;
-  made.detail = std::move(detail);
-  return made;
+// Whether the command is one of these.
+template <class... C>
+bool holds(const Command& command) {
+  return std::visit(
+      [](const auto& of_family) {
+        return std::visit([]<class One>(const One&) { return (std::is_same_v<One, C> || ...); }, of_family);
+      },
+      command);
 }
 
 // What somebody else put into the log is nobody's: it has no number, and all nodes pass over it.
@@ -103,26 +105,16 @@ Result<NamespaceIndex> Engine::open_namespace(std::string_view name) {
   return replica_.index_of(name);
 }
 
-void Engine::submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) {
+void Engine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) {
   HF_ASSERT(ns < replica_.namespaces());
   callers_clock_ = clock;
-  if (std::holds_alternative<Tick>(command) && !options_.clock_of_caller) return;  // the log has its own
+  if (holds<Tick, StatusTick>(command) && !options_.clock_of_caller) return;  // the log has its own
   ++counters_.commands;
   if (gathering_.empty()) {
     gathering_since_ = options_.monotonic();
     only_heartbeats_ = true;
   }
-  only_heartbeats_ = only_heartbeats_ && std::holds_alternative<Heartbeat>(command);
-  gathering_.push_back({ticket, ns, std::move(command)});
-}
-
-void Engine::submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) {
-  HF_ASSERT(ns < replica_.namespaces());
-  callers_clock_ = clock;
-  if (std::holds_alternative<StatusTick>(command) && !options_.clock_of_caller) return;
-  ++counters_.commands;
-  if (gathering_.empty()) gathering_since_ = options_.monotonic();
-  only_heartbeats_ = false;
+  only_heartbeats_ = only_heartbeats_ && holds<Heartbeat>(command);
   gathering_.push_back({ticket, ns, std::move(command)});
 }
 
@@ -213,13 +205,9 @@ void Engine::give_up(const char* why) {
 void Engine::refuse(const std::vector<Replica::Item>& items, Code code, const std::string& why) {
   for (const Replica::Item& item : items) {
     // A question changes nothing: it may be asked again without doubt.
-    const bool query = std::visit([](const auto& command) { return is_query(command); }, item.command);
-    const Code told = query ? Code::unavailable : code;
+    const Code told = is_query(item.command) ? Code::unavailable : code;
     if (item.ticket == 0 || sink_ == nullptr) continue;
-    if (std::holds_alternative<StatusCommand>(item.command))
-      sink_->on_status(item.ticket, refusal(told, why));
-    else
-      sink_->on_outcome(item.ticket, refusal(told, why));
+    sink_->on_outcome(item.ticket, refused(item.command, {.code = told, .detail = why}));
   }
   hand_out();
 }
@@ -367,36 +355,42 @@ void Engine::announce() {
 
 // ------------------------------------------------------------------------------------------------- writing
 
+// A question is asked here alone, but at its place in the log. It may sweep what is due of locks, so time passes for
+// them on the other nodes, too.
+Engine::Batch Engine::next_batch() {
+  HF_ASSERT(!gathering_.empty());
+  Batch batch;
+  batch.number = next_batch_++;
+  batch.began = gathering_since_;
+  batch.entry.kind = EntryKind::commands;
+  if (options_.clock_of_caller) batch.entry.clock_us = to_us(callers_clock_);
+  std::vector<bool> asked(replica_.namespaces()), decided(replica_.namespaces());
+  for (const Replica::Item& item : gathering_) {
+    asked[item.ns] = true;
+    if (!is_query(item.command) && std::holds_alternative<LockCommand>(item.command)) decided[item.ns] = true;
+  }
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    if (asked[i] && !decided[i]) batch.items.push_back({0, static_cast<NamespaceIndex>(i), LockCommand(Tick{})});
+  }
+  batch.items.insert(batch.items.end(), std::make_move_iterator(gathering_.begin()),
+                     std::make_move_iterator(gathering_.end()));
+  gathering_.clear();
+  std::vector<std::size_t> section(replica_.namespaces(), SIZE_MAX);
+  for (const Replica::Item& item : batch.items) {
+    if (is_query(item.command)) continue;
+    if (section[item.ns] == SIZE_MAX) {
+      section[item.ns] = batch.entry.sections.size();
+      batch.entry.sections.push_back({.ns = replica_.name_of(item.ns), .count = 0, .commands = {}});
+    }
+    batch.entry.sections[section[item.ns]].add(item.command);
+  }
+  ++counters_.batches;
+  return batch;
+}
+
 void Engine::append() {
   HF_ASSERT(phase_ == Phase::live);
-  if (!flying_) {
-    HF_ASSERT(!gathering_.empty());
-    Batch batch;
-    batch.number = next_batch_++;
-    batch.began = gathering_since_;
-    batch.entry.kind = EntryKind::commands;
-    if (options_.clock_of_caller) batch.entry.clock_us = to_us(callers_clock_);
-    batch.items.swap(gathering_);
-    std::vector<std::size_t> section(replica_.namespaces(), SIZE_MAX);
-    for (const Replica::Item& item : batch.items) {
-      if (section[item.ns] == SIZE_MAX) {
-        section[item.ns] = batch.entry.sections.size();
-        batch.entry.sections.push_back({.ns = replica_.name_of(item.ns)});
-      }
-      // A question is asked here alone, but at its place in the log.
-      EntrySection& in = batch.entry.sections[section[item.ns]];
-      if (const auto* status = std::get_if<StatusCommand>(&item.command)) {
-        if (is_query(*status)) continue;
-        ++in.status_count;
-        write_status_command(in.status, *status);
-      } else if (const LockCommand& command = std::get<LockCommand>(item.command); !is_query(command)) {
-        ++in.count;
-        write_command(in.commands, command);
-      }
-    }
-    flying_ = std::move(batch);
-    ++counters_.batches;
-  }
+  if (!flying_) flying_ = next_batch();
   own_entry_at_ = options_.monotonic();
   call(script_append, {key("meta"), key("log"), key("nodes")},
        {digits(generation_), options_.self.text(), digits(flying_->number), write_entry(flying_->entry)},

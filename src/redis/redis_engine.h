@@ -60,8 +60,7 @@ class Engine final : public LockEngine {
   }
 
   Result<NamespaceIndex> open_namespace(std::string_view name) override;
-  void submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) override;
-  void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override;
+  void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
   void flush() override;
   EpochId epoch(NamespaceIndex ns) const override { return replica_.board(ns).epoch(); }
   BoardStats board_stats(NamespaceIndex ns) const { return replica_.board(ns).stats(); }
@@ -157,6 +156,7 @@ class Engine final : public LockEngine {
   void upload_image(const std::string& state, const Place& place, const std::string& last);
 
   void append();
+  Batch next_batch();
   void append_entry(const Entry& entry);
   // Answers all commands under way with unknown_outcome, and forgets them. REQUIRES: there are some.
   void give_up(const char* why);

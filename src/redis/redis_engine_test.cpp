@@ -94,12 +94,10 @@ class ScriptedLink final : public Link {
 };
 
 struct Told final : LockEngineSink {
-  std::map<Ticket, LockOutcome> outcomes;
+  std::map<Ticket, Outcome> outcomes;
   int resets = 0;
-  void on_outcome(Ticket ticket, LockOutcome&& outcome) override {
-    outcomes.insert_or_assign(ticket, std::move(outcome));
-  }
-  void on_event(NamespaceIndex, LockEvent) override {}
+  void on_outcome(Ticket ticket, Outcome&& outcome) override { outcomes.insert_or_assign(ticket, std::move(outcome)); }
+  void on_event(NamespaceIndex, const Event&) override {}
   void on_turn_end() override {}
   void on_reset() override { ++resets; }
   void on_failed(std::string) override {}
@@ -199,10 +197,11 @@ class RedisEngine : public testing::Test {
     engine_.tick();
     const Appended join = appended();
     join.done(integer(2));
-    read({entry_of({1, 2}, self, join.batch, join.bytes)});
+    join_ = entry_of({1, 2}, self, join.batch, join.bytes);
+    read({join_});
     ASSERT_TRUE(engine_.ready(why_)) << why_;
   }
-  Ticket ask(LockCommand command) {
+  Ticket ask(Command command) {
     const auto ns = engine_.open_namespace("default");
     engine_.submit(*ns, ++tickets_, std::move(command), Wall{});
     return tickets_;
@@ -210,7 +209,7 @@ class RedisEngine : public testing::Test {
   std::optional<Code> refused(Ticket ticket) {
     const auto found = told_.outcomes.find(ticket);
     if (found == told_.outcomes.end()) return std::nullopt;
-    const auto* const refusal = std::get_if<Refusal>(&found->second);
+    const Refusal* const refusal = refusal_in(found->second);
     return refusal == nullptr ? std::nullopt : std::optional(refusal->code);
   }
 
@@ -220,6 +219,7 @@ class RedisEngine : public testing::Test {
   Engine engine_;
   std::string why_;
   Ticket tickets_ = 0;
+  Reply join_;  // the entry with which the node came
 };
 
 // ---------------------------------------------------------------------------------------------------- opening
@@ -309,8 +309,45 @@ TEST_F(RedisEngine, a_command_is_answered_when_its_entry_is_met_and_not_when_red
   EXPECT_TRUE(told_.outcomes.empty());
   read({entry_of({1, 3}, self, batch.batch, batch.bytes)});
   ASSERT_TRUE(told_.outcomes.contains(ticket));
-  EXPECT_TRUE(std::holds_alternative<SessionOpened>(told_.outcomes[ticket]));
+  EXPECT_TRUE(std::holds_alternative<SessionOpened>(std::get<LockOutcome>(told_.outcomes[ticket])));
   EXPECT_FALSE(engine_.busy());
+}
+
+// An acquire that names a version asks the board for it: nodes that decide the two in another order disagree about who
+// holds the bill.
+TEST_F(RedisEngine, what_is_asked_of_the_board_and_of_locks_is_decided_in_one_order_on_every_node) {
+  come_to_life();
+  ask(open_session());
+  engine_.flush();
+  const Appended first = appended();
+  const Reply first_entry = entry_of({1, 3}, self, first.batch, first.bytes);
+  read({first_entry});
+  const Caller li{"li", "li", false, false, {}, 0};
+  ask(Publish{li, {StatusEvent{.type = "SaleOrder", .id = "1", .version = 5}}});
+  Acquire behind;
+  behind.caller = li;
+  behind.session = SessionId{{100, 1}};
+  behind.lock = LockId{{5, 5}};
+  behind.targets = {*Target::parse("SaleOrder:1")};
+  behind.if_versions = {{"SaleOrder:1", 4}};
+  const Ticket ticket = ask(behind);
+  engine_.flush();
+  const Appended batch = appended();
+  const Reply entry = entry_of({1, 4}, self, batch.batch, batch.bytes);
+  read({entry});
+  EXPECT_EQ(refused(ticket), Code::stale_version);
+
+  ScriptedLink writer, reader;
+  EngineOptions of_two = options();
+  of_two.self = other;
+  of_two.node = "two";
+  Engine two(of_two, writer, reader);
+  writer.stand();
+  writer.take(script_hello)->done(Hello{.number = 4, .opened = 1}.reply());
+  reader.stand();
+  reader.take("XREAD")->done(
+      array({array({text("hf:{holdfast}:log"), array({opening_of(other), join_, first_entry, entry})})}));
+  EXPECT_EQ(two.image(), engine_.image());
 }
 
 TEST_F(RedisEngine, a_batch_that_surely_was_not_appended_waits_on_and_goes_with_the_next_one) {

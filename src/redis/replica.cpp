@@ -4,11 +4,8 @@
 #include <iterator>
 #include <limits>
 #include <tuple>
-#include <type_traits>
 
 #include "base/assert.h"
-#include "engine/command_codec.h"
-#include "engine/status_command_codec.h"
 #include "redis/digits.h"
 
 namespace hf::redis {
@@ -30,20 +27,9 @@ Wall clock_of(std::string_view id, std::optional<std::uint64_t> shown_ms) {
 std::optional<std::vector<SectionCommands>> read_commands(const Entry& entry) {
   std::vector<SectionCommands> read;
   for (const EntrySection& section : entry.sections) {
-    SectionCommands& in = read.emplace_back();
-    std::string_view rest = section.commands;
-    while (!rest.empty()) {
-      auto command = take_command(rest, entry.format);
-      if (!command) return std::nullopt;
-      in.of_locks.push_back(*std::move(command));
-    }
-    rest = section.status;
-    while (!rest.empty()) {
-      auto command = take_status_command(rest, entry.format);
-      if (!command) return std::nullopt;
-      in.of_status.push_back(*std::move(command));
-    }
-    if (in.of_locks.size() != section.count || in.of_status.size() != section.status_count) return std::nullopt;
+    auto commands = section.read();
+    if (!commands) return std::nullopt;
+    read.push_back(*std::move(commands));
   }
   return read;
 }
@@ -71,16 +57,14 @@ std::string Replica::image() const {
   for (const auto& partition : partitions_) {
     if (!partition->born) continue;
     image.trees.push_back({partition->name, {}});
-    partition->tree->image(image.trees.back().image);
-    partition->board->image(image.trees.back().image);
+    partition->state->image(image.trees.back().image);
   }
   return write_base_image(image);
 }
 
 std::string Replica::check() const {
   for (const auto& partition : partitions_) {
-    std::string broken = partition->tree->check();
-    if (broken.empty()) broken = partition->board->check();
+    const std::string broken = partition->state->check();
     if (!broken.empty()) return partition->name + ": " + broken;
   }
   return {};
@@ -88,19 +72,15 @@ std::string Replica::check() const {
 
 SlicedCheck::Slice Replica::check_some(std::size_t entities) {
   return sliced_.look(entities, partitions_.size(), [&](std::size_t i) {
-    return std::tie(partitions_[i]->name, *partitions_[i]->tree, *partitions_[i]->board);
+    return std::tie(partitions_[i]->name, *partitions_[i]->state);
   });
 }
 
 // ------------------------------------------------------------------------------------------------- as a whole
 
 void Replica::make_anew(Partition& partition) const {
-  LockTreeOptions tree = options_.tree;
-  tree.board_version = [&partition](std::string_view bill) { return partition.board->version_of(bill); };
-  tree.board_life = [&partition](std::string_view bill) { return partition.board->life_of(bill); };
-  partition.tree = std::make_unique<LockTree>(std::move(tree));
-  partition.tree->set_watching(watching_);
-  partition.board = std::make_unique<StatusBoard>(options_.board);
+  partition.state = std::make_unique<NamespaceState>(options_.tree, options_.board);
+  partition.state->locks().set_watching(watching_);
   partition.born = false;
 }
 
@@ -117,7 +97,7 @@ NamespaceIndex Replica::index_of(std::string_view name) {
 
 void Replica::set_watching(bool any) {
   watching_ = any;
-  for (const auto& partition : partitions_) partition->tree->set_watching(any);
+  for (const auto& partition : partitions_) partition->state->locks().set_watching(any);
 }
 
 bool Replica::begin_with(const BaseImage& image) {
@@ -128,9 +108,7 @@ bool Replica::begin_with(const BaseImage& image) {
     Partition& partition = *partitions_[index_of(tree.ns)];
     make_anew(partition);
     partition.born = true;
-    if (!partition.tree->recover(tree.image) || !partition.tree->recovered(clock_of(last_, std::nullopt), 0))
-      return false;
-    if (!partition.board->recover(tree.image) || !partition.board->recovered(clock_of(last_, std::nullopt), {}))
+    if (!partition.state->recover(tree.image) || !partition.state->recovered(clock_of(last_, std::nullopt), 0, {}))
       return false;
   }
   return true;
@@ -160,27 +138,13 @@ void Replica::apply_commands(const Entry& entry, const std::vector<SectionComman
   for (std::size_t i = 0; i < commands.size(); ++i) {
     const NamespaceIndex ns = index_of(entry.sections[i].ns);
     partitions_[ns]->born = true;
-    if (partitions_[ns]->board->epoch().is_nil()) begin_epoch(ns, origin, "first", clock);
-    // Questions only: time passes on the nodes too that were not asked.
-    if (entry.sections[i].count == 0) decide(ns, 0, LockCommand(Tick{}), clock);
-    for (const LockCommand& command : commands[i].of_locks) decide(ns, 0, command, clock);
-    // What one batch asks of locks and of the board never meets: their order beside each other is the asker's own.
-    for (const StatusCommand& command : commands[i].of_status) decide(ns, 0, command, clock);
+    if (board(ns).epoch().is_nil()) begin_epoch(ns, origin, "first", clock);
+    for (const Command& command : commands[i]) decide(ns, 0, command, clock);
   }
 }
 
 void Replica::apply_own(const std::vector<Item>& items, Wall clock) {
-  for (const Item& item : items) {
-    std::visit(
-        [&]<class C>(const C& command) {
-          if constexpr (std::is_same_v<C, LockCommand>) {
-            decide(item.ns, item.ticket, command, clock, Whose::own);
-          } else {
-            decide(item.ns, item.ticket, command, clock);
-          }
-        },
-        item.command);
-  }
+  for (const Item& item : items) decide(item.ns, item.ticket, item.command, clock, Whose::own);
 }
 
 void Replica::pass_time(Wall clock) {
@@ -205,7 +169,7 @@ Replica::Gone Replica::open(const Entry& entry, const Id128& origin, Wall clock)
   // What differs with who opens: two sides of a cut that are both opened anew give no token twice.
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
     if (!partitions_[i]->born) continue;
-    if (!partitions_[i]->tree->reopen(clock, reopened_by + (origin.lo >> 32))) HF_ASSERT(false);
+    if (!partitions_[i]->state->locks().reopen(clock, reopened_by + (origin.lo >> 32))) HF_ASSERT(false);
     // The log's tail may be gone: what clients have of it is not to be built upon.
     begin_epoch(static_cast<NamespaceIndex>(i), origin, "reopened", clock);
   }
@@ -229,37 +193,27 @@ Replica::Gone Replica::forget(Gone gone, Wall clock) {
   NodesLiving living;
   for (const auto& [node, member] : members_) living.nodes.push_back(node);
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    if (partitions_[i]->tree->has_unheard()) decide(static_cast<NamespaceIndex>(i), 0, LockCommand(living), clock);
+    const auto ns = static_cast<NamespaceIndex>(i);
+    if (tree(ns).has_unheard()) decide(ns, 0, LockCommand(living), clock);
   }
   return gone;
 }
 
-void Replica::decide(NamespaceIndex ns, Ticket ticket, const LockCommand& command, Wall clock, Whose whose) {
+void Replica::decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock, Whose whose) {
   HF_ASSERT(ns < partitions_.size() && (ticket == 0 || whose == Whose::own));
   events_.clear();
   journal_.clear();
-  LockOutcome outcome = partitions_[ns]->tree->apply(command, clock, events_, journal_);
-  if (!journal_.empty()) trail_.add(partitions_[ns]->name, journal_);
+  Outcome outcome = partitions_[ns]->state->apply(command, clock, events_, journal_);
+  trail_.add(partitions_[ns]->name, journal_);
   if (options_.on_decided)
     options_.on_decided({place_.generation, place_.number, ns, clock, &command, &outcome, &events_});
   if (sink_ == nullptr) return;
-  for (LockEvent& event : events_) sink_->on_event(ns, std::move(event));
-  if (ticket != 0) {
-    sink_->on_outcome(ticket, std::move(outcome));
-  } else if (const auto* over = std::get_if<TakeOver>(&command);
-             over != nullptr && whose == Whose::others && std::holds_alternative<hf::Done>(outcome)) {
+  for (const Event& event : events_) sink_->on_event(ns, event);
+  if (ticket != 0) return sink_->on_outcome(ticket, std::move(outcome));
+  const auto* const of_locks = std::get_if<LockCommand>(&command);
+  const auto* const over = of_locks != nullptr ? std::get_if<TakeOver>(of_locks) : nullptr;
+  if (over != nullptr && whose == Whose::others && refusal_in(outcome) == nullptr)
     sink_->on_taken_elsewhere(over->session);
-  }
-}
-
-void Replica::decide(NamespaceIndex ns, Ticket ticket, const StatusCommand& command, Wall clock) {
-  HF_ASSERT(ns < partitions_.size());
-  std::vector<BoardEvent> events;
-  journal_.clear();
-  StatusOutcome outcome = partitions_[ns]->board->apply(command, clock, events, journal_);
-  if (sink_ == nullptr) return;
-  for (const BoardEvent& event : events) sink_->on_board_event(ns, event);
-  if (ticket != 0) sink_->on_status(ticket, std::move(outcome));
 }
 
 void Replica::pass_time(NamespaceIndex ns, Wall clock) {

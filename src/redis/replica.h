@@ -12,12 +12,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
-#include "engine/lock_tree.h"
+#include "engine/namespace_state.h"
 #include "engine/sliced_check.h"
-#include "engine/status_board.h"
 #include "redis/audit_trail.h"
 #include "redis/base_image.h"
 #include "redis/engine_options.h"
@@ -32,12 +30,8 @@ namespace hf::redis {
 // is.
 Wall clock_of(std::string_view id, std::optional<std::uint64_t> shown_ms);
 
-// What a section of an entry asks for.
-struct SectionCommands {
-  std::vector<LockCommand> of_locks;
-  std::vector<StatusCommand> of_status;
-};
-// Of each section, in order; nothing if this version does not understand one.
+// The commands of each section, in order; nothing if this version does not understand one.
+using SectionCommands = std::vector<Command>;
 std::optional<std::vector<SectionCommands>> read_commands(const Entry& entry);
 
 constexpr Millis member_gone_after{20'000};  // without an entry of its own
@@ -50,7 +44,7 @@ class Replica {
   struct Item {
     Ticket ticket = 0;
     NamespaceIndex ns = 0;
-    std::variant<LockCommand, StatusCommand> command;
+    Command command;
   };
 
   // Both outlive this.
@@ -65,8 +59,8 @@ class Replica {
   std::size_t rank() const;
   std::size_t namespaces() const noexcept { return partitions_.size(); }
   const std::string& name_of(NamespaceIndex ns) const { return partitions_[ns]->name; }
-  const StatusBoard& board(NamespaceIndex ns) const { return *partitions_[ns]->board; }
-  const LockTree& tree(NamespaceIndex ns) const { return *partitions_[ns]->tree; }
+  const StatusBoard& board(NamespaceIndex ns) const { return partitions_[ns]->state->board(); }
+  const LockTree& tree(NamespaceIndex ns) const { return partitions_[ns]->state->locks(); }
   bool knows(std::string_view name) const;
   std::vector<std::string> namespace_names() const;
   std::string image() const;
@@ -101,16 +95,14 @@ class Replica {
  private:
   struct Partition {
     std::string name;
-    std::unique_ptr<LockTree> tree;
-    std::unique_ptr<StatusBoard> board;
+    std::unique_ptr<NamespaceState> state;
     bool born = false;  // the log has named it
   };
   enum class Whose : std::uint8_t { own, others };  // command
 
   void make_anew(Partition& partition) const;
   Gone forget(Gone gone, Wall clock);
-  void decide(NamespaceIndex ns, Ticket ticket, const LockCommand& command, Wall clock, Whose whose = Whose::others);
-  void decide(NamespaceIndex ns, Ticket ticket, const StatusCommand& command, Wall clock);
+  void decide(NamespaceIndex ns, Ticket ticket, const Command& command, Wall clock, Whose whose = Whose::others);
   void pass_time(NamespaceIndex ns, Wall clock);
   void begin_epoch(NamespaceIndex ns, const Id128& origin, const char* why, Wall clock);
 
@@ -123,7 +115,7 @@ class Replica {
   std::vector<std::unique_ptr<Partition>> partitions_;
   bool watching_ = true;
   SlicedCheck sliced_;
-  std::vector<LockEvent> events_;
+  std::vector<Event> events_;
   std::string journal_;
 };
 

@@ -51,29 +51,28 @@ void MeteredSink::count(const LockEvent& event) {
   }
 }
 
-void MeteredSink::on_outcome(Ticket ticket, LockOutcome&& outcome) {
-  if (is_ours(ticket)) {
-    if (const auto* stats = std::get_if<Stats>(&outcome)) take_figures(ticket, *stats);
-    return;
-  }
-  if (ticket != 0) {
-    ++answers_;
-    count(outcome);
+void MeteredSink::on_outcome(Ticket ticket, Outcome&& outcome) {
+  if (const auto* of_locks = std::get_if<LockOutcome>(&outcome)) {
+    if (is_ours(ticket)) {
+      if (const auto* stats = std::get_if<Stats>(of_locks)) take_figures(ticket, *stats);
+      return;
+    }
+    if (ticket != 0) {
+      ++answers_;
+      count(*of_locks);
+    }
   }
   hub_.on_outcome(ticket, std::move(outcome));
 }
 
-void MeteredSink::on_event(NamespaceIndex ns, LockEvent event) {
-  count(event);
-  hub_.on_event(ns, std::move(event));
-}
-
-void MeteredSink::on_board_event(NamespaceIndex ns, const BoardEvent& event) {
-  if (const auto* differs = std::get_if<VersionDiffers>(&event)) {
+void MeteredSink::on_event(NamespaceIndex ns, const Event& event) {
+  if (const auto* of_locks = std::get_if<LockEvent>(&event)) {
+    count(*of_locks);
+  } else if (const auto* differs = std::get_if<VersionDiffers>(&std::get<BoardEvent>(event))) {
     log(LogLevel::warning, "version_differs",
         {{"bill", differs->bill}, {"version", std::to_string(differs->version)}, {"publisher", differs->publisher}});
   }
-  hub_.on_board_event(ns, event);
+  hub_.on_event(ns, event);
 }
 
 void MeteredSink::on_turn_end() {

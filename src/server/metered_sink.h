@@ -24,10 +24,8 @@ class MeteredSink final : public LockEngineSink {
   // Asks each of `namespaces` for its figures; they come with a later turn.
   void ask_figures(LockEngine& engine, NamespaceIndex namespaces, Wall clock);
 
-  void on_outcome(Ticket ticket, LockOutcome&& outcome) override;
-  void on_event(NamespaceIndex ns, LockEvent event) override;
-  void on_status(Ticket ticket, StatusOutcome&& outcome) override { hub_.on_status(ticket, std::move(outcome)); }
-  void on_board_event(NamespaceIndex ns, const BoardEvent& event) override;
+  void on_outcome(Ticket ticket, Outcome&& outcome) override;
+  void on_event(NamespaceIndex ns, const Event& event) override;
   void on_turn_end() override;
   void on_reset() override { hub_.on_reset(); }
   void on_taken_elsewhere(const SessionId& session) override { hub_.on_taken_elsewhere(session); }

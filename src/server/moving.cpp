@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <optional>
 
 #include "engine/change_codec.h"
-#include "engine/lock_tree.h"
-#include "engine/status_board.h"
+#include "engine/namespace_state.h"
 #include "net/os_secrets.h"
 #include "net/redis_link.h"
 #include "redis/redis_engine.h"
@@ -97,26 +97,20 @@ Result<Backup> take_embedded(const std::string& directory, const LockTreeOptions
     return fail(Code::not_found, "There is nothing to back up in " + directory + ": it has no holdfast.db.");
   auto journal = Journal::open(directory);
   if (!journal) return tl::unexpected(journal.error());
-  std::vector<LockTree> trees;
-  std::vector<StatusBoard> boards;
-  for (std::size_t i = 0; i < (*journal)->namespaces().size(); ++i) {
-    trees.emplace_back(options);
-    boards.emplace_back(board);
-  }
-  const auto loaded = (*journal)->load([&](NamespaceIndex ns, std::string_view changes) {
-    return trees[ns].recover(changes) && boards[ns].recover(changes);
-  });
+  std::deque<NamespaceState> states;
+  for (std::size_t i = 0; i < (*journal)->namespaces().size(); ++i) states.emplace_back(options, board);
+  const auto loaded =
+      (*journal)->load([&](NamespaceIndex ns, std::string_view changes) { return states[ns].recover(changes); });
   if (!loaded) return tl::unexpected(loaded.error());
   Backup backup;
   backup.at = Loop::now().wall;
-  for (std::size_t i = 0; i < trees.size(); ++i) {
+  for (std::size_t i = 0; i < states.size(); ++i) {
     const Journal::Namespace& known = (*journal)->namespaces()[i];
-    if (!trees[i].recovered(backup.at, known.ceiling) ||
-        !boards[i].recovered(backup.at, EpochId{OsSecrets().next_id()}))
+    if (!states[i].recovered(backup.at, known.ceiling, EpochId{OsSecrets().next_id()}))
       return fail(Code::unavailable, directory + " contradicts itself in namespace " + known.name +
                                          ", or was written under other limits: give the configuration it ran with.");
-    backup.parts.push_back({known.name, image_of(trees[i])});
-    boards[i].image(backup.parts.back().image);
+    backup.parts.push_back({known.name, {}});
+    states[i].image(backup.parts.back().image);
   }
   return backup;
 }
@@ -145,8 +139,8 @@ Result<void> put_embedded(const std::string& directory, const LockTreeOptions& o
 // ----------------------------------------------------------------------------------------------- the Redis engine
 
 struct NoSink final : LockEngineSink {
-  void on_outcome(Ticket, LockOutcome&&) override {}
-  void on_event(NamespaceIndex, LockEvent) override {}
+  void on_outcome(Ticket, Outcome&&) override {}
+  void on_event(NamespaceIndex, const Event&) override {}
   void on_turn_end() override {}
   void on_failed(std::string) override {}
 };

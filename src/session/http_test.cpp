@@ -455,7 +455,7 @@ TEST_F(HubHttp, what_may_have_been_made_unheard_and_unrepeatable_is_taken_back) 
   const std::string session = open_session(wang);
   hub->http(++exchanges, request("POST", "/v1/locks", wang, acquire_body(session, "SaleOrder:1")), now);
   const auto asked = engine.take<Acquire>();
-  hub->on_outcome(asked.ticket, Refusal{.code = Code::unknown_outcome});
+  hub->on_outcome(asked.ticket, LockOutcome(Refusal{.code = Code::unknown_outcome}));
   EXPECT_EQ(text(answer_of(exchanges), "code"), "unknown_outcome");
   // It is carried out all the same, before or behind what takes it back.
   std::vector<LockEvent> events;
@@ -475,7 +475,7 @@ TEST_F(HubHttp, a_wait_that_nobody_can_be_answered_for_is_cancelled_when_the_eng
   hub->on_reset();
   EXPECT_EQ(text(answer_of(waiting), "code"), "unknown_outcome");
   auto cancel = engine.take<CancelWait>();
-  hub->on_outcome(cancel.ticket, Refusal{.code = Code::unavailable});  // Redis is away
+  hub->on_outcome(cancel.ticket, LockOutcome(Refusal{.code = Code::unavailable}));  // Redis is away
   hub->tick(now);
   engine.pump();
   EXPECT_EQ(http("GET", "/v1/sessions/" + wang_session, wang).at("waits").as_array().size(), 0u);

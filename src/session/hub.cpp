@@ -37,7 +37,7 @@ void Hub::State::tick() {
   if (failed.empty()) {
     for (NamespaceIndex ns = 0; ns < identities.namespaces(); ++ns) {
       engine.submit(ns, 0, Tick{}, now.wall);
-      if (board_due <= now.monotonic) engine.submit_status(ns, 0, StatusTick{}, now.wall);
+      if (board_due <= now.monotonic) engine.submit(ns, 0, StatusTick{}, now.wall);
     }
     if (board_due <= now.monotonic) {
       board_due = now.monotonic + board_tick;
@@ -129,8 +129,7 @@ void Hub::State::fail_all(std::string why) {
   failed = why.empty() ? "the engine has failed" : std::move(why);
   engine_ready = false;
   for (const Ticket ticket : errands.all()) {
-    LockOutcome lost = session::refusal_of(Code::unknown_outcome);
-    on_outcome(ticket, lost);
+    on_outcome(ticket, LockOutcome(session::refusal_of(Code::unknown_outcome)));
   }
   end_waits();
 }
@@ -182,12 +181,12 @@ void Hub::on_audit(Ticket ticket, Result<AuditAnswer>&& answer, Now now) {
   state_->on_audit(ticket, std::move(answer));
 }
 
-void Hub::on_outcome(Ticket ticket, LockOutcome&& outcome) { state_->on_outcome(ticket, outcome); }
+void Hub::on_outcome(Ticket ticket, Outcome&& outcome) { state_->on_outcome(ticket, std::move(outcome)); }
 void Hub::on_reset() { state_->reset(); }
 void Hub::on_taken_elsewhere(const SessionId& session) { state_->taken_elsewhere(session); }
-void Hub::on_event(NamespaceIndex ns, LockEvent event) { state_->on_event(ns, event); }
-void Hub::on_status(Ticket ticket, StatusOutcome&& outcome) { state_->on_status(ticket, std::move(outcome)); }
-void Hub::on_board_event(NamespaceIndex ns, const BoardEvent& event) { state_->on_board_event(ns, event); }
+void Hub::on_event(NamespaceIndex ns, const Event& event) {
+  std::visit([&](const auto& of_family) { state_->on_event(ns, of_family); }, event);
+}
 // Of locks, what a turn has brought was handed to the transport at once; it writes once per socket.
 void Hub::wake(Now now) {
   state_->now = now;

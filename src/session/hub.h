@@ -191,10 +191,8 @@ class Hub final : public LockEngineSink {
   // What options.audit was asked.
   void on_audit(Ticket ticket, Result<AuditAnswer>&& answer, Now now);
 
-  void on_outcome(Ticket ticket, LockOutcome&& outcome) override;
-  void on_event(NamespaceIndex ns, LockEvent event) override;
-  void on_status(Ticket ticket, StatusOutcome&& outcome) override;
-  void on_board_event(NamespaceIndex ns, const BoardEvent& event) override;
+  void on_outcome(Ticket ticket, Outcome&& outcome) override;
+  void on_event(NamespaceIndex ns, const Event& event) override;
   void on_reset() override;
   void on_taken_elsewhere(const SessionId& session) override;
   void on_turn_end() override;

@@ -155,13 +155,14 @@ struct PaperEngine final : LockEngine {
     EXPECT_TRUE(boards.back().recovered(wall_us(start_us), EpochId{Id128{7, names.size()}}));
     return static_cast<NamespaceIndex>(names.size() - 1);
   }
-  void submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) override {
-    queue.push_back({ns, ticket, std::move(command), clock});
-  }
-  void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override {
+  void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override {
+    if (auto* const of_locks = std::get_if<LockCommand>(&command)) {
+      queue.push_back({ns, ticket, std::move(*of_locks), clock});
+      return;
+    }
     Decided d{ns, ticket, Done{}, {}};
     std::string journal;
-    d.outcome = boards[ns].apply(command, clock, d.events, journal);
+    d.outcome = boards[ns].apply(std::get<StatusCommand>(command), clock, d.events, journal);
     uncommitted.push_back(std::move(d));
   }
   // The oldest decision that was not told is durable now. False: there is none.
@@ -169,8 +170,8 @@ struct PaperEngine final : LockEngine {
     if (uncommitted.empty()) return false;
     Decided d = std::move(uncommitted.front());
     uncommitted.pop_front();
-    for (const BoardEvent& event : d.events) sink->on_board_event(d.ns, event);
-    if (d.ticket != 0) sink->on_status(d.ticket, std::move(d.outcome));
+    for (BoardEvent& event : d.events) sink->on_event(d.ns, std::move(event));
+    if (d.ticket != 0) sink->on_outcome(d.ticket, std::move(d.outcome));
     return true;
   }
   void flush() override {}

@@ -265,6 +265,8 @@ struct Hub::State {
   // Under which entry of `sessions` a request is in flight: the session itself if its own connection asks, else an
   // entry for this caller alone, so that nobody uses up the limit of another's session.
   SessionId counted_under(const Call& call, SessionId session) const;
+  // Sends the call's command, counted under the errand's session; or refuses it.
+  void submit(Call& call, Errand&& errand, Command&& command);
   void submit(Call& call, Op op, SessionId session, LockCommand&& command, Step step = Step::answer);
   // Of a command that names its session.
   template <class C>
@@ -293,8 +295,7 @@ struct Hub::State {
 
   // ---- todo_operations.cpp
   std::optional<Error> refuses_publishing(const Call& call, const std::vector<LogEvent>& events) const;
-  void submit_status(Call& call, Errand errand, StatusCommand&& command);
-  void on_status(Ticket ticket, StatusOutcome&& outcome);
+  void submit_status(Call& call, Errand&& errand, StatusCommand&& command);
   void status_answered(Errand& errand, StatusOutcome&& outcome);
   void answer_status(const Errand& errand, StatusOutcome& outcome);
   // Tells the followers of trees who edits what: all locks now, then each change.
@@ -308,8 +309,9 @@ struct Hub::State {
   // An errand leaves for the engine, and comes back: counts the requests of its connection.
   Ticket send_errand(Errand&& errand);
   void errand_done(ConnectionId asker);
-  void on_outcome(Ticket ticket, LockOutcome& outcome);
+  void on_outcome(Ticket ticket, Outcome&& outcome);
   void bring(Errand& errand, Ticket ticket, LockOutcome& outcome);
+  void bring(Errand& errand, Ticket ticket, StatusOutcome& outcome);
   void answer(Errand& errand, LockOutcome& outcome);
   // The command that undoes `outcome` for a request that nobody can repeat; nothing if there is nothing to undo.
   std::optional<LockCommand> undo_of(const Errand& errand, const LockOutcome& outcome) const;
@@ -349,7 +351,7 @@ struct Hub::State {
   void tell_watching(std::string_view name, const TextFor& text_for);
 
   // ---- watched_bills.cpp
-  void on_board_event(NamespaceIndex ns, const BoardEvent& event);
+  void on_event(NamespaceIndex ns, const BoardEvent& event);
   // Whoever sees the bill is told what it is; whoever was shown it and no longer sees it is told that it is gone.
   enum class Look : std::uint8_t {
     changed,  // the bill may have changed; or a watch has just begun

@@ -317,13 +317,13 @@ TEST_F(HubSockets, a_resume_that_reached_its_connection_tells_the_other_nodes_un
   auto over = engine.take<TakeOver>();
   EXPECT_EQ(std::get<TakeOver>(over.command).secret, std::get<ResumeSession>(asked.command).next_secret);
   for (const Code trouble : {Code::unavailable, Code::unknown_outcome}) {
-    hub->on_outcome(over.ticket, Refusal{.code = trouble});
+    hub->on_outcome(over.ticket, LockOutcome(Refusal{.code = trouble}));
     EXPECT_EQ(engine.count<TakeOver>(), 0u);
     hub->tick(now);
     ASSERT_EQ(engine.count<TakeOver>(), 1u);
     over = engine.take<TakeOver>();
   }
-  hub->on_outcome(over.ticket, Refusal{.code = Code::session_gone});
+  hub->on_outcome(over.ticket, LockOutcome(Refusal{.code = Code::session_gone}));
   hub->tick(now);
   EXPECT_EQ(engine.count<TakeOver>(), 0u) << "a later resume has it";
 }
@@ -350,7 +350,7 @@ TEST_F(HubSockets, a_session_that_a_hello_may_have_opened_unheard_is_ended) {
   const ConnectionId c = connect();
   tell(c, R"({"op":"hello","token":")" + token("li") + "\"}");
   const auto open = engine.take<OpenSession>();
-  hub->on_outcome(open.ticket, Refusal{.code = Code::unknown_outcome});
+  hub->on_outcome(open.ticket, LockOutcome(Refusal{.code = Code::unknown_outcome}));
   EXPECT_EQ(text(last(c), "error.code"), "unknown_outcome");
   ASSERT_EQ(engine.count<EndSession>(), 1u);
   EXPECT_EQ(std::get<EndSession>(engine.take<EndSession>().command).session,
@@ -393,7 +393,7 @@ TEST_F(HubSockets, a_pong_that_the_engine_did_not_renew_is_not_acked) {
   const auto beat = engine.take<Heartbeat>();
   Refusal refusal;
   refusal.code = Code::unavailable;
-  hub->on_outcome(beat.ticket, refusal);
+  hub->on_outcome(beat.ticket, LockOutcome(refusal));
   pass(Millis(10'000));
   EXPECT_EQ(text(said(c, "ping")[1], "acked"), "0");
 }
@@ -642,8 +642,8 @@ TEST_F(HubSockets, an_answer_that_comes_twice_or_for_nobody_is_dropped) {
   hub->on_outcome(beat.ticket, Renewed{now.wall, 1, {}});
   const std::size_t said_before = transport.sent[c].size();
   hub->on_outcome(beat.ticket, Renewed{now.wall, 1, {}});
-  hub->on_outcome(0, Done{});
-  hub->on_outcome(0xFFFF'FFFF'FFFFULL, Done{});
+  hub->on_outcome(0, LockOutcome(Done{}));
+  hub->on_outcome(0xFFFF'FFFF'FFFFULL, LockOutcome(Done{}));
   EXPECT_EQ(transport.sent[c].size(), said_before);
 }
 

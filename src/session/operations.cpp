@@ -155,32 +155,34 @@ SessionId Hub::State::counted_under(const Call& call, SessionId session) const {
   return SessionId{Id128{session.value.hi ^ fingerprint(call.who->user), session.value.lo}};
 }
 
-void Hub::State::submit(Call& call, Op op, SessionId session, LockCommand&& command, Step step) {
-  if (!failed.empty()) {
-    refuse(call, Error{Code::unavailable, {}, {}});
-    return;
-  }
-  const SessionId counted = counted_under(call, session);
-  if (!counted.is_nil()) {
-    Live& live = sessions[counted];
+void Hub::State::submit(Call& call, Errand&& errand, Command&& command) {
+  if (!failed.empty()) return refuse(call, Error{Code::unavailable, {}, {}});
+  errand.counted = counted_under(call, errand.session);
+  if (!errand.counted.is_nil()) {
+    Live& live = sessions[errand.counted];
     if (live.in_flight >= options.limits.requests_in_flight_per_session_max) {
-      refuse(call, Error{Code::too_many, "Too many requests of this session are on their way: wait for answers.", {}},
-             retry_soon);
-      return;
+      return refuse(call,
+                    Error{Code::too_many, "Too many requests of this session are on their way: wait for answers.", {}},
+                    retry_soon);
     }
     ++live.in_flight;
   }
   const NamespaceIndex ns = call.who->ns;
   const Face face = call.face;
   const std::uint64_t peer = call.peer;
-  Errand errand{.call = std::move(call), .op = op, .step = step, .session = session, .counted = counted};
-  if (const auto* acquire = std::get_if<Acquire>(&command)) errand.made = acquire->lock;
-  if (const auto* ask = std::get_if<Ask>(&command)) errand.made = ask->wait;
+  errand.call = std::move(call);
   const Ticket ticket = send_errand(std::move(errand));
   if (face == Face::http) {
     if (const auto exchange = exchanges.find(peer); exchange != exchanges.end()) exchange->second.ticket = ticket;
   }
   engine.submit(ns, ticket, std::move(command), now.wall);
+}
+
+void Hub::State::submit(Call& call, Op op, SessionId session, LockCommand&& command, Step step) {
+  Errand errand{.op = op, .step = step, .session = session};
+  if (const auto* acquire = std::get_if<Acquire>(&command)) errand.made = acquire->lock;
+  if (const auto* ask = std::get_if<Ask>(&command)) errand.made = ask->wait;
+  submit(call, std::move(errand), std::move(command));
 }
 
 void Hub::State::submit_if_types_allow(Call& call, Op op, SessionId session, Right right, LockCommand command) {

@@ -20,29 +20,21 @@ void Hub::State::errand_done(ConnectionId asker) {
   if (--found->second.asked == 0 && found->second.leaving) shut(asker, close_code::normal, {});
 }
 
-void Hub::State::on_outcome(Ticket ticket, LockOutcome& outcome) {
-  auto errand = errands.take(ticket);
-  if (!errand) return;
-  const ConnectionId asker = asker_of(errand->call);
-  bring(*errand, ticket, outcome);
-  errand_done(asker);
-}
-
-void Hub::State::on_status(Ticket ticket, StatusOutcome&& outcome) {
+void Hub::State::on_outcome(Ticket ticket, Outcome&& outcome) {
   auto errand = errands.take(ticket);
   if (!errand) return;
   const ConnectionId asker = asker_of(errand->call);
   if (!errand->counted.is_nil()) uncount(errand->counted);
-  if (errand->step == Step::bill) {
-    bill_found(ticket, outcome);
-  } else {
-    status_answered(*errand, std::move(outcome));
-  }
+  std::visit([&](auto& of_family) { bring(*errand, ticket, of_family); }, outcome);
   errand_done(asker);
 }
 
+void Hub::State::bring(Errand& errand, Ticket ticket, StatusOutcome& outcome) {
+  if (errand.step == Step::bill) return bill_found(ticket, outcome);
+  status_answered(errand, std::move(outcome));
+}
+
 void Hub::State::bring(Errand& errand, Ticket ticket, LockOutcome& outcome) {
-  if (!errand.counted.is_nil()) uncount(errand.counted);
   switch (errand.step) {
     case Step::answer: return answer(errand, outcome);
     case Step::hello: return hello_answered(errand, outcome);

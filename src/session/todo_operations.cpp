@@ -13,8 +13,6 @@ using session::forbidden;
 
 namespace {
 
-constexpr Millis retry_soon{100};
-
 std::string_view type_of(const LogEvent& event) {
   return std::visit([](const auto& e) { return std::string_view(e.type); }, event);
 }
@@ -190,28 +188,10 @@ void Hub::State::supersede_subscribing(ConnectionId connection) {
 
 // ---------------------------------------------------------------------------------------------- to and from the board
 
-void Hub::State::submit_status(Call& call, Errand errand, StatusCommand&& command) {
-  if (!failed.empty()) return refuse(call, Error{Code::unavailable, {}, {}});
-  errand.counted = counted_under(call, call.session);
-  if (!errand.counted.is_nil()) {
-    Live& live = sessions[errand.counted];
-    if (live.in_flight >= options.limits.requests_in_flight_per_session_max) {
-      return refuse(call,
-                    Error{Code::too_many, "Too many requests of this session are on their way: wait for answers.", {}},
-                    retry_soon);
-    }
-    ++live.in_flight;
-  }
-  const NamespaceIndex ns = call.who->ns;
-  const Face face = call.face;
-  const std::uint64_t peer = call.peer;
+void Hub::State::submit_status(Call& call, Errand&& errand, StatusCommand&& command) {
   errand.step = Step::status;
-  errand.call = std::move(call);
-  const Ticket ticket = send_errand(std::move(errand));
-  if (face == Face::http) {
-    if (const auto exchange = exchanges.find(peer); exchange != exchanges.end()) exchange->second.ticket = ticket;
-  }
-  engine.submit_status(ns, ticket, std::move(command), now.wall);
+  errand.session = call.session;
+  submit(call, std::move(errand), std::move(command));
 }
 
 void Hub::State::status_answered(Errand& errand, StatusOutcome&& outcome) {
@@ -239,7 +219,7 @@ void Hub::State::TodoLink::ask(NamespaceIndex ns, const session::TodoAsker& aske
   errand.op = Op::todo_subscribe;
   errand.step = Step::todo;
   errand.asker = asker;
-  hub.engine.submit_status(ns, hub.errands.put(std::move(errand)), std::move(command), hub.now.wall);
+  hub.engine.submit(ns, hub.errands.put(std::move(errand)), std::move(command), hub.now.wall);
 }
 
 void Hub::State::TodoLink::begun(ConnectionId connection, SnapshotReason snapshot) {

@@ -25,7 +25,7 @@ Grant grant_of(const Conflict& held) {
 
 }  // namespace
 
-void Hub::State::on_board_event(NamespaceIndex ns, const BoardEvent& event) {
+void Hub::State::on_event(NamespaceIndex ns, const BoardEvent& event) {
   todo.on_event(ns, event);
   if (watchers.nobody()) return;
   if (const auto* const changed = std::get_if<StatusChanged>(&event)) {
@@ -44,7 +44,7 @@ void Hub::State::ask_bill(WatchedBill asked) {
   const NamespaceIndex ns = asked.ns;
   GetStatus get{everybody, std::string(asked.bill.type()), std::string(asked.bill.bill_id())};
   bills_asked.emplace(ticket, std::move(asked));
-  engine.submit_status(ns, ticket, std::move(get), now.wall);
+  engine.submit(ns, ticket, std::move(get), now.wall);
 }
 
 void Hub::State::bill_found(Ticket ticket, const StatusOutcome& outcome) {

@@ -5,8 +5,8 @@
 // Guarantees of every implementation:
 //   1. each accepted command is answered exactly once, on the thread (loop) that owns the port;
 //   2. nothing comes out that depends on a change that is not durable at the configured level;
-//   3. outcomes and events come out in the order in which the engine decided them; events of a command come
-//      before its outcome;
+//   3. the commands of a namespace are decided in the order in which they were submitted, whatever their family, and
+//      outcomes and events come out in that order; events of a command come before its outcome;
 //   4. after a failed commit pending commands get unknown_outcome, then on_failed() comes, and nothing else.
 //
 // The embedded engine, the one over Redis and the simulator implement it alike. Not thread-safe: one loop owns it.
@@ -18,8 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/status_outcomes.h"
-#include "model/commands.h"
+#include "engine/command_families.h"
 
 namespace hf {
 
@@ -32,11 +31,9 @@ using NamespaceIndex = std::uint16_t;
 class LockEngineSink {
  public:
   virtual ~LockEngineSink() = default;
-  virtual void on_outcome(Ticket ticket, LockOutcome&& outcome) = 0;
-  virtual void on_event(NamespaceIndex ns, LockEvent event) = 0;
-  // The same for the status board. An engine decides its commands and those of locks in one order, and delivers in it.
-  virtual void on_status([[maybe_unused]] Ticket ticket, [[maybe_unused]] StatusOutcome&& outcome) {}
-  virtual void on_board_event([[maybe_unused]] NamespaceIndex ns, [[maybe_unused]] const BoardEvent& event) {}
+  // Of the command's family.
+  virtual void on_outcome(Ticket ticket, Outcome&& outcome) = 0;
+  virtual void on_event(NamespaceIndex ns, const Event& event) = 0;
   // The end of one delivery turn: write what you have, once per socket.
   virtual void on_turn_end() = 0;
   // The engine's state was replaced (a failover lost the former one): connected sessions must come back and fetch their
@@ -55,8 +52,7 @@ class LockEngine {
   virtual Result<NamespaceIndex> open_namespace(std::string_view name) = 0;
   // Decides or sends `command` with the clock's reading `clock`. The outcome comes to the sink, never from
   // inside this call.
-  virtual void submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) = 0;
-  virtual void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) = 0;
+  virtual void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) = 0;
   // The epoch of the namespace's status log, to compare cursors with; nil before the first command.
   virtual EpochId epoch(NamespaceIndex ns) const = 0;
   // The id of this node among those of the same engine; it marks waits that only this node can answer (Acquire::node).

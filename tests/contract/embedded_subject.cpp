@@ -46,8 +46,8 @@ class EmbeddedSubject final : public Subject, public LockEngineSink {
     EXPECT_EQ(engine_->open_namespace("default"), NamespaceIndex{0});
   }
 
-  void on_outcome(Ticket, LockOutcome&& outcome) override { outcome_ = std::move(outcome); }
-  void on_event(NamespaceIndex, LockEvent event) override { events_->push_back(std::move(event)); }
+  void on_outcome(Ticket, Outcome&& outcome) override { outcome_ = std::get<LockOutcome>(std::move(outcome)); }
+  void on_event(NamespaceIndex, const Event& event) override { events_->push_back(std::get<LockEvent>(event)); }
   void on_turn_end() override {}
   void on_failed(std::string why) override { ADD_FAILURE() << why; }
 

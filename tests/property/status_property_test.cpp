@@ -13,8 +13,8 @@
 
 #include "base/random.h"
 #include "engine/change.h"
+#include "engine/command_codec.h"
 #include "engine/status_board.h"
-#include "engine/status_command_codec.h"
 #include "property/status_model.h"
 
 namespace hf::test {
@@ -112,9 +112,9 @@ class History {
       outcome = board_.apply(command, clock_, events_, journal_);
     } else {
       std::string bytes;
-      write_status_command(bytes, command);
+      write_command(bytes, command);
       std::string_view rest = bytes;
-      outcome = board_.apply(*take_status_command(rest), clock_, events_, journal_);
+      outcome = board_.apply(std::get<StatusCommand>(*take_command(rest)), clock_, events_, journal_);
     }
     for (const BoardEvent& event : events_) {
       if (const auto* const changed = std::get_if<StatusChanged>(&event)) {

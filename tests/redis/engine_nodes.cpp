@@ -9,6 +9,22 @@
 
 namespace hf::test {
 
+void Told::on_outcome(Ticket ticket, Outcome&& outcome) {
+  if (auto* const of_locks = std::get_if<LockOutcome>(&outcome)) {
+    all.push_back({ticket, 0, std::move(*of_locks), {}});
+  } else {
+    status.insert_or_assign(ticket, std::get<StatusOutcome>(std::move(outcome)));
+  }
+}
+
+void Told::on_event(NamespaceIndex ns, const Event& event) {
+  if (const auto* const of_locks = std::get_if<LockEvent>(&event)) {
+    all.push_back({0, ns, {}, *of_locks});
+  } else {
+    board.push_back(std::get<BoardEvent>(event));
+  }
+}
+
 const LockOutcome* Told::outcome_of(Ticket ticket) const {
   for (const One& one : all) {
     if (one.ticket == ticket) return &one.outcome;
@@ -101,7 +117,7 @@ void EngineNode::reconnect() {
   reader_->reconnect();
 }
 
-Ticket EngineNode::post(LockCommand command, NamespaceIndex ns, Wall clock) {
+Ticket EngineNode::post(Command command, NamespaceIndex ns, Wall clock) {
   const Ticket ticket = next_ticket_++;
   engine_->submit(ns, ticket, std::move(command), clock);
   engine_->flush();
@@ -112,13 +128,6 @@ LockOutcome EngineNode::ask(LockCommand command, NamespaceIndex ns) {
   const Ticket ticket = post(std::move(command), ns);
   if (!loop_.until([&] { return told_.outcome_of(ticket) != nullptr; })) return Refusal{.code = Code::unknown_outcome};
   return *told_.outcome_of(ticket);
-}
-
-Ticket EngineNode::post(StatusCommand command) {
-  const Ticket ticket = next_ticket_++;
-  engine_->submit_status(0, ticket, std::move(command), {});
-  engine_->flush();
-  return ticket;
 }
 
 StatusOutcome EngineNode::ask(StatusCommand command) {

@@ -19,7 +19,7 @@
 
 namespace hf::test {
 
-// What came out of one node, in order.
+// What came out of one node: of locks, in order, and of the board.
 struct Told : LockEngineSink {
   struct One {
     Ticket ticket = 0;  // 0: an event
@@ -34,12 +34,8 @@ struct Told : LockEngineSink {
   std::map<Ticket, StatusOutcome> status;
   std::vector<BoardEvent> board;
 
-  void on_outcome(Ticket ticket, LockOutcome&& outcome) override { all.push_back({ticket, 0, std::move(outcome), {}}); }
-  void on_event(NamespaceIndex ns, LockEvent event) override { all.push_back({0, ns, {}, std::move(event)}); }
-  void on_status(Ticket ticket, StatusOutcome&& outcome) override {
-    status.insert_or_assign(ticket, std::move(outcome));
-  }
-  void on_board_event(NamespaceIndex, const BoardEvent& event) override { board.push_back(event); }
+  void on_outcome(Ticket ticket, Outcome&& outcome) override;
+  void on_event(NamespaceIndex ns, const Event& event) override;
   void on_turn_end() override {}
   void on_reset() override {
     ++resets;
@@ -98,9 +94,8 @@ class EngineNode {
   void reconnect();
   // Asks, and waits for the answer.
   LockOutcome ask(LockCommand command, NamespaceIndex ns = 0);
-  Ticket post(LockCommand command, NamespaceIndex ns = 0, Wall clock = {});
   StatusOutcome ask(StatusCommand command);
-  Ticket post(StatusCommand command);
+  Ticket post(Command command, NamespaceIndex ns = 0, Wall clock = {});
   // The audit trail as it answers: from old to new, "action lock" or "action session", read in pages of `page`. Waits
   // until it can.
   std::vector<std::string> trail(std::size_t page = 1000);

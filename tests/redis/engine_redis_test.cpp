@@ -274,8 +274,16 @@ TEST_F(OtherVersions, an_entry_of_the_format_before_is_decided_as_it_was_meant) 
   w.id(session(2).value);
   a->ask(acquire(2, "wang", 2, "SaleOrder:2"));
   EXPECT_EQ(code_of(a->ask(acquire(1, "li", 3, "SaleOrder:2"))), Code::locked);
-  std::string entry = entry_of({}, bytes);
+  std::string entry = redis::write_entry({.kind = redis::EntryKind::commands});
   entry.at(0) = 2;
+  entry.pop_back();  // the number of sections
+  ByteWriter e(entry);
+  e.varint(1);
+  e.text("main");
+  e.varint(1);
+  e.text(bytes);
+  e.varint(0);  // of status
+  e.text({});
   append(entry);
   EXPECT_TRUE(loop.until([&] { return token_of(a->ask(acquire(1, "li", 4, "SaleOrder:2"))) != 0; }));
 }

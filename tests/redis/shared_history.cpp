@@ -22,10 +22,15 @@ void SharedHistory::decided(std::size_t node, const redis::Decided& decided) {
   if (it != at.entries.end() && it->second.resets != at.resets) it = at.entries.erase(it);
   if (it == at.entries.end() || it->first != place) it = at.entries.emplace_hint(it, place, Entry{});
   it->second.resets = at.resets;
-  if (decided.command == nullptr)
+  if (decided.command == nullptr) {
     it->second.opening = true;
-  else
-    it->second.steps.push_back({*decided.command, *decided.outcome, *decided.events, decided.clock});
+    return;
+  }
+  const auto* const command = std::get_if<LockCommand>(decided.command);
+  if (command == nullptr) return;  // the board's: nodes are compared by their images
+  Step& step =
+      it->second.steps.emplace_back(Step{*command, std::get<LockOutcome>(*decided.outcome), {}, decided.clock});
+  for (const Event& event : *decided.events) step.events.push_back(std::get<LockEvent>(event));
 }
 
 void SharedHistory::reset(std::size_t node) { ++nodes_[node].resets; }

@@ -1,7 +1,7 @@
 #pragma once
 
-// SharedHistory judges what several nodes made of one log: what each of them decided at which place of it, and when it
-// threw its state away. It demands:
+// SharedHistory judges what several nodes made of one log: what each of them decided of locks at which place of it, and
+// when it threw its state away. It demands:
 //   1. at each place of the log all nodes decided and told the same;
 //   2. the log as a whole breaks no sentence of the HistoryChecker: never two holders, tokens only grow, no wake-up is
 //      lost, waiters go on in order;

@@ -19,8 +19,8 @@ class SharedHistoryTest : public ::testing::Test {
   void open(std::size_t node, std::uint64_t generation, std::uint64_t number) {
     history.decided(node, {.generation = generation, .number = number});
   }
-  void decide(std::size_t node, std::uint64_t generation, std::uint64_t number, const LockCommand& command,
-              const LockOutcome& outcome) {
+  void decide(std::size_t node, std::uint64_t generation, std::uint64_t number, const Command& command,
+              const Outcome& outcome) {
     history.decided(node, {generation, number, 0, wall_us(1'800'000'000'000'000), &command, &outcome, &nothing});
   }
   void grant(std::size_t node, std::uint64_t generation, std::uint64_t number, std::uint64_t n, Token token) {
@@ -44,7 +44,7 @@ class SharedHistoryTest : public ::testing::Test {
 
   SharedHistory history;
   std::size_t a, b;
-  std::vector<LockEvent> nothing;
+  std::vector<Event> nothing;
 };
 
 TEST_F(SharedHistoryTest, finds_no_fault_with_nodes_that_agree) {

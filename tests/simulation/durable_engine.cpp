@@ -26,6 +26,11 @@ std::string folded(std::string_view journal) {
   return out;
 }
 
+const StatusChanged* change_in(const Event& event) {
+  const auto* const of_board = std::get_if<BoardEvent>(&event);
+  return of_board == nullptr ? nullptr : std::get_if<StatusChanged>(of_board);
+}
+
 bool names(const boost::json::object& row, const Bill& state) {
   const auto* born = row.if_contains("born");
   return row.at("type").as_string() == state.type() && row.at("id").as_string() == state.id() &&
@@ -48,35 +53,22 @@ bool tells(const boost::json::object& row, const StatusChanged& change) {
 }  // namespace
 
 DurableEngine::DurableEngine(Scheduler& scheduler, Random& random, StatusBoardOptions board, Disk& disk, Wall clock)
-    : scheduler_(scheduler), random_(random), disk_(disk), tree_(beside_board()), board_(std::move(board)) {
+    : scheduler_(scheduler), random_(random), disk_(disk), state_({}, std::move(board)) {
   if (random_.one_in(2)) disk_.journal = folded(disk_.journal);
-  const bool read = tree_.recover(disk_.journal) && tree_.recovered(clock, 0) && board_.recover(disk_.journal) &&
-                    board_.recovered(clock, EpochId{Id128{7, ++disk_.starts}});
+  const bool read = state_.recover(disk_.journal) && state_.recovered(clock, 0, EpochId{Id128{7, ++disk_.starts}});
   if (!read) broken_ = "the journal is not read again";
 }
 
-std::string DurableEngine::check() const {
-  if (!broken_.empty()) return broken_;
-  const std::string tree = tree_.check();
-  return tree.empty() ? board_.check() : tree;
-}
+std::string DurableEngine::check() const { return broken_.empty() ? state_.check() : broken_; }
 
 Result<NamespaceIndex> DurableEngine::open_namespace(std::string_view) { return NamespaceIndex{0}; }
 
-void DurableEngine::submit(NamespaceIndex, Ticket ticket, LockCommand&& command, Wall clock) {
+void DurableEngine::submit(NamespaceIndex, Ticket ticket, Command&& command, Wall clock) {
   Told told;
   told.ticket = ticket;
-  told.outcome = tree_.apply(command, clock, told.events, gathering_.changes);
-  gathering_.told.push_back(std::move(told));
-}
-
-void DurableEngine::submit_status(NamespaceIndex, Ticket ticket, StatusCommand&& command, Wall clock) {
-  Told told;
-  told.ticket = ticket;
-  told.status = true;
-  told.status_outcome = board_.apply(command, clock, told.board_events, gathering_.changes);
-  for (const BoardEvent& event : told.board_events) {
-    if (const auto* changed = std::get_if<StatusChanged>(&event)) undurable_.push_back(*changed);
+  told.outcome = state_.apply(command, clock, told.events, gathering_.changes);
+  for (const Event& event : told.events) {
+    if (const StatusChanged* changed = change_in(event)) undurable_.push_back(*changed);
   }
   gathering_.told.push_back(std::move(told));
 }
@@ -87,8 +79,7 @@ bool DurableEngine::tells_undurable(const boost::json::object& row) const {
 
 void DurableEngine::flush() {
   if (!writing_.empty() || gathering_.told.empty()) return;
-  tree_.seal(gathering_.changes);
-  board_.seal(gathering_.changes);
+  state_.seal(gathering_.changes);
   writing_.push_back(std::exchange(gathering_, {}));
   const auto most = static_cast<std::uint64_t>(commit_max.count());
   scheduler_.after(Micros(most / 10 + random_.below(most)), [this, alive = std::weak_ptr(alive_)] {
@@ -106,20 +97,14 @@ void DurableEngine::commit() {
 
 void DurableEngine::deliver(Batch&& batch) {
   for (const Told& told : batch.told) {
-    for (const BoardEvent& event : told.board_events) {
-      if (std::holds_alternative<StatusChanged>(event)) undurable_.pop_front();
+    for (const Event& event : told.events) {
+      if (change_in(event) != nullptr) undurable_.pop_front();
     }
   }
   const std::weak_ptr<bool> alive = alive_;
   for (Told& told : batch.told) {
-    for (LockEvent& event : told.events) sink_->on_event(0, std::move(event));
-    for (const BoardEvent& event : told.board_events) sink_->on_board_event(0, event);
-    if (told.ticket == 0) continue;
-    if (told.status) {
-      sink_->on_status(told.ticket, std::move(told.status_outcome));
-    } else {
-      sink_->on_outcome(told.ticket, std::move(told.outcome));
-    }
+    for (const Event& event : told.events) sink_->on_event(0, event);
+    if (told.ticket != 0) sink_->on_outcome(told.ticket, std::move(told.outcome));
   }
   sink_->on_turn_end();
 }

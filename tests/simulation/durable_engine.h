@@ -14,8 +14,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "engine/lock_tree.h"
-#include "engine/status_board.h"
+#include "engine/namespace_state.h"
 #include "simulation/scheduler.h"
 #include "store/lock_engine.h"
 
@@ -33,11 +32,10 @@ class DurableEngine final : public LockEngine {
   void attach(LockEngineSink& sink) { sink_ = &sink; }
 
   Result<NamespaceIndex> open_namespace(std::string_view name) override;
-  void submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) override;
-  void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override;
-  EpochId epoch(NamespaceIndex) const override { return board_.epoch(); }
+  void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
+  EpochId epoch(NamespaceIndex) const override { return state_.board().epoch(); }
   void flush() override;
-  void set_watching(bool any) override { tree_.set_watching(any); }
+  void set_watching(bool any) override { state_.locks().set_watching(any); }
   bool ready(std::string&) const override { return true; }
 
   // Nothing leaves it any more. The caller destroys it.
@@ -50,24 +48,15 @@ class DurableEngine final : public LockEngine {
   // it had.
   bool tells_undurable(const boost::json::object& row) const;
   bool has_undurable() const noexcept { return !undurable_.empty(); }
-  StatusBoard& board() noexcept { return board_; }
+  StatusBoard& board() noexcept { return state_.board(); }
   // The first invariant found broken in recovery or since, or empty.
   std::string check() const;
 
  private:
-  LockTreeOptions beside_board() const {
-    LockTreeOptions options;
-    options.board_version = [this](std::string_view bill) { return board_.version_of(bill); };
-    options.board_life = [this](std::string_view bill) { return board_.life_of(bill); };
-    return options;
-  }
   struct Told {
     Ticket ticket = 0;
-    bool status = false;
-    LockOutcome outcome;
-    StatusOutcome status_outcome;
-    std::vector<LockEvent> events;
-    std::vector<BoardEvent> board_events;
+    Outcome outcome;
+    std::vector<Event> events;
   };
   struct Batch {
     std::string changes;
@@ -79,8 +68,7 @@ class DurableEngine final : public LockEngine {
   Scheduler& scheduler_;
   Random& random_;
   Disk& disk_;
-  LockTree tree_;
-  StatusBoard board_;
+  NamespaceState state_;
   LockEngineSink* sink_ = nullptr;
   Batch gathering_;
   std::deque<Batch> writing_;            // the front one is under way

@@ -29,7 +29,7 @@ class DurableEngineTest : public ::testing::Test, LockEngineSink {
     event.created = created;
     const BillPtr before = newest_;
     clock += Millis(5);
-    engine->submit_status(0, 0, Publish{{}, {event}}, clock);
+    engine->submit(0, 0, Publish{{}, {event}}, clock);
     newest_ = now();
     return {before, newest_};
   }
@@ -63,8 +63,8 @@ class DurableEngineTest : public ::testing::Test, LockEngineSink {
     const auto* status = std::get_if<StatusFound>(&found);
     return status == nullptr ? nullptr : status->bill;
   }
-  void on_outcome(Ticket, LockOutcome&&) override {}
-  void on_event(NamespaceIndex, LockEvent) override {}
+  void on_outcome(Ticket, Outcome&&) override {}
+  void on_event(NamespaceIndex, const Event&) override {}
   void on_turn_end() override {}
   void on_failed(std::string why) override { ADD_FAILURE() << why; }
 

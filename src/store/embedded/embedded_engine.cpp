@@ -13,53 +13,34 @@ constexpr std::chrono::seconds kRound{1};  // syncs of relaxed commits, looks at
 constexpr std::chrono::milliseconds kGap{2};
 
 // What an engine refuses that is short of room.
-bool adds(const LockCommand& command) {
-  return std::holds_alternative<Acquire>(command) || std::holds_alternative<Ask>(command);
-}
-bool adds(const StatusCommand& command) {
-  return std::holds_alternative<Publish>(command) || std::holds_alternative<ResyncPage>(command);
-}
-
-Refusal refusal(Code code, std::string detail) {
-  Refusal made;
-  made.code = code;
-  made.detail = std::move(detail);
-  return made;
+bool adds(const Command& command) {
+  if (const auto* of_locks = std::get_if<LockCommand>(&command))
+    return std::holds_alternative<Acquire>(*of_locks) || std::holds_alternative<Ask>(*of_locks);
+  const auto& of_status = std::get<StatusCommand>(command);
+  return std::holds_alternative<Publish>(of_status) || std::holds_alternative<ResyncPage>(of_status);
 }
 
 }  // namespace
 
 struct EmbeddedEngine::Partition {
   Partition(std::string name_, const EmbeddedOptions& options)
-      : name(std::move(name_)), tree(beside_board(options.tree)), board(options.board) {}
-  Partition(const Partition&) = delete;
-  Partition& operator=(const Partition&) = delete;
-  LockTreeOptions beside_board(LockTreeOptions options) const {
-    options.board_version = [this](std::string_view bill) { return board.version_of(bill); };
-    options.board_life = [this](std::string_view bill) { return board.life_of(bill); };
-    return options;
-  }
+      : name(std::move(name_)), state(options.tree, options.board) {}
   std::string name;
-  LockTree tree;
-  StatusBoard board;
-  bool board_changed = false;  // in the gathering turn
-  std::size_t section = 0;     // its place in the gathering turn's sections, plus one
+  NamespaceState state;
+  std::size_t section = 0;  // its place in the gathering turn's sections, plus one
 };
 
 struct EmbeddedEngine::Answer {
   Ticket ticket = 0;
   NamespaceIndex ns = 0;
-  LockOutcome outcome;
-  std::size_t events_end = 0;             // the events before this belong to it and to those before it
-  std::unique_ptr<StatusOutcome> status;  // of a status command, then instead of `outcome`
-  std::size_t board_events_end = 0;
+  Outcome outcome;
+  std::size_t events_end = 0;  // the events before this belong to it and to those before it
 };
 
 // What was decided between two commits.
 struct EmbeddedEngine::Turn {
   std::vector<Answer> answers;
-  std::vector<LockEvent> events;
-  std::vector<BoardEvent> board_events;
+  std::vector<Event> events;
   struct Section {
     NamespaceIndex ns = 0;
     std::string changes;
@@ -95,14 +76,12 @@ Result<std::unique_ptr<EmbeddedEngine>> EmbeddedEngine::open(EmbeddedOptions opt
 Result<void> EmbeddedEngine::recover(Wall clock) {
   for (const auto& known : journal_->namespaces())
     partitions_.push_back(std::make_unique<Partition>(known.name, options_));
-  auto ok = journal_->load([&](NamespaceIndex ns, std::string_view changes) {
-    return partitions_[ns]->tree.recover(changes) && partitions_[ns]->board.recover(changes);
-  });
+  auto ok = journal_->load(
+      [&](NamespaceIndex ns, std::string_view changes) { return partitions_[ns]->state.recover(changes); });
   if (!ok) return ok;
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
     Partition& partition = *partitions_[i];
-    if (!partition.tree.recovered(clock, journal_->namespaces()[i].ceiling) ||
-        !partition.board.recovered(clock, EpochId{options_.next_id()}))
+    if (!partition.state.recovered(clock, journal_->namespaces()[i].ceiling, EpochId{options_.next_id()}))
       return fail(Code::unavailable, options_.directory + "/holdfast.db contradicts itself in namespace " +
                                          partition.name + ". It was left as it is: put the newest backup in its place");
   }
@@ -114,10 +93,11 @@ Result<void> EmbeddedEngine::recover(Wall clock) {
 // Who waited at the process that ran here before can be told nothing any more.
 void EmbeddedEngine::forsake_unheard(Wall clock) {
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    if (!partitions_[i]->tree.has_unheard()) continue;
+    NamespaceState& state = partitions_[i]->state;
+    if (!state.locks().has_unheard()) continue;
     std::string& changes = changes_of(static_cast<NamespaceIndex>(i));
-    std::vector<LockEvent> nobodys;
-    (void)partitions_[i]->tree.apply(NodesLiving{}, clock, nobodys, changes);
+    std::vector<Event> nobodys;
+    (void)state.apply(LockCommand(NodesLiving{}), clock, nobodys, changes);
     gathering_->change_bytes += changes.size();
     gathering_->at = clock;
     flush_wanted_ = true;
@@ -139,16 +119,16 @@ Result<NamespaceIndex> EmbeddedEngine::open_namespace(std::string_view name) {
                 "there are " + std::to_string(options_.namespaces_max) + " namespaces, the most that are allowed",
                 "ns");
   partitions_.push_back(std::make_unique<Partition>(std::string(name), options_));
-  partitions_.back()->tree.set_watching(watching_);
-  if (!partitions_.back()->board.recovered(wall_us(wall_us_.load(std::memory_order_relaxed)),
-                                           EpochId{options_.next_id()}))
+  NamespaceState& state = partitions_.back()->state;
+  state.locks().set_watching(watching_);
+  if (!state.board().recovered(wall_us(wall_us_.load(std::memory_order_relaxed)), EpochId{options_.next_id()}))
     return fail(Code::unavailable, "the board of a new namespace cannot begin");
   gathering_->new_names.emplace_back(name);
   return static_cast<NamespaceIndex>(partitions_.size() - 1);
 }
 
-std::string EmbeddedEngine::refusal_of(bool adds) const {
-  if (!adds) return {};
+std::string EmbeddedEngine::refusal_of(const Command& command) const {
+  if (!adds(command)) return {};
   std::string why;
   if (!ready(why)) return why;
   if (gathering_->change_bytes >= options_.batch_bytes_max)
@@ -169,9 +149,9 @@ std::string& EmbeddedEngine::changes_of(NamespaceIndex ns) {
   return turn.sections[partition.section - 1].changes;
 }
 
-EmbeddedEngine::Answer* EmbeddedEngine::begin_answer(NamespaceIndex ns, Ticket ticket, Wall clock) {
+void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) {
   HF_ASSERT(ns < partitions_.size());
-  if (failed_ || stopped_) return nullptr;
+  if (failed_ || stopped_) return;
   Turn& turn = *gathering_;
   ++counters_.commands;
   turn.at = clock;
@@ -179,44 +159,15 @@ EmbeddedEngine::Answer* EmbeddedEngine::begin_answer(NamespaceIndex ns, Ticket t
   Answer& answer = turn.answers.emplace_back();
   answer.ticket = ticket;
   answer.ns = ns;
-  return &answer;
-}
-
-void EmbeddedEngine::end_answer(Answer& answer) const {
-  answer.events_end = gathering_->events.size();
-  answer.board_events_end = gathering_->board_events.size();
-}
-
-void EmbeddedEngine::submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) {
-  Answer* const answer = begin_answer(ns, ticket, clock);
-  if (answer == nullptr) return;
-  Turn& turn = *gathering_;
-  if (std::string why = refusal_of(adds(command)); !why.empty()) {
-    answer->outcome = refusal(Code::unavailable, std::move(why));
+  if (std::string why = refusal_of(command); !why.empty()) {
+    answer.outcome = refused(command, {.code = Code::unavailable, .detail = std::move(why)});
   } else {
     std::string& changes = changes_of(ns);
     const std::size_t before = changes.size();
-    answer->outcome = partitions_[ns]->tree.apply(command, clock, turn.events, changes);
+    answer.outcome = partitions_[ns]->state.apply(command, clock, turn.events, changes);
     turn.change_bytes += changes.size() - before;
   }
-  end_answer(*answer);
-}
-
-void EmbeddedEngine::submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) {
-  Answer* const answer = begin_answer(ns, ticket, clock);
-  if (answer == nullptr) return;
-  Turn& turn = *gathering_;
-  if (std::string why = refusal_of(adds(command)); !why.empty()) {
-    answer->status = std::make_unique<StatusOutcome>(refusal(Code::unavailable, std::move(why)));
-  } else {
-    Partition& partition = *partitions_[ns];
-    std::string& changes = changes_of(ns);
-    const std::size_t before = changes.size();
-    answer->status = std::make_unique<StatusOutcome>(partition.board.apply(command, clock, turn.board_events, changes));
-    partition.board_changed |= changes.size() != before;
-    turn.change_bytes += changes.size() - before;
-  }
-  end_answer(*answer);
+  answer.events_end = turn.events.size();
 }
 
 void EmbeddedEngine::flush() {
@@ -267,11 +218,9 @@ JournalBatch EmbeddedEngine::batch_of(Turn& turn) {
   for (std::size_t i = 0; i < turn.used; ++i) {
     auto& section = turn.sections[i];
     if (section.changes.empty()) continue;
-    Partition& partition = *partitions_[section.ns];
-    LockTree& tree = partition.tree;
-    tree.seal(section.changes);
-    if (std::exchange(partition.board_changed, false)) partition.board.seal(section.changes);
-    turn.views.push_back({section.ns, section.changes, tree.last_token()});
+    NamespaceState& state = partitions_[section.ns]->state;
+    state.seal(section.changes);
+    turn.views.push_back({section.ns, section.changes, state.locks().last_token()});
   }
   ++counters_.batches;
   counters_.journal_bytes += turn.change_bytes;
@@ -319,17 +268,10 @@ void EmbeddedEngine::hand_to_worker() {
 void EmbeddedEngine::hand_out(Turn& turn) {
   handing_out_ = true;
   std::size_t event = 0;
-  std::size_t board_event = 0;
   for (Answer& answer : turn.answers) {
     if (sink_ == nullptr) break;
-    for (; event < answer.events_end; ++event) sink_->on_event(answer.ns, std::move(turn.events[event]));
-    for (; board_event < answer.board_events_end; ++board_event)
-      sink_->on_board_event(answer.ns, turn.board_events[board_event]);
-    if (answer.ticket == 0) continue;
-    if (answer.status)
-      sink_->on_status(answer.ticket, std::move(*answer.status));
-    else
-      sink_->on_outcome(answer.ticket, std::move(answer.outcome));
+    for (; event < answer.events_end; ++event) sink_->on_event(answer.ns, turn.events[event]);
+    if (answer.ticket != 0) sink_->on_outcome(answer.ticket, std::move(answer.outcome));
   }
   // Guarantee 3: each event belonged to an answer, and came before it.
   HF_ASSERT(sink_ == nullptr || (event == turn.events.size() && board_event == turn.board_events.size()));
@@ -341,7 +283,6 @@ void EmbeddedEngine::hand_out(Turn& turn) {
 void EmbeddedEngine::settle(Turn& turn) {
   turn.answers.clear();
   turn.events.clear();
-  turn.board_events.clear();
   turn.new_names.clear();
   turn.used = 0;
   turn.change_bytes = 0;
@@ -353,13 +294,15 @@ void EmbeddedEngine::break_down(std::string why) {
   in_flight_ = false;
   handing_out_ = true;
   for (Turn* turn : {flying_.get(), gathering_.get()}) {
-    for (const Answer& answer : turn->answers) {
+    for (Answer& answer : turn->answers) {
       if (answer.ticket == 0 || sink_ == nullptr) continue;
-      Refusal unknown = refusal(Code::unknown_outcome, "The store failed: repeat with the same request id.");
-      if (answer.status)
-        sink_->on_status(answer.ticket, std::move(unknown));
-      else
-        sink_->on_outcome(answer.ticket, std::move(unknown));
+      std::visit(
+          [](auto& of_family) {
+            of_family =
+                Refusal{.code = Code::unknown_outcome, .detail = "The store failed: repeat with the same request id."};
+          },
+          answer.outcome);
+      sink_->on_outcome(answer.ticket, std::move(answer.outcome));
     }
     settle(*turn);
   }
@@ -409,7 +352,7 @@ void EmbeddedEngine::stop() {
   for (const auto& call : calls) call();
 }
 
-BoardStats EmbeddedEngine::board_stats(NamespaceIndex ns) const { return partitions_[ns]->board.stats(); }
+BoardStats EmbeddedEngine::board_stats(NamespaceIndex ns) const { return partitions_[ns]->state.board().stats(); }
 
 Result<AuditPage> EmbeddedEngine::audit(NamespaceIndex ns, const AuditFilter& filter, AuditCursor before,
                                         std::size_t limit, std::size_t bytes_max) {
@@ -444,8 +387,7 @@ Result<void> EmbeddedEngine::raise_tokens(const std::string& directory, Token am
 
 std::string EmbeddedEngine::check() const {
   for (const auto& partition : partitions_) {
-    std::string broken = partition->tree.check();
-    if (broken.empty()) broken = partition->board.check();
+    const std::string broken = partition->state.check();
     if (!broken.empty()) return partition->name + ": " + broken;
   }
   return {};
@@ -453,7 +395,7 @@ std::string EmbeddedEngine::check() const {
 
 SlicedCheck::Slice EmbeddedEngine::check_some(std::size_t entities) {
   return sliced_.look(entities, partitions_.size(), [&](std::size_t i) {
-    return std::tie(partitions_[i]->name, partitions_[i]->tree, partitions_[i]->board);
+    return std::tie(partitions_[i]->name, partitions_[i]->state);
   });
 }
 
@@ -464,11 +406,11 @@ std::vector<std::string> EmbeddedEngine::namespace_names() const {
   return names;
 }
 
-EpochId EmbeddedEngine::epoch(NamespaceIndex ns) const { return partitions_[ns]->board.epoch(); }
+EpochId EmbeddedEngine::epoch(NamespaceIndex ns) const { return partitions_[ns]->state.board().epoch(); }
 
 void EmbeddedEngine::set_watching(bool any) {
   watching_ = any;
-  for (const auto& partition : partitions_) partition->tree.set_watching(any);
+  for (const auto& partition : partitions_) partition->state.locks().set_watching(any);
 }
 
 // ---------------------------------------------------------------------------------------------- the worker

@@ -1,7 +1,7 @@
 #pragma once
 
-// EmbeddedEngine decides in memory and keeps its decisions in one file: a LockTree per namespace, a Journal for
-// all of them.
+// EmbeddedEngine decides in memory and keeps its decisions in one file: a NamespaceState for each namespace, a
+// Journal for all of them.
 //
 // A command is applied at once, on the calling loop; its answer waits until its batch is committed. While one batch is
 // being committed the next one grows: that is all there is to group commit. A command that changes nothing (a query, a
@@ -27,9 +27,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/lock_tree.h"
+#include "engine/namespace_state.h"
 #include "engine/sliced_check.h"
-#include "engine/status_board.h"
 #include "store/embedded/journal.h"
 #include "store/lock_engine.h"
 
@@ -65,8 +64,7 @@ class EmbeddedEngine final : public LockEngine {
   void attach(LockEngineSink& sink) { sink_ = &sink; }
 
   Result<NamespaceIndex> open_namespace(std::string_view name) override;
-  void submit(NamespaceIndex ns, Ticket ticket, LockCommand&& command, Wall clock) override;
-  void submit_status(NamespaceIndex ns, Ticket ticket, StatusCommand&& command, Wall clock) override;
+  void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override;
   void flush() override;
   bool ready(std::string& why) const override;
 
@@ -117,13 +115,10 @@ class EmbeddedEngine final : public LockEngine {
 
   Result<void> recover(Wall clock);
   void forsake_unheard(Wall clock);
-  std::string refusal_of(bool adds) const;
+  // Why the command is refused, or empty: it is decided.
+  std::string refusal_of(const Command& command) const;
   // What the namespace's commands of the gathering turn have changed so far.
   std::string& changes_of(NamespaceIndex ns);
-  // The place of the command's answer in the gathering turn; null: nobody waits for an answer any more. When the
-  // command has ended its events belong to the answer.
-  Answer* begin_answer(NamespaceIndex ns, Ticket ticket, Wall clock);
-  void end_answer(Answer& answer) const;
   void pump();
   bool commit_here();
   void ask_to_tend();

@@ -223,7 +223,7 @@ TEST_P(EmbeddedEngineTest, a_version_behind_the_boards_is_stale_also_after_a_res
   bill.type = "SaleOrder";
   bill.id = "1";
   bill.version = 5;
-  engine->submit_status(0, 1, Publish{caller("erp"), {bill}}, clock);
+  engine->submit(0, 1, Publish{caller("erp"), {bill}}, clock);
   const auto line_for = [&](std::uint64_t version) {
     told.lines.clear();
     Acquire a;

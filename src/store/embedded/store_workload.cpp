@@ -148,20 +148,21 @@ std::string state_of(LockTree& tree, Wall clock) {
   return text;
 }
 
-void Told::on_outcome(Ticket ticket, LockOutcome&& outcome) {
+void Told::on_outcome(Ticket ticket, Outcome&& outcome) {
   if (!failed.empty()) ++after_failure;
-  const auto* refusal = std::get_if<Refusal>(&outcome);
+  const Refusal* const refusal = refusal_in(outcome);
   if (refusal != nullptr && refusal->code == Code::unknown_outcome) {
     ++unknown;
     return;
   }
   answered = ticket;
-  lines.push_back(std::to_string(ticket) + " " + line_of(outcome));
+  if (const auto* of_locks = std::get_if<LockOutcome>(&outcome))
+    lines.push_back(std::to_string(ticket) + " " + line_of(*of_locks));
 }
 
-void Told::on_event(NamespaceIndex, LockEvent event) {
+void Told::on_event(NamespaceIndex, const Event& event) {
   if (!failed.empty()) ++after_failure;
-  lines.push_back(line_of(event));
+  if (const auto* of_locks = std::get_if<LockEvent>(&event)) lines.push_back(line_of(*of_locks));
 }
 
 void Told::on_failed(std::string why) {

@@ -44,7 +44,7 @@ std::string line_of(const LockEvent& event);
 // All locks and waits of `tree`, as text. Applies queries at `clock`.
 std::string state_of(LockTree& tree, Wall clock);
 
-// Collects what an engine lets out.
+// Collects what an engine lets out of locks.
 class Told final : public LockEngineSink {
  public:
   std::vector<std::string> lines;  // events, and outcomes with their tickets
@@ -54,8 +54,8 @@ class Told final : public LockEngineSink {
   std::size_t after_failure = 0;  // calls that came after on_failed
   std::size_t turns = 0;
 
-  void on_outcome(Ticket ticket, LockOutcome&& outcome) override;
-  void on_event(NamespaceIndex, LockEvent event) override;
+  void on_outcome(Ticket ticket, Outcome&& outcome) override;
+  void on_event(NamespaceIndex, const Event& event) override;
   void on_turn_end() override { ++turns; }
   void on_failed(std::string why) override;
 };
