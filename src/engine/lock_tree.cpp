@@ -45,7 +45,7 @@ LockOutcome LockTree::apply(const LockCommand& command, Wall clock, std::vector<
                                        : "The clock jumped ahead by more than a second."});
   }
   s.sweep();
-  LockOutcome outcome = std::visit([&](const auto& c) { return s.run(c); }, command);
+  LockOutcome outcome = std::visit([&](const auto& c) { return widened<LockOutcome>(s.run(c)); }, command);
   s.settle();
   s.tell_positions();
   const bool changed = journal.size() != journal_begin;
@@ -74,11 +74,14 @@ void LockTree::State::assert_counts() const noexcept {
 // ---------------------------------------------------------------------------------------------- repeats
 
 template <class C>
-LockOutcome LockTree::State::once(SessionIx session, const C& c, LockOutcome (State::*body)(const C&, SessionIx)) {
+OutcomeOf<C> LockTree::State::once(SessionIx session, const C& c, OutcomeOf<C> (State::*body)(const C&, SessionIx)) {
   actor = c.caller.user;
   if (c.caller.request_id.empty()) return (this->*body)(c, session);
-  if (auto answer = recall(session, c.caller)) return std::move(*answer);
-  LockOutcome outcome = (this->*body)(c, session);
+  if (auto known = recall(session, c.caller)) {
+    if (auto answer = narrowed<OutcomeOf<C>>(*std::move(known))) return *std::move(answer);
+    return Refusal{.code = Code::request_id_reused, .field = "request_id"};  // of a command that is answered otherwise
+  }
+  auto outcome = (this->*body)(c, session);
   const LockId* lock = nullptr;
   if constexpr (requires { c.wait_for; }) {
     lock = &c.wait;
@@ -91,7 +94,7 @@ LockOutcome LockTree::State::once(SessionIx session, const C& c, LockOutcome (St
 }
 
 template <class C>
-LockOutcome LockTree::State::in_session(const C& c, LockOutcome (State::*body)(const C&, SessionIx)) {
+OutcomeOf<C> LockTree::State::in_session(const C& c, OutcomeOf<C> (State::*body)(const C&, SessionIx)) {
   Refusal refusal;
   const SessionIx session = find_session(c.session, c.caller, refusal);
   if (session == no_index) return refusal;
@@ -99,8 +102,8 @@ LockOutcome LockTree::State::in_session(const C& c, LockOutcome (State::*body)(c
   return once(session, c, body);
 }
 
-LockOutcome LockTree::State::run(const OpenSession& c) {
-  LockOutcome outcome = once(no_index, c, &State::open_session);
+OutcomeOf<OpenSession> LockTree::State::run(const OpenSession& c) {
+  auto outcome = once(no_index, c, &State::open_session);
   const auto* opened = std::get_if<SessionOpened>(&outcome);
   if (opened == nullptr) return outcome;
   if (!session_by_id.contains(opened->session)) {  // a repeat, and what it opened has ended since
@@ -111,29 +114,29 @@ LockOutcome LockTree::State::run(const OpenSession& c) {
   tell_secret(c, opened->session);
   return outcome;
 }
-LockOutcome LockTree::State::run(const Acquire& c) {
-  LockOutcome outcome = in_session(c, &State::acquire);
+OutcomeOf<Acquire> LockTree::State::run(const Acquire& c) {
+  auto outcome = in_session(c, &State::acquire);
   auto* granted = std::get_if<Granted>(&outcome);
   if (granted != nullptr && granted->versions.empty()) {  // a repeat
     for (const auto& [bill, version] : c.if_versions) granted->versions[bill] = known_version(bill);
   }
   return outcome;
 }
-LockOutcome LockTree::State::run(const Release& c) {
+OutcomeOf<Release> LockTree::State::run(const Release& c) {
   return c.session.is_nil() ? once(no_index, c, &State::release) : in_session(c, &State::release);
 }
-LockOutcome LockTree::State::run(const Extend& c) {
+OutcomeOf<Extend> LockTree::State::run(const Extend& c) {
   return c.session.is_nil() ? once(no_index, c, &State::extend) : in_session(c, &State::extend);
 }
-LockOutcome LockTree::State::run(const Transfer& c) { return in_session(c, &State::transfer); }
-LockOutcome LockTree::State::run(const Force& c) { return once(no_index, c, &State::force); }
-LockOutcome LockTree::State::run(const Ask& c) { return in_session(c, &State::ask); }
-LockOutcome LockTree::State::run(const Agree& c) { return once(no_index, c, &State::agree); }
-LockOutcome LockTree::State::run(const Refuse& c) { return once(no_index, c, &State::refuse); }
-LockOutcome LockTree::State::run(const Defer& c) { return once(no_index, c, &State::defer); }
-LockOutcome LockTree::State::run(const CancelWait& c) { return in_session(c, &State::cancel_wait); }
+OutcomeOf<Transfer> LockTree::State::run(const Transfer& c) { return in_session(c, &State::transfer); }
+OutcomeOf<Force> LockTree::State::run(const Force& c) { return once(no_index, c, &State::force); }
+OutcomeOf<Ask> LockTree::State::run(const Ask& c) { return in_session(c, &State::ask); }
+OutcomeOf<Agree> LockTree::State::run(const Agree& c) { return once(no_index, c, &State::agree); }
+OutcomeOf<Refuse> LockTree::State::run(const Refuse& c) { return once(no_index, c, &State::refuse); }
+OutcomeOf<Defer> LockTree::State::run(const Defer& c) { return once(no_index, c, &State::defer); }
+OutcomeOf<CancelWait> LockTree::State::run(const CancelWait& c) { return in_session(c, &State::cancel_wait); }
 
-LockOutcome LockTree::State::run(const ReleaseAll& c) {
+OutcomeOf<ReleaseAll> LockTree::State::run(const ReleaseAll& c) {
   Refusal refusal;
   const SessionIx session = find_session(c.session, c.caller, refusal, true);
   if (session == no_index) return refusal;
@@ -178,9 +181,9 @@ std::optional<LockOutcome> LockTree::State::recall(SessionIx session, const Call
   return std::nullopt;
 }
 
-void LockTree::State::remember(SessionIx session, const Caller& caller, const LockOutcome& outcome,
-                               const LockId* lock) {
-  const auto* refusal = std::get_if<Refusal>(&outcome);
+template <class O>
+void LockTree::State::remember(SessionIx session, const Caller& caller, const O& outcome, const LockId* lock) {
+  const auto* refusal = answer_in<Refusal>(outcome);
   if (refusal != nullptr && refusal->code != Code::locked && refusal->code != Code::stale_version &&
       refusal->code != Code::not_holder && refusal->code != Code::lock_gone) {
     return;
@@ -199,16 +202,16 @@ void LockTree::State::remember(SessionIx session, const Caller& caller, const Lo
   entry.again = false;
   entry.released.reset();
   entry.answer.reset();
-  const auto* granted = std::get_if<Granted>(&outcome);
+  const auto* granted = answer_in<Granted>(outcome);
   if (granted != nullptr) {
     entry.lock = granted->grant.lock;
     entry.again = granted->again;
-  } else if (std::holds_alternative<Queued>(outcome) && lock != nullptr) {
+  } else if (answer_in<Queued>(outcome) != nullptr && lock != nullptr) {
     entry.lock = *lock;
-  } else if (const auto* released = std::get_if<Released>(&outcome)) {
+  } else if (const auto* released = answer_in<Released>(outcome)) {
     entry.released = *released;
   } else {
-    entry.answer = std::make_unique<LockOutcome>(outcome);
+    entry.answer = std::make_unique<LockOutcome>(widened<LockOutcome>(O(outcome)));
   }
   if (session == no_index) user_memory_age.emplace_back(now(), caller.user);
   put_memory(session, caller.user, entry);
@@ -263,7 +266,7 @@ std::optional<Refusal> malformed(const Acquire& c, const Limits& limits) {
 
 }  // namespace
 
-LockOutcome LockTree::State::acquire(const Acquire& c, SessionIx session) {
+OutcomeOf<Acquire> LockTree::State::acquire(const Acquire& c, SessionIx session) {
   if (auto refusal = malformed(c, limits())) return std::move(*refusal);
   if (c.lock.is_nil() || grant_by_id.contains(c.lock) || wait_by_id.contains(c.lock) || find_ended(c.lock) != nullptr) {
     return Refusal{.code = Code::invalid, .detail = "The lock's id was used before.", .field = "lock"};
@@ -430,7 +433,7 @@ void LockTree::State::unlink_from_session(GrantIx index) {
 }
 
 // REQUIRES: nothing is in the want's way, or it is held already.
-LockOutcome LockTree::State::grant_now(Want& want, std::span<const Target> targets, const Details& d) {
+OutcomeOf<Acquire> LockTree::State::grant_now(Want& want, std::span<const Target> targets, const Details& d) {
   std::map<std::string, std::optional<std::uint64_t>> known;
   if (d.if_versions != nullptr) {
     if (auto refusal = stale_versions(*d.if_versions, known)) return std::move(*refusal);
@@ -527,7 +530,7 @@ LockOutcome LockTree::State::grant_now(Want& want, std::span<const Target> targe
     if (want.kind == Kind::hold) wake_waits_of_owner(d.owner);  // which it may cover now
   }
   ++stats.granted;
-  LockOutcome outcome(std::in_place_type<Granted>);
+  OutcomeOf<Acquire> outcome(std::in_place_type<Granted>);
   Granted& granted = std::get<Granted>(outcome);
   describe(granted.grant, index, no_index);
   granted.again = again;

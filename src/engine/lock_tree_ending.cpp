@@ -139,7 +139,7 @@ void LockTree::State::learn_version(std::string_view bill, std::uint64_t version
   put_version(std::string(bill), known, false);
 }
 
-LockOutcome LockTree::State::release(const Release& c, SessionIx session) {
+OutcomeOf<Release> LockTree::State::release(const Release& c, SessionIx session) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) {
     const EndedRec* e = find_ended(c.lock);
@@ -199,7 +199,7 @@ LockOutcome LockTree::State::release(const Release& c, SessionIx session) {
   return Released{.released = true};
 }
 
-LockOutcome LockTree::State::extend(const Extend& c, SessionIx session) {
+OutcomeOf<Extend> LockTree::State::extend(const Extend& c, SessionIx session) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) return *gone(c.lock);
   GrantRec& grant = grants[it->second];
@@ -246,7 +246,7 @@ void LockTree::State::move_grant(GrantIx index, SessionIx to, Party alias) {
   put_grant(index, Action::transfer, false);
 }
 
-LockOutcome LockTree::State::transfer(const Transfer& c, SessionIx session) {
+OutcomeOf<Transfer> LockTree::State::transfer(const Transfer& c, SessionIx session) {
   Refusal refusal;
   const SessionIx to = find_session(c.to_session, c.caller, refusal);
   if (to == no_index) {
@@ -299,7 +299,7 @@ LockOutcome LockTree::State::transfer(const Transfer& c, SessionIx session) {
   return grant_value(index);
 }
 
-LockOutcome LockTree::State::force(const Force& c, SessionIx) {
+OutcomeOf<Force> LockTree::State::force(const Force& c, SessionIx) {
   if (c.reason.empty())
     return Refusal{.code = Code::invalid, .detail = "Forcing a lock needs a reason.", .field = "reason"};
   const auto it = grant_by_id.find(c.lock);
@@ -309,7 +309,7 @@ LockOutcome LockTree::State::force(const Force& c, SessionIx) {
   return Done{};
 }
 
-LockOutcome LockTree::State::release_all(const ReleaseAll& c, SessionIx session) {
+OutcomeOf<ReleaseAll> LockTree::State::release_all(const ReleaseAll& c, SessionIx session) {
   const bool own = sessions[session].who->user == c.caller.user;
   std::uint32_t released = 0;
   for (GrantIx g = sessions[session].first_grant; g != no_index;) {

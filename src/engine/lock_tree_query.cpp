@@ -8,13 +8,13 @@
 
 namespace hf {
 
-LockOutcome LockTree::State::run(const GetLock& c) {
+OutcomeOf<GetLock> LockTree::State::run(const GetLock& c) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) return *gone(c.lock);
   return grant_value(it->second);
 }
 
-LockOutcome LockTree::State::run(const ListLocks& c) {
+OutcomeOf<ListLocks> LockTree::State::run(const ListLocks& c) {
   constexpr std::size_t looked_at_max = 20'000;
   const std::uint32_t limit = std::clamp<std::uint32_t>(c.limit, 1, limits().list_page_max);
   LockList list;
@@ -50,7 +50,7 @@ LockOutcome LockTree::State::run(const ListLocks& c) {
   return list;
 }
 
-LockOutcome LockTree::State::run(const Check& c) {
+OutcomeOf<Check> LockTree::State::run(const Check& c) {
   SessionIx session = no_index;
   if (!c.session.is_nil()) {
     Refusal refusal;
@@ -85,7 +85,7 @@ LockOutcome LockTree::State::run(const Check& c) {
   return checked;
 }
 
-LockOutcome LockTree::State::run(const Verify& c) {
+OutcomeOf<Verify> LockTree::State::run(const Verify& c) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end())
     return Verified{.valid = false, .why = gone(c.lock)->code == Code::lock_gone ? "lock_gone" : "not_found"};
@@ -113,7 +113,7 @@ LockOutcome LockTree::State::run(const Verify& c) {
   return verified;
 }
 
-LockOutcome LockTree::State::run(const ListAsks& c) {
+OutcomeOf<ListAsks> LockTree::State::run(const ListAsks& c) {
   std::vector<WaitIx> found;
   for (Index i = 0; i < waits.end(); ++i) {
     const WaitRec& wait = waits[i];
@@ -140,7 +140,7 @@ LockOutcome LockTree::State::run(const ListAsks& c) {
   return list;
 }
 
-LockOutcome LockTree::State::run(const ListWaits& c) {
+OutcomeOf<ListWaits> LockTree::State::run(const ListWaits& c) {
   std::vector<WaitIx> found;
   for (Index i = 0; i < waits.end(); ++i) {
     if (waits[i].live && (c.caller.admin || sessions[waits[i].session].who->user == c.caller.user)) found.push_back(i);
@@ -153,7 +153,7 @@ LockOutcome LockTree::State::run(const ListWaits& c) {
   return list;
 }
 
-LockOutcome LockTree::State::run(const GetStats&) {
+OutcomeOf<GetStats> LockTree::State::run(const GetStats&) {
   Stats now_stats = stats;
   now_stats.locks = grants.live();
   now_stats.sessions = sessions.live();

@@ -8,8 +8,8 @@ namespace hf {
 
 // ---------------------------------------------------------------------------------------------- queue
 
-LockOutcome LockTree::State::enqueue(const Want& want, SessionIx session, std::span<const Target> targets,
-                                     const Details& d, Millis wait_for, std::unique_ptr<AskRec> ask) {
+OutcomeOf<Acquire> LockTree::State::enqueue(const Want& want, SessionIx session, std::span<const Target> targets,
+                                            const Details& d, Millis wait_for, std::unique_ptr<AskRec> ask) {
   if (sessions[session].waits.size() >= limits().waits_per_session_max) {
     return Refusal{
         .code = Code::too_many, .detail = "A session has at most 16 requests waiting.", .retry_after = Millis(1000)};
@@ -268,7 +268,7 @@ void LockTree::State::settle() {
     const Details details{id, owner, label, reason, wait.ttl, &if_versions};
     wait.targets = targets;
     // Claimed before the queue lets go, so that nothing under way is dropped and made again.
-    const LockOutcome outcome = grant_now(want, targets, details);
+    const auto outcome = grant_now(want, targets, details);
     if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
       end_wait(index, *refusal);
       continue;
@@ -315,7 +315,7 @@ void LockTree::State::move_to_front(WaitIx index) {
   woken.emplace(wait.order, index);
 }
 
-LockOutcome LockTree::State::cancel_wait(const CancelWait& c, SessionIx session) {
+OutcomeOf<CancelWait> LockTree::State::cancel_wait(const CancelWait& c, SessionIx session) {
   const auto it = wait_by_id.find(c.wait);
   if (it == wait_by_id.end()) {
     LockId lock = c.wait;
@@ -349,7 +349,7 @@ bool LockTree::State::covers_all(const GrantRec& grant, const std::vector<Target
   });
 }
 
-LockOutcome LockTree::State::ask(const Ask& c, SessionIx session) {
+OutcomeOf<Ask> LockTree::State::ask(const Ask& c, SessionIx session) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) return *gone(c.lock);
   const GrantRec& named = grants[it->second];
@@ -393,7 +393,7 @@ LockOutcome LockTree::State::ask(const Ask& c, SessionIx session) {
   asking->lock = c.lock;
   asking->message = c.message;
   asking->answer_by = now() + options.policy(targets.front().type()).request_timeout;
-  LockOutcome outcome = enqueue(want, session, targets, details, c.wait_for, std::move(asking));
+  auto outcome = enqueue(want, session, targets, details, c.wait_for, std::move(asking));
   if (!std::holds_alternative<Queued>(outcome)) return outcome;
   const WaitIx index = wait_by_id.find(c.wait)->second;
   WaitRec& wait = waits[index];
@@ -458,7 +458,7 @@ namespace {
 Refusal request_gone() { return Refusal{.code = Code::request_gone}; }
 }  // namespace
 
-LockOutcome LockTree::State::agree(const Agree& c, SessionIx) {
+OutcomeOf<Agree> LockTree::State::agree(const Agree& c, SessionIx) {
   const auto it = wait_by_id.find(c.wait);
   if (it == wait_by_id.end() || !waits[it->second].ask) return request_gone();
   const WaitIx index = it->second;
@@ -476,7 +476,7 @@ LockOutcome LockTree::State::agree(const Agree& c, SessionIx) {
   return Answered{grant_by_id.contains(c.wait) || (e != nullptr && e->more && !e->more->became.is_nil())};
 }
 
-LockOutcome LockTree::State::refuse(const Refuse& c, SessionIx) {
+OutcomeOf<Refuse> LockTree::State::refuse(const Refuse& c, SessionIx) {
   const auto it = wait_by_id.find(c.wait);
   if (it == wait_by_id.end() || !waits[it->second].ask) return request_gone();
   WaitRec& wait = waits[it->second];
@@ -494,7 +494,7 @@ LockOutcome LockTree::State::refuse(const Refuse& c, SessionIx) {
   return Done{};
 }
 
-LockOutcome LockTree::State::defer(const Defer& c, SessionIx) {
+OutcomeOf<Defer> LockTree::State::defer(const Defer& c, SessionIx) {
   const auto it = wait_by_id.find(c.wait);
   if (it == wait_by_id.end() || !waits[it->second].ask) return request_gone();
   WaitRec& wait = waits[it->second];

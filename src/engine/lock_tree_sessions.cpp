@@ -44,7 +44,7 @@ void LockTree::State::follow_name(SessionIx index, const Caller& caller) {
   put_session(index, Action::none, false);
 }
 
-LockOutcome LockTree::State::open_session(const OpenSession& c, SessionIx) {
+OutcomeOf<OpenSession> LockTree::State::open_session(const OpenSession& c, SessionIx) {
   if (c.lease < limits().lease_min || c.lease > limits().lease_max) {
     return Refusal{.code = Code::invalid, .detail = "A lease lasts 10,000 to 1,800,000 ms.", .field = "lease_ms"};
   }
@@ -109,7 +109,7 @@ void LockTree::State::tell_secret(const OpenSession& c, SessionId opened) {
   put_session(found->second, Action::session_open, false);
 }
 
-LockOutcome LockTree::State::run(const ResumeSession& c) {
+OutcomeOf<ResumeSession> LockTree::State::run(const ResumeSession& c) {
   actor = c.caller.user;
   Refusal refusal;
   const SessionIx index = find_session(c.session, c.caller, refusal);
@@ -136,7 +136,7 @@ LockOutcome LockTree::State::run(const ResumeSession& c) {
   return SessionResumed{session_whole(index, page_bytes_max)};
 }
 
-LockOutcome LockTree::State::run(const TakeOver& c) {
+OutcomeOf<TakeOver> LockTree::State::run(const TakeOver& c) {
   Refusal refusal;
   const SessionIx index = find_session(c.session, c.caller, refusal);
   if (index == no_index) return refusal;
@@ -146,7 +146,7 @@ LockOutcome LockTree::State::run(const TakeOver& c) {
   return Done{};
 }
 
-LockOutcome LockTree::State::run(const EndSession& c) {
+OutcomeOf<EndSession> LockTree::State::run(const EndSession& c) {
   Refusal refusal;
   const SessionIx session = find_session(c.session, c.caller, refusal, true);
   if (session == no_index) return refusal;
@@ -154,7 +154,7 @@ LockOutcome LockTree::State::run(const EndSession& c) {
   return end_session(c, session);
 }
 
-LockOutcome LockTree::State::end_session(const EndSession&, SessionIx session) {
+OutcomeOf<EndSession> LockTree::State::end_session(const EndSession&, SessionIx session) {
   std::uint32_t count = 0;
   for (GrantIx g = sessions[session].first_grant; g != no_index; g = grants[g].next)
     count += grants[g].kind == Kind::edit ? 1 : 0;
@@ -197,7 +197,7 @@ void LockTree::State::close_session(SessionIx index, EndReason reason) {
   sessions.free(index);
 }
 
-LockOutcome LockTree::State::run(const Heartbeat& c) {
+OutcomeOf<Heartbeat> LockTree::State::run(const Heartbeat& c) {
   Refusal refusal;
   const SessionIx index = find_session(c.session, c.caller, refusal);
   if (index == no_index) return refusal;
@@ -217,14 +217,14 @@ void LockTree::State::forget_unheard(const LockId& wait) {
   if (unheard.erase(wait) != 0) ChangeFrame(*journal, Entity::unheard, change_erase, wait.value);
 }
 
-LockOutcome LockTree::State::run(const Heard& c) {
+OutcomeOf<Heard> LockTree::State::run(const Heard& c) {
   Refusal refusal;
   if (find_session(c.session, c.caller, refusal) == no_index) return refusal;
   forget_unheard(c.wait);
   return Done{};
 }
 
-LockOutcome LockTree::State::run(const NodesLiving& c) {
+OutcomeOf<NodesLiving> LockTree::State::run(const NodesLiving& c) {
   std::vector<LockId> owed;
   for (const auto& [wait, node] : unheard) {
     if (std::ranges::find(c.nodes, node) == c.nodes.end()) owed.push_back(wait);

@@ -166,7 +166,7 @@ SessionSnapshot LockTree::State::session_whole(SessionIx session, std::size_t by
   return StatePage(*this, session, {}, SIZE_MAX, bytes_max).take();
 }
 
-LockOutcome LockTree::State::run(const GetSession& c) {
+OutcomeOf<GetSession> LockTree::State::run(const GetSession& c) {
   Refusal refusal;
   const SessionIx session = find_session(c.session, c.caller, refusal, true);
   if (session == no_index) return refusal;
@@ -183,7 +183,7 @@ LockOutcome LockTree::State::run(const GetSession& c) {
   return StatePage(*this, session, *after, limit, page_bytes_max).take();
 }
 
-LockOutcome LockTree::State::run(const ListSessions& c) {
+OutcomeOf<ListSessions> LockTree::State::run(const ListSessions& c) {
   const auto after = c.after.empty() ? SessionPlace{} : SessionPlace::parse(c.after);
   if (!after) return no_cursor();
   std::vector<std::pair<SessionPlace, SessionIx>> found;

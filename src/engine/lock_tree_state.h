@@ -343,36 +343,36 @@ struct LockTree::State {
   std::vector<WaitIx> moved;
 
   // lock_tree_sessions.cpp
-  LockOutcome run(const OpenSession& c);
-  LockOutcome run(const ResumeSession& c);
-  LockOutcome run(const TakeOver& c);
-  LockOutcome run(const EndSession& c);
-  LockOutcome run(const Heartbeat& c);
-  LockOutcome run(const Heard& c);
-  LockOutcome run(const NodesLiving& c);
+  OutcomeOf<OpenSession> run(const OpenSession& c);
+  OutcomeOf<ResumeSession> run(const ResumeSession& c);
+  OutcomeOf<TakeOver> run(const TakeOver& c);
+  OutcomeOf<EndSession> run(const EndSession& c);
+  OutcomeOf<Heartbeat> run(const Heartbeat& c);
+  OutcomeOf<Heard> run(const Heard& c);
+  OutcomeOf<NodesLiving> run(const NodesLiving& c);
   // lock_tree.cpp: commands
-  LockOutcome run(const Acquire& c);
-  LockOutcome run(const Release& c);
-  LockOutcome run(const Extend& c);
-  LockOutcome run(const Transfer& c);
-  LockOutcome run(const Force& c);
-  LockOutcome run(const ReleaseAll& c);
-  LockOutcome run(const Tick&) { return Done{}; }
-  LockOutcome run(const Ask& c);
-  LockOutcome run(const Agree& c);
-  LockOutcome run(const Refuse& c);
-  LockOutcome run(const Defer& c);
-  LockOutcome run(const CancelWait& c);
+  OutcomeOf<Acquire> run(const Acquire& c);
+  OutcomeOf<Release> run(const Release& c);
+  OutcomeOf<Extend> run(const Extend& c);
+  OutcomeOf<Transfer> run(const Transfer& c);
+  OutcomeOf<Force> run(const Force& c);
+  OutcomeOf<ReleaseAll> run(const ReleaseAll& c);
+  OutcomeOf<Tick> run(const Tick&) { return Done{}; }
+  OutcomeOf<Ask> run(const Ask& c);
+  OutcomeOf<Agree> run(const Agree& c);
+  OutcomeOf<Refuse> run(const Refuse& c);
+  OutcomeOf<Defer> run(const Defer& c);
+  OutcomeOf<CancelWait> run(const CancelWait& c);
   // lock_tree_query.cpp
-  LockOutcome run(const GetLock& c);
-  LockOutcome run(const ListLocks& c);
-  LockOutcome run(const Check& c);
-  LockOutcome run(const Verify& c);
-  LockOutcome run(const GetSession& c);    // lock_tree_snapshot.cpp
-  LockOutcome run(const ListSessions& c);  // the same
-  LockOutcome run(const ListAsks& c);
-  LockOutcome run(const ListWaits& c);
-  LockOutcome run(const GetStats& c);
+  OutcomeOf<GetLock> run(const GetLock& c);
+  OutcomeOf<ListLocks> run(const ListLocks& c);
+  OutcomeOf<Check> run(const Check& c);
+  OutcomeOf<Verify> run(const Verify& c);
+  OutcomeOf<GetSession> run(const GetSession& c);      // lock_tree_snapshot.cpp
+  OutcomeOf<ListSessions> run(const ListSessions& c);  // the same
+  OutcomeOf<ListAsks> run(const ListAsks& c);
+  OutcomeOf<ListWaits> run(const ListWaits& c);
+  OutcomeOf<GetStats> run(const GetStats& c);
 
   void assert_counts() const noexcept;  // lock_tree.cpp
   Instant now() const noexcept { return clock.now(); }
@@ -399,27 +399,28 @@ struct LockTree::State {
 
   // Repeats (lock_tree.cpp).
   template <class C>
-  LockOutcome once(SessionIx session, const C& command, LockOutcome (State::*body)(const C&, SessionIx));
+  OutcomeOf<C> once(SessionIx session, const C& command, OutcomeOf<C> (State::*body)(const C&, SessionIx));
   template <class C>
-  LockOutcome in_session(const C& command, LockOutcome (State::*body)(const C&, SessionIx));
+  OutcomeOf<C> in_session(const C& command, OutcomeOf<C> (State::*body)(const C&, SessionIx));
   std::optional<LockOutcome> recall(SessionIx session, const Caller& caller);
-  void remember(SessionIx session, const Caller& caller, const LockOutcome& outcome, const LockId* lock);
+  template <class O>
+  void remember(SessionIx session, const Caller& caller, const O& outcome, const LockId* lock);
   void prune_user_memories();
-  LockOutcome open_session(const OpenSession& c, SessionIx);
+  OutcomeOf<OpenSession> open_session(const OpenSession& c, SessionIx);
   void tell_secret(const OpenSession& c, SessionId opened);
-  LockOutcome acquire(const Acquire& c, SessionIx session);
-  LockOutcome release(const Release& c, SessionIx session);
-  LockOutcome extend(const Extend& c, SessionIx session);
-  LockOutcome transfer(const Transfer& c, SessionIx session);
-  LockOutcome force(const Force& c, SessionIx);
-  LockOutcome release_all(const ReleaseAll& c, SessionIx session);
-  LockOutcome end_session(const EndSession& c, SessionIx session);
+  OutcomeOf<Acquire> acquire(const Acquire& c, SessionIx session);
+  OutcomeOf<Release> release(const Release& c, SessionIx session);
+  OutcomeOf<Extend> extend(const Extend& c, SessionIx session);
+  OutcomeOf<Transfer> transfer(const Transfer& c, SessionIx session);
+  OutcomeOf<Force> force(const Force& c, SessionIx);
+  OutcomeOf<ReleaseAll> release_all(const ReleaseAll& c, SessionIx session);
+  OutcomeOf<EndSession> end_session(const EndSession& c, SessionIx session);
   bool covers_all(const GrantRec& grant, const std::vector<Target>& targets) const;
-  LockOutcome ask(const Ask& c, SessionIx session);
-  LockOutcome agree(const Agree& c, SessionIx);
-  LockOutcome refuse(const Refuse& c, SessionIx);
-  LockOutcome defer(const Defer& c, SessionIx);
-  LockOutcome cancel_wait(const CancelWait& c, SessionIx session);
+  OutcomeOf<Ask> ask(const Ask& c, SessionIx session);
+  OutcomeOf<Agree> agree(const Agree& c, SessionIx);
+  OutcomeOf<Refuse> refuse(const Refuse& c, SessionIx);
+  OutcomeOf<Defer> defer(const Defer& c, SessionIx);
+  OutcomeOf<CancelWait> cancel_wait(const CancelWait& c, SessionIx session);
 
   // Granting and ending (lock_tree.cpp).
   struct Details {  // what a grant has besides its claims
@@ -429,7 +430,7 @@ struct LockTree::State {
     const std::map<std::string, std::uint64_t>* if_versions = nullptr;
     Id128 node{};  // of a wait that only this node can tell
   };
-  LockOutcome grant_now(Want& want, std::span<const Target> targets, const Details& details);
+  OutcomeOf<Acquire> grant_now(Want& want, std::span<const Target> targets, const Details& details);
   std::optional<std::uint64_t> known_version(std::string_view bill) const;
   std::optional<Refusal> stale_versions(const std::map<std::string, std::uint64_t>& wanted,
                                         std::map<std::string, std::optional<std::uint64_t>>& known) const;
@@ -508,8 +509,8 @@ struct LockTree::State {
   bool would_deadlock(const Want& want) const;
 
   // Queue (lock_tree_queue.cpp).
-  LockOutcome enqueue(const Want& want, SessionIx session, std::span<const Target> targets, const Details& details,
-                      Millis wait_for, std::unique_ptr<AskRec> ask);
+  OutcomeOf<Acquire> enqueue(const Want& want, SessionIx session, std::span<const Target> targets,
+                             const Details& details, Millis wait_for, std::unique_ptr<AskRec> ask);
   void insert_in_queue(WaitIx wait);
   void remove_from_queue(WaitIx wait);
   void forget_wait(WaitIx wait);

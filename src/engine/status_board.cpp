@@ -133,14 +133,17 @@ StatusOutcome StatusBoard::apply(const StatusCommand& command, Wall clock, std::
   s.events = &events;
   s.journal = &journal;
   // A question leaves the board as it is, also what is due: one node may answer it alone.
-  if (is_unlogged(command)) return std::visit([&](const auto& c) { return s.run(c); }, command);
+  const auto decide = [&] {
+    return std::visit([&](const auto& c) { return widened<StatusOutcome>(s.run(c)); }, command);
+  };
+  if (is_unlogged(command)) return decide();
   HF_ASSERT(!s.pending);
   const std::size_t journal_begin = journal.size();
   const Offset last_before = s.last;
   const Offset floor_before = s.floor;
   s.clock.advance(clock, s.options.clock_step_max);  // the lock tree raises the alarms
   s.sweep();
-  StatusOutcome outcome = std::visit([&](const auto& c) { return s.run(c); }, command);
+  StatusOutcome outcome = decide();
   // Time alone is recorded now and then, so that what ages does so across restarts too.
   if (journal.size() != journal_begin || s.now() - s.meta_written >= std::chrono::minutes(1)) s.put_meta(false);
   HF_ASSERT(s.last >= last_before && s.floor >= floor_before);
@@ -162,7 +165,7 @@ void StatusBoard::State::assert_counts() const noexcept {
 
 // ---------------------------------------------------------------------------------------------- epochs
 
-StatusOutcome StatusBoard::State::run(const BeginEpoch& c) {
+OutcomeOf<BeginEpoch> StatusBoard::State::run(const BeginEpoch& c) {
   if (c.epoch.is_nil() || c.epoch == epoch) return invalid("epoch", "An epoch needs an id of its own.");
   reset(c.epoch, c.why);
   return Done{};
@@ -177,7 +180,7 @@ void StatusBoard::State::reset(const EpochId& next, std::string why) {
 
 // ---------------------------------------------------------------------------------------------- publishing
 
-StatusOutcome StatusBoard::State::run(const Publish& c) {
+OutcomeOf<Publish> StatusBoard::State::run(const Publish& c) {
   if (epoch.is_nil()) return Refusal{.code = Code::unavailable, .detail = "The log has no epoch yet."};
   if (c.events.size() > limits().events_per_batch_max) {
     return Refusal{.code = Code::too_large,

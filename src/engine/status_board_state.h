@@ -195,9 +195,9 @@ struct StatusBoard::State {
   const Catalog& catalog() const noexcept { return *options.catalog; }
 
   // status_board.cpp: commands
-  StatusOutcome run(const BeginEpoch& c);
-  StatusOutcome run(const Publish& c);
-  StatusOutcome run(const StatusTick&) { return Done{}; }
+  OutcomeOf<BeginEpoch> run(const BeginEpoch& c);
+  OutcomeOf<Publish> run(const Publish& c);
+  OutcomeOf<StatusTick> run(const StatusTick&) { return Done{}; }
   std::optional<Refusal> refuse(const StatusEvent& event, const std::string& where) const;
   std::optional<Refusal> refuse(const RunEvent& event, const std::string& where) const;
   PublishResult log_status(const StatusEvent& event, const Caller& caller);
@@ -217,29 +217,29 @@ struct StatusBoard::State {
   bool sweep_closed();
   void reset(const EpochId& next, std::string why);
   // status_resync.cpp
-  StatusOutcome run(const OpenResync& c);
-  StatusOutcome run(const ResyncPage& c);
-  StatusOutcome run(const CommitResync& c);
-  StatusOutcome run(const DropResync& c);
+  OutcomeOf<OpenResync> run(const OpenResync& c);
+  OutcomeOf<ResyncPage> run(const ResyncPage& c);
+  OutcomeOf<CommitResync> run(const CommitResync& c);
+  OutcomeOf<DropResync> run(const DropResync& c);
   // A resync puts its bills in the place of its type's.
   std::uint64_t resync_bills_max() const { return std::min(limits().resync_bills_max, limits().bills_per_type_max); }
   ResyncRec* find_resync(const ResyncId& id, const Caller& caller);
   void stage(ResyncRec& resync, const StatusEvent& event, Staged how);
   void drop_resync(const ResyncId& id);
   // status_notices.cpp
-  StatusOutcome run(const ReadNotices& c);
-  StatusOutcome run(const ListNotices& c);
+  OutcomeOf<ReadNotices> run(const ReadNotices& c);
+  OutcomeOf<ListNotices> run(const ListNotices& c);
   void notify(const BillPtr& bill);
   void file_notice(const NoticePtr& notice);
   void unread(const NoticePtr& notice, const std::string& person);
   void drop_notice(std::uint64_t number);
   void forget_readers();
   // status_query.cpp
-  StatusOutcome run(const GetStatus& c);
-  StatusOutcome run(const GetHistory& c);
-  StatusOutcome run(const GetTodo& c);
-  StatusOutcome run(const GetTodoPage& c);
-  StatusOutcome run(const GetTodoDiff& c);
+  OutcomeOf<GetStatus> run(const GetStatus& c);
+  OutcomeOf<GetHistory> run(const GetHistory& c);
+  OutcomeOf<GetTodo> run(const GetTodo& c);
+  OutcomeOf<GetTodoPage> run(const GetTodoPage& c);
+  OutcomeOf<GetTodoDiff> run(const GetTodoDiff& c);
   const Bill* seen(const Audience& audience, std::string_view type, std::string_view id) const;
   BillIx told(const Audience& audience, std::string_view type, std::string_view id) const;
   static const BillPtr& state_of(const BillRec& rec, std::size_t n);

@@ -139,14 +139,14 @@ void StatusBoard::State::forget_readers() {
   });
 }
 
-StatusOutcome StatusBoard::State::run(const ReadNotices& c) {
+OutcomeOf<ReadNotices> StatusBoard::State::run(const ReadNotices& c) {
   if (c.numbers.size() > limits().events_per_batch_max) {
     return Refusal{.code = Code::too_large, .field = "notices"};
   }
   const std::string user = as_user(c.caller.user);
   const std::string employee = as_employee(c.employee.empty() ? c.caller.user : c.employee);
   NoticesRead read{c.caller.user, employee.substr(2), {}, {}};
-  const auto outcome = [&](StatusOutcome&& made) {
+  const auto outcome = [&](OutcomeOf<ReadNotices>&& made) {
     if (!read.numbers.empty()) events->emplace_back(std::move(read));
     return std::move(made);
   };
@@ -189,7 +189,7 @@ StatusOutcome StatusBoard::State::run(const ReadNotices& c) {
   return outcome(Done{});
 }
 
-StatusOutcome StatusBoard::State::run(const ListNotices& c) {
+OutcomeOf<ListNotices> StatusBoard::State::run(const ListNotices& c) {
   const Audience& audience = *c.audience;
   std::set<std::uint64_t> found;
   const auto after = [&](const std::set<std::uint64_t>& numbers) {

@@ -71,13 +71,13 @@ std::size_t StatusBoard::State::oldest_told(const Audience& audience, const Bill
   return oldest;
 }
 
-StatusOutcome StatusBoard::State::run(const GetStatus& c) {
+OutcomeOf<GetStatus> StatusBoard::State::run(const GetStatus& c) {
   const BillIx bill = told(*c.audience, c.type, c.id);
   if (bill == no_index) return Refusal{.code = Code::not_found};
   return StatusFound{epoch, bills[bill].now};
 }
 
-StatusOutcome StatusBoard::State::run(const GetHistory& c) {
+OutcomeOf<GetHistory> StatusBoard::State::run(const GetHistory& c) {
   const BillIx bill = told(*c.audience, c.type, c.id);
   if (bill == no_index) return Refusal{.code = Code::not_found};
   History history{.epoch = epoch};
@@ -137,7 +137,7 @@ void StatusBoard::State::each_personal(const Audience& audience, F&& f) const {
   }
 }
 
-StatusOutcome StatusBoard::State::run(const GetTodo& c) {
+OutcomeOf<GetTodo> StatusBoard::State::run(const GetTodo& c) {
   const Audience& audience = *c.audience;
   Todo todo{.cursor = {epoch, audience.key(), last, last, true}};
   std::vector<std::size_t> begins(groups.size());
@@ -176,7 +176,7 @@ StatusOutcome StatusBoard::State::run(const GetTodo& c) {
   return todo;
 }
 
-StatusOutcome StatusBoard::State::run(const GetTodoPage& c) {
+OutcomeOf<GetTodoPage> StatusBoard::State::run(const GetTodoPage& c) {
   const Audience& audience = *c.audience;
   const auto scope = audience.scope_of(c.type);
   if (!scope || c.group >= groups[c.type].size()) return Refusal{.code = Code::not_found, .field = "group"};
@@ -234,7 +234,7 @@ BillIx StatusBoard::State::changed_after(Offset through) const {
   }
 }
 
-StatusOutcome StatusBoard::State::run(const GetTodoDiff& c) {
+OutcomeOf<GetTodoDiff> StatusBoard::State::run(const GetTodoDiff& c) {
   const Audience& audience = *c.audience;
   TodoDiff diff;
   const auto snapshot = [&](SnapshotReason reason) {

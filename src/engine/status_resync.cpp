@@ -14,7 +14,7 @@ Refusal gone_refusal() {
 
 }  // namespace
 
-StatusOutcome StatusBoard::State::run(const OpenResync& c) {
+OutcomeOf<OpenResync> StatusBoard::State::run(const OpenResync& c) {
   if (epoch.is_nil()) return Refusal{.code = Code::unavailable, .detail = "The log has no epoch yet."};
   if (c.resync.is_nil() || resyncs.contains(c.resync)) {
     return Refusal{.code = Code::invalid, .detail = "A resync needs an id of its own.", .field = "resync"};
@@ -48,7 +48,7 @@ ResyncRec* StatusBoard::State::find_resync(const ResyncId& id, const Caller& cal
   return at == resyncs.end() || at->second.user != caller.user ? nullptr : &at->second;
 }
 
-StatusOutcome StatusBoard::State::run(const ResyncPage& c) {
+OutcomeOf<ResyncPage> StatusBoard::State::run(const ResyncPage& c) {
   ResyncRec* const resync = find_resync(c.resync, c.caller);
   if (resync == nullptr) return gone_refusal();
   if (c.events.size() > limits().events_per_batch_max) {
@@ -120,14 +120,14 @@ void StatusBoard::State::drop_resync(const ResyncId& id) {
   resyncs.erase(at);
 }
 
-StatusOutcome StatusBoard::State::run(const DropResync& c) {
+OutcomeOf<DropResync> StatusBoard::State::run(const DropResync& c) {
   if (find_resync(c.resync, c.caller) == nullptr) return gone_refusal();
   ++stats.resyncs_dropped;
   drop_resync(c.resync);
   return Done{};
 }
 
-StatusOutcome StatusBoard::State::run(const CommitResync& c) {
+OutcomeOf<CommitResync> StatusBoard::State::run(const CommitResync& c) {
   ResyncRec* const resync = find_resync(c.resync, c.caller);
   if (resync == nullptr) return gone_refusal();
   if (c.epoch.is_nil() || c.epoch == epoch) {

@@ -11,15 +11,16 @@
 // persistent format, engine/field_codec.h. A new field takes the next tag and goes last, a new command the next number;
 // what was ever used is never used for anything else.
 //
-// An engine answers each command once, with a LockOutcome, and tells other sessions by LockEvents (model/outcomes.h).
+// An engine answers each command once, with its `Answer` or a Refusal, and tells other sessions by LockEvents
+// (model/outcomes.h).
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "base/error.h"
 #include "base/limits.h"
 #include "model/field_rule.h"
 #include "model/lock.h"
@@ -55,6 +56,7 @@ struct Caller {
 // ---------------------------------------------------------------------------------------------- commands
 
 struct OpenSession {
+  using Answer = SessionOpened;
   Caller caller;
   SessionId session;
   Secret secret;  // digest of the resume secret; the engine never sees the secret itself
@@ -72,6 +74,7 @@ struct OpenSession {
 // Takes a session up: proves a secret, renews the lease, installs the next secret. The one that was proved, and each
 // one that was told since, stay valid until one of those is used. Who carries the session is told by TakeOver alone.
 struct ResumeSession {
+  using Answer = SessionResumed;
   Caller caller;
   SessionId session;
   Secret secret;  // digest of the secret presented
@@ -90,6 +93,7 @@ struct ResumeSession {
 // The connection that asked for the newest resume stands and carries the session from now on: who is connected to it
 // elsewhere has been superseded. Refused, and nothing is said, if a later resume has been carried out.
 struct TakeOver {
+  using Answer = Done;
   Caller caller;
   SessionId session;
   Secret secret;  // digest of the secret that the resume installed
@@ -102,6 +106,7 @@ struct TakeOver {
   }
 };
 struct EndSession {
+  using Answer = SessionClosed;
   Caller caller;
   SessionId session;
   bool operator==(const EndSession&) const = default;
@@ -113,6 +118,7 @@ struct EndSession {
   }
 };
 struct Heartbeat {
+  using Answer = Renewed;
   Caller caller;
   SessionId session;
   Millis idle{0};
@@ -126,6 +132,7 @@ struct Heartbeat {
 };  // idle: of the person, not of the socket
 
 struct Acquire {
+  using Answer = Either<Granted, Queued>;
   Caller caller;
   SessionId session;
   LockId lock;                  // the id of the grant, or of the wait
@@ -163,6 +170,7 @@ struct Acquire {
   }
 };
 struct Release {
+  using Answer = Released;
   Caller caller;
   SessionId session;  // nil for a hold released by its owner
   std::string owner;  // holds: must name the owner
@@ -194,6 +202,7 @@ struct Release {
   }
 };
 struct Extend {
+  using Answer = Grant;
   Caller caller;
   SessionId session;
   LockId lock;
@@ -210,6 +219,7 @@ struct Extend {
   }
 };  // holds: session nil, right lock.hold
 struct Transfer {
+  using Answer = Grant;
   Caller caller;
   SessionId session;
   LockId lock;
@@ -226,6 +236,7 @@ struct Transfer {
   }
 };
 struct Force {
+  using Answer = Done;
   Caller caller;
   LockId lock;
   std::string reason;
@@ -240,6 +251,7 @@ struct Force {
   }
 };
 struct ReleaseAll {
+  using Answer = ReleasedMany;
   Caller caller;
   SessionId session;
   std::string type;
@@ -256,6 +268,7 @@ struct ReleaseAll {
 
 // Asking: a waiter with a message. `wait` becomes the id of the request and of its wait.
 struct Ask {
+  using Answer = Either<Granted, Queued>;
   Caller caller;
   SessionId session;
   LockId lock;  // the lock that is asked for
@@ -282,6 +295,7 @@ struct Ask {
   }
 };
 struct Agree {
+  using Answer = Answered;
   Caller caller;
   LockId wait;
   std::optional<std::uint64_t> version;
@@ -296,6 +310,7 @@ struct Agree {
   }
 };
 struct Refuse {
+  using Answer = Done;
   Caller caller;
   LockId wait;
   std::string reason;
@@ -310,6 +325,7 @@ struct Refuse {
   }
 };
 struct Defer {
+  using Answer = Done;
   Caller caller;
   LockId wait;
   Millis by{0};
@@ -324,6 +340,7 @@ struct Defer {
   }
 };
 struct CancelWait {
+  using Answer = Either<Done, Granted>;
   Caller caller;
   SessionId session;
   LockId wait;
@@ -340,6 +357,7 @@ struct CancelWait {
 // The asker was told what became of a wait that was only one node's to tell: his lock, or that he waits on, under an
 // id that he knows. From now on it lives as any other.
 struct Heard {
+  using Answer = Done;
   Caller caller;
   SessionId session;
   LockId wait;
@@ -353,6 +371,7 @@ struct Heard {
 };
 // Which nodes live. What was only another node's to tell ends: waits are cancelled, and of locks one count is released.
 struct NodesLiving {
+  using Answer = Done;
   std::vector<Id128> nodes;
   bool operator==(const NodesLiving&) const = default;
 
@@ -365,6 +384,7 @@ struct NodesLiving {
 
 // Time only: sweeps what is due. Sent by the owner of the engine at least every 100 ms.
 struct Tick {
+  using Answer = Done;
   bool operator==(const Tick&) const = default;
 
   static constexpr std::uint8_t log_number = 15;
@@ -375,6 +395,7 @@ struct Tick {
 
 // Queries: never change anything, never take a request id.
 struct GetLock {
+  using Answer = Grant;
   Caller caller;
   LockId lock;
   bool operator==(const GetLock&) const = default;
@@ -385,6 +406,7 @@ struct GetLock {
   }
 };
 struct ListLocks {
+  using Answer = LockList;
   Caller caller;
   std::string type, user, client;
   SessionId session;
@@ -407,6 +429,7 @@ struct ListLocks {
   }
 };
 struct Check {
+  using Answer = Checked;
   Caller caller;
   SessionId session;
   std::vector<Target> targets;
@@ -421,6 +444,7 @@ struct Check {
   }
 };
 struct Verify {
+  using Answer = Verified;
   Caller caller;
   LockId lock;
   Token token = 0;
@@ -437,6 +461,7 @@ struct Verify {
   }
 };
 struct GetSession {
+  using Answer = SessionSnapshot;
   Caller caller;
   SessionId session;
   std::uint32_t limit = 0;  // rows of a page; 0, and no `after`: everything in one answer
@@ -451,6 +476,7 @@ struct GetSession {
   }
 };
 struct ListSessions {
+  using Answer = SessionList;
   Caller caller;
   std::uint32_t limit = 500;
   std::string after = {};  // cursor: the `next` of the page before
@@ -463,6 +489,7 @@ struct ListSessions {
   }
 };  // own ones; all with admin
 struct ListAsks {
+  using Answer = AskList;
   Caller caller;
   std::uint32_t limit = 500;
   std::uint64_t after = 0;  // cursor: the `next` of the page before
@@ -475,11 +502,13 @@ struct ListAsks {
   }
 };  // that the caller made or is asked
 struct ListWaits {
+  using Answer = WaitList;
   Caller caller;
   std::uint32_t limit = 500;
   bool operator==(const ListWaits&) const = default;
 };  // own ones; all with admin
 struct GetStats {
+  using Answer = Stats;
   bool operator==(const GetStats&) const = default;
 
   template <class A, class V>

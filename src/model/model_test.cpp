@@ -1,6 +1,7 @@
 // If two spellings named one target, or one spelling two, two people would edit one bill.
 #include <gtest/gtest.h>
 
+#include "model/commands.h"
 #include "model/lock.h"
 #include "model/plain_text.h"
 #include "model/status_tally.h"
@@ -63,6 +64,20 @@ TEST(PlainText, what_people_write_to_others_may_have_lines) {
   EXPECT_FALSE(
       is_plain_prose("\u202E"
                      "a"));
+}
+
+// Whoever decides a release cannot answer it with a list: that does not compile.
+static_assert(std::is_same_v<OutcomeOf<Release>, std::variant<Refusal, Released>>);
+static_assert(!std::is_constructible_v<OutcomeOf<Release>, LockList>);
+static_assert(std::is_same_v<OutcomeOf<Acquire>, std::variant<Refusal, Granted, Queued>>);
+
+TEST(Outcome, an_answer_of_one_command_is_not_taken_for_one_of_another) {
+  EXPECT_FALSE(narrowed<OutcomeOf<Release>>(LockOutcome(Done{})));
+  const auto released = narrowed<OutcomeOf<Release>>(LockOutcome(Released{.released = true}));
+  ASSERT_TRUE(released);
+  EXPECT_TRUE(answer_in<Released>(*released)->released);
+  EXPECT_EQ(answer_in<LockList>(*released), nullptr);
+  EXPECT_TRUE(std::holds_alternative<Released>(widened<LockOutcome>(OutcomeOf<Release>(*released))));
 }
 
 TEST(Tally, sums_rows_as_the_protocol_says) {

@@ -11,6 +11,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -330,6 +332,52 @@ struct Stats {
 using LockOutcome = std::variant<Refusal, SessionOpened, SessionResumed, SessionClosed, Renewed, Granted, Queued,
                                  Released, ReleasedMany, Done, Answered, SessionSnapshot, LockList, Checked, Verified,
                                  SessionList, AskList, WaitList, Stats, Grant>;
+
+// A command names its answer, `using Answer = Released;`, or several, `using Answer = Either<Granted, Queued>;`, and
+// whoever decides it returns OutcomeOf it: that, or a Refusal. So the compiler holds that a release is not answered
+// with a list.
+template <class... A>
+struct Either;
+
+// What a command of type C is answered with: its answer or a Refusal.
+template <class Answer>
+struct OutcomeOfAnswer {
+  using type = std::variant<Refusal, Answer>;
+};
+template <class... A>
+struct OutcomeOfAnswer<Either<A...>> {
+  using type = std::variant<Refusal, A...>;
+};
+template <class C>
+using OutcomeOf = typename OutcomeOfAnswer<typename C::Answer>::type;
+
+// The T in `outcome`; null: it has another answer, or never has this one.
+template <class T, class... A>
+const T* answer_in(const std::variant<A...>& outcome) noexcept {
+  if constexpr ((std::is_same_v<T, A> || ...)) {
+    return std::get_if<T>(&outcome);
+  } else {
+    return nullptr;
+  }
+}
+// `outcome` as one of To, which has all that it may be.
+template <class To, class... A>
+To widened(std::variant<A...>&& outcome) {
+  return std::visit([]<class T>(T&& one) { return To(std::forward<T>(one)); }, std::move(outcome));
+}
+// `outcome` as one of To; nothing if that never has this answer.
+template <class To, class... A>
+std::optional<To> narrowed(std::variant<A...>&& outcome) {
+  return std::visit(
+      []<class T>(T&& one) -> std::optional<To> {
+        if constexpr (std::is_constructible_v<To, T>) {
+          return To(std::forward<T>(one));
+        } else {
+          return std::nullopt;
+        }
+      },
+      std::move(outcome));
+}
 
 // ---------------------------------------------------------------------------------------------- events
 

@@ -24,8 +24,21 @@ using AudiencePtr = std::shared_ptr<const Audience>;
 
 // ---------------------------------------------------------------------------------------------- commands
 
+// Answers (model/commands.h) that tell of bills: engine/status_outcomes.h.
+struct StatusFound;
+struct History;
+struct Todo;
+struct TodoPage;
+struct TodoDiff;
+struct NoticeList;
+// Those that do not: below.
+struct Published;
+struct ResyncTaken;
+struct ResyncCommitted;
+
 // Gives the log a new identity: before the first event, and whenever its tail may have been lost.
 struct BeginEpoch {
+  using Answer = Done;
   EpochId epoch;
   std::string why;  // first, lost, restored, …
   bool operator==(const BeginEpoch&) const = default;
@@ -38,6 +51,7 @@ struct BeginEpoch {
 };
 // All of it or none. `caller.request_id` is the batch id.
 struct Publish {
+  using Answer = Published;
   Caller caller;
   std::vector<LogEvent> events;
   bool operator==(const Publish&) const = default;
@@ -51,6 +65,7 @@ struct Publish {
 };
 // Replaces the bills of one type. The user who opened it sends its pages and commits it.
 struct OpenResync {
+  using Answer = ResyncTaken;
   Caller caller;
   ResyncId resync;
   std::string type;
@@ -63,6 +78,7 @@ struct OpenResync {
   }
 };
 struct ResyncPage {
+  using Answer = ResyncTaken;
   Caller caller;
   ResyncId resync;
   std::vector<StatusEvent> events;  // of that type
@@ -75,6 +91,7 @@ struct ResyncPage {
   }
 };
 struct CommitResync {
+  using Answer = ResyncCommitted;
   Caller caller;
   ResyncId resync;
   EpochId epoch;  // the next
@@ -87,6 +104,7 @@ struct CommitResync {
   }
 };
 struct DropResync {
+  using Answer = Done;
   Caller caller;
   ResyncId resync;
   bool operator==(const DropResync&) const = default;
@@ -98,6 +116,7 @@ struct DropResync {
   }
 };
 struct ReadNotices {
+  using Answer = Done;
   Caller caller;
   std::string employee;                // the token's, if it has one
   std::vector<std::uint64_t> numbers;  // those that are read now
@@ -113,6 +132,7 @@ struct ReadNotices {
 };
 // Time only: sweeps what is due.
 struct StatusTick {
+  using Answer = Done;
   bool operator==(const StatusTick&) const = default;
 
   static constexpr std::uint8_t log_number = 71;
@@ -123,6 +143,7 @@ struct StatusTick {
 
 // Questions: they never change anything. `audience` is never null.
 struct GetStatus {
+  using Answer = StatusFound;
   AudiencePtr audience;
   std::string type, id;
   bool operator==(const GetStatus&) const = default;
@@ -134,6 +155,7 @@ struct GetStatus {
   }
 };
 struct GetHistory {
+  using Answer = History;
   AudiencePtr audience;
   std::string type, id;
   Offset before = 0;  // only entries older than this; 0: from the newest
@@ -159,9 +181,11 @@ struct Cursor {
 };
 // Counts the rows, and says where a snapshot begins.
 struct GetTodo {
+  using Answer = Todo;
   AudiencePtr audience;
 };
 struct GetTodoPage {
+  using Answer = TodoPage;
   AudiencePtr audience;
   std::uint32_t type = 0;   // its place in the catalog
   std::uint32_t group = 0;  // its place among the type's groups
@@ -170,11 +194,13 @@ struct GetTodoPage {
 };
 // What changed after the cursor. Ask again with the cursor in the answer until `more` is false.
 struct GetTodoDiff {
+  using Answer = TodoDiff;
   AudiencePtr audience;
   std::optional<Cursor> cursor;
   std::uint32_t limit = 500;  // bills
 };
 struct ListNotices {
+  using Answer = NoticeList;
   AudiencePtr audience;
   std::uint64_t after = 0;
   std::uint32_t limit = 100;
