@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "model/audit_entry.h"
 #include "wire/said_writer.h"
 
 namespace hf {
