@@ -36,8 +36,8 @@ class SlicedCheck {
       }
       const auto [name, state] = at(namespace_);
       const std::size_t left = entities - slice.entities;
-      slice.entities +=
-          in_board_ ? state.board().check_some(cursor_, left, slice.broken) : state.locks().check_some(cursor_, left, slice.broken);
+      slice.entities += in_board_ ? state.board().check_some(cursor_, left, slice.broken)
+                                  : state.locks().check_some(cursor_, left, slice.broken);
       if (!slice.broken.empty()) slice.broken = name + ": " + slice.broken;
       if (!cursor_.is_round) continue;
       namespace_ += in_board_ ? 1 : 0;

@@ -71,9 +71,8 @@ std::string Replica::check() const {
 }
 
 SlicedCheck::Slice Replica::check_some(std::size_t entities) {
-  return sliced_.look(entities, partitions_.size(), [&](std::size_t i) {
-    return std::tie(partitions_[i]->name, *partitions_[i]->state);
-  });
+  return sliced_.look(entities, partitions_.size(),
+                      [&](std::size_t i) { return std::tie(partitions_[i]->name, *partitions_[i]->state); });
 }
 
 // ------------------------------------------------------------------------------------------------- as a whole

@@ -274,7 +274,7 @@ void EmbeddedEngine::hand_out(Turn& turn) {
     if (answer.ticket != 0) sink_->on_outcome(answer.ticket, std::move(answer.outcome));
   }
   // Guarantee 3: each event belonged to an answer, and came before it.
-  HF_ASSERT(sink_ == nullptr || (event == turn.events.size() && board_event == turn.board_events.size()));
+  HF_ASSERT(sink_ == nullptr || event == turn.events.size());
   if (sink_ != nullptr) sink_->on_turn_end();
   settle(turn);
   handing_out_ = false;
@@ -394,9 +394,8 @@ std::string EmbeddedEngine::check() const {
 }
 
 SlicedCheck::Slice EmbeddedEngine::check_some(std::size_t entities) {
-  return sliced_.look(entities, partitions_.size(), [&](std::size_t i) {
-    return std::tie(partitions_[i]->name, partitions_[i]->state);
-  });
+  return sliced_.look(entities, partitions_.size(),
+                      [&](std::size_t i) { return std::tie(partitions_[i]->name, partitions_[i]->state); });
 }
 
 std::vector<std::string> EmbeddedEngine::namespace_names() const {
