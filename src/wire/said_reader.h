@@ -244,8 +244,9 @@ class SaidReader {
   bool take(const boost::json::value& value, Target& out, const FieldRule&, Itself) {
     const boost::json::string* const text = value.if_string();
     auto target = text != nullptr ? Target::parse(text_of(*text)) : fail(Code::invalid);
-    if (target) out = *std::move(target);
-    return target.has_value();
+    if (!target) return false;
+    out = *std::move(target);
+    return true;
   }
   template <class E>
     requires std::is_enum_v<E>
