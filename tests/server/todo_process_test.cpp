@@ -167,13 +167,14 @@ TEST_F(TodoProcess, who_does_not_read_for_a_while_is_told_the_newest_states_when
   slow.follow(server->port());
   quick.follow(server->port());
   int version = 0;
-  // More than the server's queue and the kernel take together; quick keeps up.
+  // More than the server's queue and the kernel take together; quick keeps up. Few and large events: while he does not
+  // read he answers no ping either, and must not be taken for dead.
   const auto flood = [&] {
     ++version;
     std::vector<std::string> events;
     for (int i = 0; i < 500; ++i) {
       std::string noise;
-      for (int k = 0; k < 60; ++k)
+      for (int k = 0; k < 280; ++k)
         noise += std::to_string((i * 7919 + version * 104'729 + k * 1'299'709) % 99'991) + " ";
       events.push_back(order(std::to_string(i), version, under_review, "li", noise));
     }
@@ -182,14 +183,14 @@ TEST_F(TodoProcess, who_does_not_read_for_a_while_is_told_the_newest_states_when
       return f.version_of("SaleOrder", "unreviewed", "499") == static_cast<std::uint64_t>(version);
     }));
   };
-  for (int i = 0; i < 100; ++i) ASSERT_NO_FATAL_FAILURE(flood());
+  for (int i = 0; i < 25; ++i) ASSERT_NO_FATAL_FAILURE(flood());
   // What was held back for the slow one was not kept: he is told the newest state alone.
   const std::size_t before = slow.changes();
   ASSERT_TRUE(slow.until([&](const TodoFollower& f) {
     return f.version_of("SaleOrder", "unreviewed", "499") == static_cast<std::uint64_t>(version);
   })) << "closed: "
       << slow.close_code();
-  EXPECT_LT(slow.changes() - before, 500U * 90) << "of 100 rounds; some were on their way before";
+  EXPECT_LT(slow.changes() - before, 500U * 22) << "of 25 rounds; some were on their way before";
   ASSERT_NO_FATAL_FAILURE(slow.catch_up());
   EXPECT_EQ(slow.core().rows(), quick.core().rows());
 }
