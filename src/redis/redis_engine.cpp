@@ -364,17 +364,17 @@ Engine::Batch Engine::next_batch() {
   batch.began = gathering_since_;
   batch.entry.kind = EntryKind::commands;
   if (options_.clock_of_caller) batch.entry.clock_us = to_us(callers_clock_);
+  batch.items.swap(gathering_);
   std::vector<bool> asked(replica_.namespaces()), decided(replica_.namespaces());
-  for (const Replica::Item& item : gathering_) {
+  for (const Replica::Item& item : batch.items) {
     asked[item.ns] = true;
     if (!is_query(item.command) && std::holds_alternative<LockCommand>(item.command)) decided[item.ns] = true;
   }
+  std::vector<Replica::Item> ticks;
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    if (asked[i] && !decided[i]) batch.items.push_back({0, static_cast<NamespaceIndex>(i), LockCommand(Tick{})});
+    if (asked[i] && !decided[i]) ticks.push_back({0, static_cast<NamespaceIndex>(i), LockCommand(Tick{})});
   }
-  batch.items.insert(batch.items.end(), std::make_move_iterator(gathering_.begin()),
-                     std::make_move_iterator(gathering_.end()));
-  gathering_.clear();
+  batch.items.insert(batch.items.begin(), std::make_move_iterator(ticks.begin()), std::make_move_iterator(ticks.end()));
   std::vector<std::size_t> section(replica_.namespaces(), SIZE_MAX);
   for (const Replica::Item& item : batch.items) {
     if (is_query(item.command)) continue;
