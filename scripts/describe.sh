@@ -6,4 +6,4 @@ cd "$(dirname "$0")/.."
 source scripts/setup.sh
 hf_build dev describe_operations
 python3 tests/tidy/operations.py . build/dev/bin/describe_operations --write
-cp docs/messages.d.ts web/client/src/messages.ts
+node web/scripts/messages.js
