@@ -1,6 +1,7 @@
 // The client against a real server, which is killed under it. If these fail, all that the scripted tests say is of a
 // protocol that no server speaks.
 
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import {
@@ -10,6 +11,7 @@ import {
   type Pushes,
   type StatusEvent,
   type TodoRow,
+  TodoStore,
   TodoTree,
   trustOf,
   type WebSocketConstructor,
@@ -111,6 +113,22 @@ test("two people and one bill: one holds it, the other is told who, until it is 
   wang.end();
 });
 
+test("a cursor goes to the server as it came, and the vectors' ones are taken or refused by their field", async () => {
+  const li = await connected("li", "Li");
+  const vectors = readFileSync(new URL("../../../docs/vectors/cursors.json", import.meta.url), "utf8");
+  const { taken, refused } = JSON.parse(vectors) as { taken: string[]; refused: string[] };
+  for (const cursor of taken) value(await li.call("todo.subscribe", { cursor }));
+  for (const cursor of refused) {
+    const outcome = await li.call("todo.subscribe", { cursor });
+    expect(outcome, cursor).toMatchObject({ ok: false, refusal: { code: "invalid", field: "cursor" } });
+  }
+  // A tree that has kept such a one begins without it.
+  const kept = TodoStore.restored({ cursor: refused[0] ?? "", counts: {}, rows: [] });
+  const tree = new TodoTree(li, { store: kept });
+  await expect.poll(() => tree.state.state, { timeout: 30_000 }).toBe("live");
+  li.end();
+});
+
 test("what is published stands in the tree, and after a crash of the server the tree is again what the server says", async () => {
   const li = await connected("li", "Li");
   const tree = new TodoTree(li, { types: ["SaleOrder"] });
@@ -148,7 +166,9 @@ test("what is published stands in the tree, and after a crash of the server the 
     .poll(async () => ({ rows: shown(tree.store.rows()), counts: tree.store.counts }), { timeout: 30_000 })
     .toEqual(await asked());
   expect(tree.store.row("SaleOrder", "unreviewed", "1001")).toBeUndefined();
-  expect(tree.store.row("SaleOrder", "unreviewed", "1002")?.editing?.user).toBe("li");
+  await expect
+    .poll(() => tree.store.row("SaleOrder", "unreviewed", "1002")?.editing?.user, { timeout: 30_000 })
+    .toBe("li");
   expect(tree.store.doubts).toBe(0);
   if (!("queued" in held)) value(await li.call("lock.release", { lock: held.lock, all: true }));
   li.end();
