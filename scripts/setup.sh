@@ -38,6 +38,16 @@ hf_setup() {
   "${apt[@]}" install --no-install-recommends "${missing[@]}" </dev/null || return 1
 }
 
+# hf_web: afterwards the packages of web/ are there, as its lock file has them.
+hf_web() {
+  if ! command -v npm >/dev/null || ! node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)'; then
+    echo "web/ needs Node 20 or later, with npm; this is $(node --version 2>/dev/null || echo 'no Node')." >&2
+    return 1
+  fi
+  cmp -s web/package-lock.json web/node_modules/.installed && return
+  (cd web && npm ci --ignore-scripts --no-progress </dev/null && cp package-lock.json node_modules/.installed)
+}
+
 # hf_build PRESET [TARGET…]: configures and builds it; without targets, all of it.
 hf_build() {
   local preset=$1
