@@ -78,10 +78,12 @@ export class Connection implements SessionHost {
   #drainMs: number | undefined;
   #inbox: Promise<void> | undefined; // while a deflated message is being read
 
+  // Throws a TypeError for a url that is none, and without a WebSocket.
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.surroundings = options.surroundings ?? platform(options.webSocket);
     this.#url = `${options.url.replace(/^http/, "ws").replace(/\/+$/, "")}/v1/ws`;
+    new URL(this.#url);
     this.#requests = new Requests(this.surroundings, (text) => this.#socket?.send(text));
     this.#link = { state: "offline", since: this.surroundings.wall() };
     if (options.resume !== undefined) {
@@ -187,18 +189,22 @@ export class Connection implements SessionHost {
 
   async #begin(): Promise<void> {
     const turn = ++this.#turn;
-    const { token } = this.#options;
     this.#phase = "token";
-    let fresh = typeof token === "string" ? token : undefined;
-    if (typeof token === "function") {
-      try {
-        fresh = await token();
-      } catch {
-        if (turn === this.#turn) this.#lost(ownRefusal("unavailable", "No token could be had."), 0);
-        return;
-      }
+    const token = await this.#token();
+    if (turn !== this.#turn) return;
+    if (token.ok) this.#dial(turn, token.value);
+    else this.#lost(token.refusal, 0);
+  }
+
+  // Undefined: the cookie counts.
+  async #token(): Promise<Outcome<string | undefined>> {
+    const { token } = this.#options;
+    if (typeof token !== "function") return answered(token);
+    try {
+      return answered(await token());
+    } catch {
+      return refused(ownRefusal("unavailable", "No token could be had."));
     }
-    if (turn === this.#turn) this.#dial(turn, fresh);
   }
 
   #dial(turn: number, token: string | undefined): void {
@@ -346,12 +352,14 @@ export class Connection implements SessionHost {
     if (abandoned !== undefined && outcome.ok) this.#giveBack(abandoned, outcome.value);
   }
 
-  // What nobody waits for any more: a lock is released, a wait cancelled.
+  // What nobody waits for any more: a lock is released, a wait cancelled, a session ended.
   #giveBack(op: Op, value: unknown): void {
-    if ((op !== "lock.acquire" && op !== "lock.request") || !isObject(value)) return;
+    if (!isObject(value)) return;
     const { lock, session } = value;
     const wait = isObject(value.queued) ? value.queued.wait : value.wait;
     const ignored = () => undefined;
+    if (op === "session.open") this.#submit("session.end", { session }, { ofLink: true }, ignored);
+    if (op !== "lock.acquire" && op !== "lock.request") return;
     if (wait !== undefined) this.#submit("lock.cancel_wait", { wait }, { ofLink: true }, ignored);
     else if (lock !== undefined) this.#submit("lock.release", { lock, session }, { ofLink: true }, ignored);
   }
@@ -373,9 +381,10 @@ export class Connection implements SessionHost {
   // On the same connection, which knows who we are by the first hello's token or the cookie.
   async #helloAnew(): Promise<void> {
     const turn = this.#turn;
-    const { token } = this.#options;
-    const fresh = typeof token === "function" ? await Promise.resolve(token()).catch(() => undefined) : token;
-    if (turn === this.#turn) this.#sayHello(fresh);
+    const token = await this.#token();
+    if (turn !== this.#turn) return;
+    if (token.ok) this.#sayHello(token.value);
+    else this.#lost(token.refusal, 0);
   }
 
   #resume(session: SessionHandle): void {
@@ -505,9 +514,8 @@ export class Connection implements SessionHost {
 
   async #renewIdentity(): Promise<void> {
     const turn = this.#turn;
-    const { token } = this.#options;
-    const fresh = typeof token === "function" ? await Promise.resolve(token()).catch(() => undefined) : token;
-    if (turn === this.#turn && fresh !== undefined) await this.authenticate(fresh);
+    const token = await this.#token();
+    if (turn === this.#turn && token.ok && token.value !== undefined) await this.authenticate(token.value);
   }
 
   // Renews the identity in place; the rights that it has now.

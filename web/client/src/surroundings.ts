@@ -30,10 +30,14 @@ export interface WebSocketLike {
 }
 export type WebSocketConstructor = new (url: string, protocol: string) => WebSocketLike;
 
-// Of this program; with `webSocket` where the platform has none, as Node 20.
+// Of this program; with `webSocket` where the platform has none, as Node 20. Throws a TypeError if there is none at all.
 export function platform(webSocket?: WebSocketConstructor): Surroundings {
+  const WebSocket = webSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
+  if (WebSocket === undefined) {
+    throw new TypeError("There is no WebSocket here: give that of the package ws as webSocket.");
+  }
   return {
-    open: (url, protocol, events) => openWebSocket(webSocket, url, protocol, events),
+    open: (url, protocol, events) => openWebSocket(WebSocket, url, protocol, events),
     now: () => performance.now(),
     wall: () => Date.now(),
     after: (ms, run) => {
@@ -44,15 +48,7 @@ export function platform(webSocket?: WebSocketConstructor): Surroundings {
   };
 }
 
-function openWebSocket(
-  given: WebSocketConstructor | undefined,
-  url: string,
-  protocol: string,
-  events: SocketEvents,
-): Socket {
-  const WebSocket = given ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
-  if (WebSocket === undefined)
-    throw new TypeError("There is no WebSocket here: give that of the package ws as webSocket.");
+function openWebSocket(WebSocket: WebSocketConstructor, url: string, protocol: string, events: SocketEvents): Socket {
   const socket = new WebSocket(url, protocol);
   socket.binaryType = "arraybuffer";
   socket.addEventListener("open", () => events.opened());

@@ -65,6 +65,7 @@ export class TodoTree {
       }),
     ];
     if (connection.link.state === "online") this.#subscribe();
+    if (connection.link.state === "closed") this.#end(connection.link.why);
   }
 
   on<E extends "state" | "changes">(event: E, listener: (value: TodoTreeEvents[E]) => void): () => void {

@@ -93,6 +93,27 @@ describe("hello", () => {
     expect(links.at(-1)).toMatchObject({ state: "closed", why: { code: "unauthenticated", sentence: "Sign in." } });
   });
 
+  test("a token that cannot be had is asked for again", async () => {
+    let asked = 0;
+    const token = () => {
+      if (++asked === 1) throw new Error("the ERP is away");
+      return "jwt";
+    };
+    const world = new World();
+    const connection = new Connection({ url: "http://erp", token, surroundings: world });
+    connection.connect();
+    await settled();
+    expect(connection.link).toMatchObject({ state: "offline", why: { code: "unavailable" } });
+    await dialed(world);
+    world.socket.opens();
+    expect(world.socket.last("hello").token).toBe("jwt");
+  });
+
+  test("what only a programmer can get wrong is thrown at once", () => {
+    expect(() => new Connection({ url: "erp", surroundings: new World() })).toThrow(TypeError);
+    if (!("WebSocket" in globalThis)) expect(() => new Connection({ url: "http://erp" })).toThrow(/package ws/);
+  });
+
   test("the server asks for a fresh token in good time", async () => {
     let asked = 0;
     const { world, connection } = await connected({ token: () => `jwt${++asked}` });
@@ -438,6 +459,11 @@ describe("calls", () => {
     expect(world.socket.last("lock.release")).toMatchObject({ lock: grant.lock, session: id(1) });
     world.socket.answers("lock.request", { request: id("W"), wait: id("W"), position: 1 });
     expect(world.socket.last("lock.cancel_wait").wait).toBe(id("W"));
+    const window = connection.openSession();
+    world.pass(10_000);
+    expect(await window).toMatchObject({ refusal: { code: "unknown_outcome" } });
+    world.socket.answers("session.open", { session: id(2), secret: id("w"), lease_ms: 30_000, expires_at: "", seq: 0 });
+    expect(world.socket.last("session.end").session).toBe(id(2));
   });
 
   test("up to 60 are under way at once, the others follow in their order", async () => {

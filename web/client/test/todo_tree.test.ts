@@ -123,6 +123,7 @@ test("a connection that ends closes its tree; a second tree closes the first", a
   expect(tree.state.state).toBe("closed");
   expect(world.socket.count("todo.unsubscribe")).toBe(1);
   connection.close();
+  expect(new TodoTree(connection).state.state).toBe("closed");
   expect([second.state.state, trustOf(connection, second).state, world.timers]).toEqual(["closed", "closed", 0]);
 });
 
