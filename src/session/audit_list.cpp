@@ -14,7 +14,7 @@ constexpr Millis retry_soon{1000};
 Millis retry_after(const Error& error) { return error.code == Code::too_many ? retry_soon : Millis{0}; }
 
 std::string body_of(AuditAnswer&& answer) {
-  AuditPage page;
+  AuditTold page;
   page.next = std::move(answer.next);
   for (std::string& line : answer.lines) page.entries.push_back({std::move(line)});
   std::string body;

@@ -82,7 +82,7 @@ struct ParseLimits {
   HF_OP(todo_page, "todo.page", TodoPageFields, RowsPage, false, "GET /v1/todo/{type}/{group}")                        \
   HF_OP(notice_list, "notice.list", ListNotices, NoticesPage, false, "GET /v1/notices")                                \
   HF_OP(notice_read, "notice.read", ReadNotices, Done, false, "POST /v1/notices/read")                                 \
-  HF_OP(audit_list, "audit.list", AuditListFields, AuditPage, false, "GET /v1/audit")                                  \
+  HF_OP(audit_list, "audit.list", AuditListFields, AuditTold, false, "GET /v1/audit")                                  \
   HF_OP(catalog_get, "catalog.get", CatalogGetFields, CatalogView, false, "GET /v1/catalog")                           \
   HF_OP(stats_get, "stats.get", GetStats, StatsAnswer, false, "GET /v1/stats")
 // clang-format on

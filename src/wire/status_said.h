@@ -415,7 +415,7 @@ struct TodoBegun {
     a("mode", v.mode, {.required = true})("reason", v.reason);
   }
 };
-struct AuditPage {
+struct AuditTold {
   std::vector<Ready<AuditEntry>> entries;
   std::string next;
 
