@@ -21,10 +21,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
+
 namespace hf {
 
 inline constexpr std::size_t rights_per_set_max = 4000;
-inline constexpr std::size_t action_name_bytes_max = 64;
 
 enum class Right : std::uint8_t { lock_view, lock_edit, lock_force, lock_hold, status_publish, admin };
 inline constexpr std::array<std::string_view, 6> right_names = {"lock.view", "lock.edit",      "lock.force",

@@ -17,6 +17,7 @@ namespace hf {
 
 using LockId = Id<struct LockTag>;  // a grant; a wait has the id that its grant will have
 using SessionId = Id<struct SessionTag>;
+using RunId = Id<struct RunTag>;      // of a run of an action; its locks have the same id
 using Secret = Id<struct SecretTag>;  // a resume secret, or the digest of one
 
 using Token = std::uint64_t;  // fencing token, 1 .. 2^53-1; 0 = none
@@ -86,6 +87,10 @@ struct Grant {
   Wall acquired_at{};
   Wall expires_at{};
   std::uint32_t holds = 1;  // how often it was acquired and not yet released
+  RunId run{};              // temporaries: the run that they belong to, and the node that began it
+  Id128 node{};
+  std::vector<std::string> stops{};  // holds: the actions whose runs they stop; empty: every one
+  std::string rule{};                // holds that a run placed: the catalog's rule
   bool operator==(const Grant&) const = default;
 
   static constexpr std::string_view said_as = "Grant";

@@ -17,11 +17,11 @@
 
 #include "base/id.h"
 #include "base/time.h"
+#include "model/lock.h"
 
 namespace hf {
 
 using EpochId = Id<struct EpochTag>;  // identity of a log: offsets of two epochs cannot be compared
-using RunId = Id<struct RunTag>;
 using ResyncId = Id<struct ResyncTag>;
 using Offset = std::uint64_t;   // place in the log: 1, 2, 3 …; 0 is before the first
 using Version = std::uint64_t;  // of a bill, from its own row; 0 .. 2^53-1

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <optional>
@@ -41,7 +42,42 @@ constexpr std::uint64_t year_ms = 366ULL * 24 * 3600 * 1000;
     section, name, [](Config& c) -> Field { return &c.member; }, __VA_ARGS__ \
   }
 
-std::vector<Key> all_keys() {
+std::vector<Key> limit_keys() {
+  return {
+      HF_KEY("limits", "targets_per_acquire_max", limits.targets_per_acquire_max, 1, 10'000),
+      HF_KEY("limits", "targets_per_wait_max", limits.targets_per_wait_max, 1, 1000),
+      HF_KEY("limits", "locks_per_session_max", limits.locks_per_session_max, 1, 1'000'000),
+      HF_KEY("limits", "waits_per_session_max", limits.waits_per_session_max, 1, 1000),
+      HF_KEY("limits", "waiters_per_node_max", limits.waiters_per_node_max, 1, 100'000),
+      HF_KEY("limits", "sessions_per_user_max", limits.sessions_per_user_max, 1, 100'000),
+      HF_KEY("limits", "sessions_per_service_max", limits.sessions_per_service_max, 1, 1'000'000),
+      HF_KEY("limits", "runs_per_user_max", limits.runs_per_user_max, 1, 100'000),
+      HF_KEY("limits", "runs_per_service_max", limits.runs_per_service_max, 1, 100'000),
+      HF_KEY("limits", "runs_max", limits.runs_max, 1, 100'000),
+      HF_KEY("limits", "runs_ended_max", limits.runs_ended_max, 1, 1'000'000),
+      HF_KEY("limits", "hold_stops_max", limits.hold_stops_max, 1, 1000),
+      HF_KEY("limits", "run_wait_max_ms", limits.run_wait_max, 1, 25'000),
+      HF_KEY("limits", "run_kept_ms", limits.run_kept, 60'000, year_ms),
+      HF_KEY("limits", "requests_in_flight_per_session_max", limits.requests_in_flight_per_session_max, 1, 10'000),
+      HF_KEY("limits", "request_ids_per_session_max", limits.request_ids_per_session_max, 1, 1000),
+      HF_KEY("limits", "ended_grants_max", limits.ended_grants_max, 1, 10'000'000),
+      HF_KEY("limits", "deadlock_steps_max", limits.deadlock_steps_max, 1, 100'000),
+      HF_KEY("limits", "conflicts_told_max", limits.conflicts_told_max, 1, 1000),
+      HF_KEY("limits", "list_page_max", limits.list_page_max, 1, 10'000),
+      HF_KEY("limits", "watched_per_session_max", limits.watched_per_session_max, 1, 10'000),
+      HF_KEY("limits", "wait_max_ms", limits.wait_max, 1, 3'600'000),
+      HF_KEY("limits", "lease_min_ms", limits.lease_min, 1000, 3'600'000),
+      HF_KEY("limits", "lease_max_ms", limits.lease_max, 1000, 86'400'000),
+      HF_KEY("limits", "lease_websocket_ms", limits.lease_websocket, 1000, 3'600'000),
+      HF_KEY("limits", "temporary_ttl_ms", limits.temporary_ttl, 1000, 3'600'000),
+      HF_KEY("limits", "hold_ttl_max_ms", limits.hold_ttl_max, 1000, 10 * year_ms),
+      HF_KEY("limits", "defer_max_ms", limits.defer_max, 1000, 3'600'000),
+      HF_KEY("limits", "memory_age_max_ms", limits.memory_age_max, 1000, 86'400'000),
+      HF_KEY("limits", "clock_step_max_ms", limits.clock_step_max, 100, 60'000),
+  };
+}
+
+std::vector<Key> other_keys() {
   return {
       HF_KEY("server", "listen", listen),
       HF_KEY("server", "data", data),
@@ -90,36 +126,17 @@ std::vector<Key> all_keys() {
       HF_KEY("status", "log_age_max_ms", status.log_age_max, 60'000, year_ms),
       HF_KEY("status", "bills_per_type_max", status.bills_per_type_max, 1, 1'000'000'000),
       HF_KEY("status", "bills_max", status.bills_max, 1, 1'000'000'000),
-      HF_KEY("limits", "targets_per_acquire_max", limits.targets_per_acquire_max, 1, 10'000),
-      HF_KEY("limits", "targets_per_wait_max", limits.targets_per_wait_max, 1, 1000),
-      HF_KEY("limits", "locks_per_session_max", limits.locks_per_session_max, 1, 1'000'000),
-      HF_KEY("limits", "waits_per_session_max", limits.waits_per_session_max, 1, 1000),
-      HF_KEY("limits", "waiters_per_node_max", limits.waiters_per_node_max, 1, 100'000),
-      HF_KEY("limits", "sessions_per_user_max", limits.sessions_per_user_max, 1, 100'000),
-      HF_KEY("limits", "sessions_per_service_max", limits.sessions_per_service_max, 1, 1'000'000),
-      HF_KEY("limits", "requests_in_flight_per_session_max", limits.requests_in_flight_per_session_max, 1, 10'000),
-      HF_KEY("limits", "request_ids_per_session_max", limits.request_ids_per_session_max, 1, 1000),
-      HF_KEY("limits", "ended_grants_max", limits.ended_grants_max, 1, 10'000'000),
-      HF_KEY("limits", "deadlock_steps_max", limits.deadlock_steps_max, 1, 100'000),
-      HF_KEY("limits", "conflicts_told_max", limits.conflicts_told_max, 1, 1000),
-      HF_KEY("limits", "list_page_max", limits.list_page_max, 1, 10'000),
-      HF_KEY("limits", "watched_per_session_max", limits.watched_per_session_max, 1, 10'000),
-      HF_KEY("limits", "wait_max_ms", limits.wait_max, 1, 3'600'000),
-      HF_KEY("limits", "lease_min_ms", limits.lease_min, 1000, 3'600'000),
-      HF_KEY("limits", "lease_max_ms", limits.lease_max, 1000, 86'400'000),
-      HF_KEY("limits", "lease_websocket_ms", limits.lease_websocket, 1000, 3'600'000),
-      HF_KEY("limits", "temporary_ttl_ms", limits.temporary_ttl, 1000, 3'600'000),
-      HF_KEY("limits", "hold_ttl_max_ms", limits.hold_ttl_max, 1000, 10 * year_ms),
-      HF_KEY("limits", "defer_max_ms", limits.defer_max, 1000, 3'600'000),
-      HF_KEY("limits", "memory_age_max_ms", limits.memory_age_max, 1000, 86'400'000),
-      HF_KEY("limits", "clock_step_max_ms", limits.clock_step_max, 100, 60'000),
       HF_KEY("log", "level", log_level, 0, 0, {"debug", "info", "warning", "error", "off"}),
   };
 }
 #undef HF_KEY
 
 const std::vector<Key>& key_table() {
-  static const std::vector<Key> keys = all_keys();
+  static const std::vector<Key> keys = [] {
+    std::vector<Key> all = other_keys();
+    std::ranges::move(limit_keys(), std::back_inserter(all));
+    return all;
+  }();
   return keys;
 }
 
