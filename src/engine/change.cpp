@@ -41,6 +41,12 @@ std::string_view action_name(Action action, std::optional<EndReason> reason) {
     case Action::session_open: return "session_open";
     case Action::session_resume: return "session_resume";
     case Action::session_end: return "session_end";
+    case Action::run_begin: return "run_begin";
+    case Action::run_step: return "run_step";
+    case Action::run_finish: return "run_finish";
+    case Action::run_fail: return "run_fail";
+    case Action::run_unknown: return "run_unknown";
+    case Action::run_settle: return "run_settle";
   }
   return "";
 }
@@ -87,7 +93,7 @@ std::optional<ChangeView> take_change(std::string_view& bytes) noexcept {
   view.header.entity = static_cast<Entity>(r.u8());
   view.header.flags = r.u8();
   view.header.key = r.id();
-  if (view.header.entity < Entity::meta || view.header.entity > Entity::unheard) return std::nullopt;
+  if (view.header.entity < Entity::meta || view.header.entity > Entity::last) return std::nullopt;
   view.whole = bytes.substr(0, 4 + std::size_t{length});
   view.body = view.whole.substr(kHeaderBytes);
   bytes.remove_prefix(view.whole.size());
@@ -101,7 +107,8 @@ std::optional<AuditEntry> audit_of(const ChangeView& change) {
     const auto noted = take_change(inside);
     return noted && noted->header.entity != Entity::note ? audit_of(*noted) : std::nullopt;
   }
-  if (entity != Entity::session && entity != Entity::grant && entity != Entity::wait) return std::nullopt;
+  if (entity != Entity::session && entity != Entity::grant && entity != Entity::wait && entity != Entity::run)
+    return std::nullopt;
   ByteReader r(change.body);
   const Stamp stamp = read_stamp(r);
   if (!r.ok() || stamp.action == Action::none || stamp.action > Action::last) return std::nullopt;
@@ -110,7 +117,17 @@ std::optional<AuditEntry> audit_of(const ChangeView& change) {
   entry.user = stamp.actor;
   const bool erased = (change.header.flags & change_erase) != 0;
   std::optional<EndReason> reason;
-  if (entity == Entity::session) {
+  if (entity == Entity::run) {
+    if (erased) return std::nullopt;
+    const RunHead head = read_run_head(r);
+    entry.lock.value = change.header.key;
+    entry.session = head.session;
+    entry.holder = head.user;
+    entry.targets.assign(head.bills.begin(), head.bills.end());
+    entry.reason = head.error;
+    entry.after = std::string(head.action) + ", " + std::string(name_of(head.state));
+    if (!head.step.empty()) entry.after.append(": ").append(head.step);
+  } else if (entity == Entity::session) {
     entry.session.value = change.header.key;
     entry.holder = r.text();
     if (erased) {

@@ -41,6 +41,9 @@ enum class Entity : std::uint8_t {
   status_resync = 16,  // an open one; key: its id
   status_staged = 17,  // a state of it; key: the resync's number and the place
   unheard = 18,        // the lock tree's: a wait, or the lock it became, that only one node can answer; key: the wait
+  run = 19,            // the lock tree's: a run of an action; key: its id
+  stops = 20,          // the lock tree's: which runs a hold stops, and by which rule it was placed; key: its lock
+  last = stops,
 };
 
 // Whether folding keeps it in the state. The ends of grants are needed for ten minutes only, and every grant has

@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "engine/change.h"
 #include "model/lock.h"
+#include "model/run.h"
 
 namespace hf {
 
@@ -153,7 +154,13 @@ enum class Action : std::uint8_t {
   session_open,
   session_resume,
   session_end,
-  last = session_end
+  run_begin,
+  run_step,
+  run_finish,
+  run_fail,
+  run_unknown,
+  run_settle,
+  last = run_settle
 };
 
 struct Stamp {
@@ -212,6 +219,28 @@ inline bool read_lock_head(ByteReader& r, LockHead& head) {
   head.mode = static_cast<Mode>(mode);
   head.kind = static_cast<Kind>(kind);
   return r.ok() && head.mode <= Mode::exclusive && head.kind <= Kind::hold;
+}
+
+// What the body of a run begins with, behind the stamp.
+struct RunHead {
+  RunState state = RunState::locking;
+  SessionId session;
+  std::string_view user, action, step, error;
+  std::vector<std::string_view> bills;  // as the texts, into the bytes that it was read from
+};
+
+inline RunHead read_run_head(ByteReader& r) {
+  RunHead head;
+  head.state = static_cast<RunState>(r.u8());
+  if (head.state > RunState::unknown) head.state = RunState::unknown;
+  head.session.value = r.id();
+  head.user = r.text();
+  head.action = r.text();
+  head.step = r.text();
+  head.error = r.text();
+  const std::uint64_t count = r.varint();
+  for (std::uint64_t i = 0; i < count && r.ok(); ++i) head.bills.push_back(r.text());
+  return head;
 }
 
 }  // namespace hf

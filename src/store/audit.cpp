@@ -33,7 +33,8 @@ bool matches(const AuditEntry& entry, const AuditFilter& filter) {
 
 bool is_audited(const ChangeView& change) noexcept {
   const Entity entity = change.header.entity;
-  if (entity != Entity::session && entity != Entity::grant && entity != Entity::wait) return false;
+  if (entity != Entity::session && entity != Entity::grant && entity != Entity::wait && entity != Entity::run)
+    return false;
   return !change.body.empty() && change.body.front() != static_cast<char>(Action::none);
 }
 

@@ -13,7 +13,7 @@ constexpr std::size_t entry_bytes = 128;  // a place in the table, about
 
 bool outlives_folding(Entity entity) noexcept {
   return entity == Entity::session || entity == Entity::grant || entity == Entity::wait || entity == Entity::ended ||
-         entity == Entity::note;
+         entity == Entity::run || entity == Entity::note;
 }
 
 bool FoldRound::add(const SectionView& section) {
