@@ -35,7 +35,8 @@ std::vector<LockCommand> one_of_each() {
               {{"SaleOrder:1001", huge}},
               "订单",
               "why",
-              Id128{12, 13}},
+              Id128{12, 13},
+              {"void", "cancel"}},
       Release{somebody(), session, "job", lock, 17, true, targets, 9, std::nullopt, false},
       Extend{somebody(), session, lock, Millis(8)},
       Transfer{somebody(), session, lock, SessionId{{9, 9}}},
@@ -50,6 +51,23 @@ std::vector<LockCommand> one_of_each() {
       TakeOver{somebody(), session, Secret{{7, 8}}},
       Heard{somebody(), session, lock},
       NodesLiving{{Id128{14, 15}, Id128{16, 17}}},
+      BeginRun{somebody(),
+               session,
+               RunId{{3, 4}},
+               "approve",
+               targets,
+               Millis(7),
+               {"erp", "pc-7", "order"},
+               true,
+               Id128{12, 13}},
+      StepRun{somebody(), RunId{{3, 4}}, "writing"},
+      FinishRun{somebody(),
+                RunId{{3, 4}},
+                {},
+                {{lock, targets[0], "SaleOut:77", "rule", {"void"}, Millis(9)}},
+                {{targets[0], "SaleOut:77", "rule"}}},
+      FailRun{somebody(), RunId{{3, 4}}, "no stock"},
+      SettleRun{RunId{{3, 4}}},
   };
 }
 
@@ -61,7 +79,7 @@ std::string bytes_of(const Command& command) {
 
 TEST(CommandCodec, what_was_written_is_read_whole_for_every_command) {
   const auto commands = one_of_each();
-  constexpr std::size_t queries = 9;
+  constexpr std::size_t queries = 10;
   ASSERT_EQ(commands.size() + queries, std::variant_size_v<LockCommand>);
   std::string all;
   for (const LockCommand& command : commands) write_command(all, command);

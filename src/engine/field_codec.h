@@ -15,7 +15,7 @@
 //
 // Entries of format 3 have a list for each family of commands, whose numbers count from 0 in each. So have those of
 // format 2, and in them fields lie by place: all fields of the struct in the order of their tags, without tags, up to
-// later(); those behind it follow if the bit `has_later` of log_number is set.
+// later(); those behind it follow if the bit `has_later` of log_number is set, up to tagged(), behind which none is.
 //
 // Internal to the engine. Not thread-safe.
 
@@ -72,7 +72,12 @@ class FieldWriter {
     w_.u8(static_cast<std::uint8_t>((first ? 1 : 0) | (second ? 2 : 0)));
     return *this;
   }
+  template <class T>
+  FieldWriter& operator()(const char*, const T&, const FieldRule& = {}) {
+    return *this;  // of messages alone
+  }
   FieldWriter& later() { return *this; }
+  FieldWriter& tagged() { return *this; }
 
  private:
   template <class T>
@@ -172,6 +177,16 @@ class FieldReader {
     first = (flags & 1) != 0;
     second = (flags & 2) != 0;
     if (here) pass(tag);
+    return *this;
+  }
+  template <class T>
+  FieldReader& operator()(const char*, T& field, const FieldRule& = {}) {
+    field = T{};
+    return *this;
+  }
+  // Behind it lies what was added when there was no entry by place any more.
+  FieldReader& tagged() {
+    skips_ = true;
     return *this;
   }
   FieldReader& later() {

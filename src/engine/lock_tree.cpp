@@ -45,8 +45,11 @@ LockOutcome LockTree::apply(const LockCommand& command, Wall clock, std::vector<
                                        : "The clock jumped ahead by more than a second."});
   }
   s.sweep();
+  s.close_sessions_over();  // the command must not be granted anything in a session that is over
   LockOutcome outcome = std::visit([&](const auto& c) { return widened<LockOutcome>(s.run(c)); }, command);
   s.settle();
+  s.close_sessions_over();
+  s.runs.sweep(s.now(), journal);
   s.tell_positions();
   const bool changed = journal.size() != journal_begin;
   const Micros unwritten = s.now() - s.meta_written;
@@ -61,7 +64,8 @@ LockOutcome LockTree::apply(const LockCommand& command, Wall clock, std::vector<
 
 // What every command leaves true, as far as it costs nothing to see. check() looks at the rest.
 void LockTree::State::assert_counts() const noexcept {
-  HF_ASSERT(woken.empty() && moved.empty());
+  HF_ASSERT(woken.empty() && moved.empty() && sessions_over.empty());
+  HF_ASSERT(runs.live() <= grants.live() + waits.live());
   HF_ASSERT(grants.live() == grant_by_id.size() && grants.live() == order.size() - order_dead);
   HF_ASSERT(waits.live() == wait_by_id.size() && nodes.live() == node_by_text.size());
   HF_ASSERT(sessions.live() == session_by_id.size() && sessions.live() == session_by_party.size());
@@ -236,8 +240,9 @@ void LockTree::State::prune_user_memories() {
 
 namespace {
 
-std::vector<Target> in_order(const std::vector<Target>& targets) {
-  std::vector<Target> sorted = targets;
+template <class T>
+std::vector<T> in_order(const std::vector<T>& items) {
+  std::vector<T> sorted = items;
   std::ranges::sort(sorted);
   sorted.erase(std::ranges::unique(sorted).begin(), sorted.end());
   return sorted;
@@ -261,6 +266,11 @@ std::optional<Refusal> malformed(const Acquire& c, const Limits& limits) {
     if (c.ttl == Millis(0) || c.ttl > limits.hold_ttl_max)
       return invalid("A hold needs a ttl_ms of at most a year.", "ttl_ms");
   }
+  if (!c.stops.empty()) {
+    if (c.kind != Kind::hold) return invalid("Only a hold names the actions that it stops.", "stops");
+    if (c.wait > Millis(0)) return invalid("A hold that names `stops` does not wait: leave wait_ms out.", "wait_ms");
+    if (c.stops.size() > limits.hold_stops_max) return invalid("A hold stops at most 32 actions.", "stops");
+  }
   return std::nullopt;
 }
 
@@ -277,9 +287,12 @@ OutcomeOf<Acquire> LockTree::State::acquire(const Acquire& c, SessionIx session)
     sorted = in_order(c.targets);
     targets = sorted;
   }
+  const std::vector<std::string> stops = in_order(c.stops);
   Want want = want_of(session, c.kind, c.mode, c.owner);
+  want.stops = &stops;
   for (const Target& target : targets) want.paths.push_back(path_of(target));
-  const Details details{c.lock, c.owner, c.label, c.reason, c.ttl, &c.if_versions, c.node};
+  Details details{c.lock, c.owner, c.label, c.reason, c.ttl, &c.if_versions, c.node};
+  details.stops = &stops;
   if (!is_blocked(want)) return grant_now(want, targets, details);
   // Exactly what is held already is held again, whoever waits for it.
   const GrantIx same = find_same(want, targets);
@@ -316,17 +329,28 @@ std::optional<Refusal> LockTree::State::stale_versions(
   return std::nullopt;
 }
 
+namespace {
+
+bool stop_alike(const Want& want, const GrantRec& hold) {
+  static const std::vector<std::string> none;
+  return (want.stops ? *want.stops : none) == (hold.texts ? hold.texts->stops : none);
+}
+
+}  // namespace
+
 // The session's (a hold's owner's) grant of exactly these targets: one that is strong enough, else one to upgrade,
 // which names the same owner, because whom a grant is exempt from does not change.
 GrantIx LockTree::State::find_same(const Want& want, std::span<const Target> targets) const {
   HF_ASSERT(!targets.empty() && want.paths.size() == targets.size());
   const Path& first = want.paths.front();
   const NodeIx node = first.node[first.depth - 1];
-  if (node == no_index || want.party == 0) return no_index;
+  if (node == no_index || want.party == 0 || !want.action.empty()) return no_index;
   GrantIx weaker = no_index;
   for (const GrantIx index : nodes[node].direct) {
     const GrantRec& grant = grants[index];
     if (grant.kind != want.kind || grant.party != want.party || grant.targets.size() != targets.size()) continue;
+    if (grant.kind == Kind::temporary && run_of(grant.lock) != nullptr) continue;
+    if (grant.kind == Kind::hold && !stop_alike(want, grant)) continue;
     bool same = true;
     for (std::size_t i = 0; same && i < targets.size(); ++i) {
       same = grant.targets[i].node == want.paths[i].node[want.paths[i].depth - 1];
@@ -432,6 +456,17 @@ void LockTree::State::unlink_from_session(GrantIx index) {
   grant.previous = grant.next = no_index;
 }
 
+namespace {
+
+template <class Details>
+std::unique_ptr<GrantTexts> texts_of(const Details& d) {
+  if (d.owner.empty() && d.label.empty() && d.reason.empty()) return nullptr;
+  return std::make_unique<GrantTexts>(GrantTexts{std::string(d.owner), std::string(d.label), std::string(d.reason),
+                                                 std::string(d.rule), d.stops ? *d.stops : std::vector<std::string>()});
+}
+
+}  // namespace
+
 // REQUIRES: nothing is in the want's way, or it is held already.
 OutcomeOf<Acquire> LockTree::State::grant_now(Want& want, std::span<const Target> targets, const Details& d) {
   std::map<std::string, std::optional<std::uint64_t>> known;
@@ -473,7 +508,6 @@ OutcomeOf<Acquire> LockTree::State::grant_now(Want& want, std::span<const Target
         link_to_session(index, session);
       }
     } else {
-      const SessionRec& session = sessions[want.session];
       Party alias = 0;
       if (!d.owner.empty()) {
         const OwnerParties& owner = use_owner(d.owner);
@@ -484,7 +518,7 @@ OutcomeOf<Acquire> LockTree::State::grant_now(Want& want, std::span<const Target
       GrantRec& grant = grants[index];
       grant.lock = d.lock;
       grant.token = token;
-      grant.who = session.who;
+      grant.who = d.who ? d.who : sessions[want.session].who;
       grant.party = want.party;
       grant.kind = want.kind;
       grant.mode = want.mode;
@@ -492,10 +526,8 @@ OutcomeOf<Acquire> LockTree::State::grant_now(Want& want, std::span<const Target
       grant.birth = next_birth++;
       grant.acquired_at = clock.wall();
       grant.live = true;
-      if (!d.owner.empty() || !d.label.empty() || !d.reason.empty()) {
-        grant.texts =
-            std::make_unique<GrantTexts>(GrantTexts{std::string(d.owner), std::string(d.label), std::string(d.reason)});
-      }
+      grant.texts = texts_of(d);
+      if (grant.texts && !grant.texts->stops.empty()) alias = use_stops(grant.texts->stops).alias;
       grant.own_end = grant.max_end = Instant::max();
       Millis ttl = d.ttl;
       if (want.kind == Kind::temporary && ttl == Millis(0)) ttl = limits().temporary_ttl;
@@ -520,6 +552,8 @@ OutcomeOf<Acquire> LockTree::State::grant_now(Want& want, std::span<const Target
     }
     order_append(index);
     put_grant(index, upgrade ? Action::upgrade : Action::acquire, !upgrade);
+    if (!upgrade) put_stops(grants[index]);
+    wake_runs_at(grants[index]);
     if (want.mode == Mode::exclusive && want.kind != Kind::hold) {
       for (const TargetRec& target : grants[index].targets) raise_below(want.session, target.node, target.token);
     }
@@ -564,6 +598,14 @@ void LockTree::State::describe(Grant& value, GrantIx index, NodeIx only) const {
     value.owner = grant.texts->owner;
     value.label = grant.texts->label;
     value.reason = grant.texts->reason;
+    value.rule = grant.texts->rule;
+    value.stops = grant.texts->stops;
+  }
+  if (grant.kind == Kind::temporary) {
+    if (const RunRecord* record = run_of(grant.lock)) {
+      value.run = record->info.run;
+      value.node = record->info.node;
+    }
   }
   value.acquired_at = grant.acquired_at;
   value.expires_at = clock.wall_of(end_of(grant));

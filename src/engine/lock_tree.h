@@ -36,7 +36,7 @@
 namespace hf {
 
 // Grows with each change of a tree's decisions: nodes that share a log must have the same number (their joins say it).
-inline constexpr std::uint32_t rules_version = 2;
+inline constexpr std::uint32_t rules_version = 3;
 
 // What the catalog may set for a bill type.
 struct TypePolicy {

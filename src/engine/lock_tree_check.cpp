@@ -1,8 +1,9 @@
-// The check of the invariants in slices: of each grant, wait, node, session and deadline what can be seen without a
-// look at all others. check() sees the rest: the positions of waits, and counters that are sums over everything.
+// The check of the invariants in slices: of each grant, wait, node, session, run and deadline what can be seen without
+// a look at all others. check() sees the rest: the positions of waits, and counters that are sums over everything.
 #include <algorithm>
 
 #include "engine/check_cursor.h"
+#include "engine/lock_tree_each.h"
 #include "engine/lock_tree_state.h"
 
 namespace hf {
@@ -10,6 +11,7 @@ namespace hf {
 struct LockTree::State::Slices {
   using Found = std::string;
   static constexpr std::size_t listed_max = 64;  // of lists that may be long: so many of their first are looked at
+  static constexpr std::size_t passed_max = 1000;
 
   // Everything that one claim must have left on its path.
   static bool claims_stand(const State& s, NodeIx node, Mode mode, Party party) {
@@ -33,6 +35,19 @@ struct LockTree::State::Slices {
     return {};
   }
 
+  // A hold stands beside the runs that passed it, and beside nothing else that it does not go with.
+  static bool passed_by_runs(const State& s, Want want, const GrantRec& hold, NodeIx node) {
+    if (hold.kind != Kind::hold || !hold.texts || hold.texts->stops.empty()) return false;
+    want.paths.push_back(s.path_of(node));
+    bool passed = true;
+    s.each_grant_in_way(want, passed_max, [&](GrantIx g, std::size_t) {
+      const RunRecord* const run = s.grants[g].kind == Kind::temporary ? s.run_of(s.grants[g].lock) : nullptr;
+      passed = run != nullptr && !std::ranges::binary_search(hold.texts->stops, run->info.action);
+      return passed;
+    });
+    return passed;
+  }
+
   static Found of_target(const State& s, GrantIx g, const TargetRec& target) {
     const GrantRec& grant = s.grants[g];
     const std::string_view owner = grant.texts ? std::string_view(grant.texts->owner) : std::string_view();
@@ -40,16 +55,21 @@ struct LockTree::State::Slices {
     if (target.token == 0 || target.token > s.last_token) return "a token of a target was never given";
     if (node.direct.size() <= listed_max && std::ranges::find(node.direct, g) == node.direct.end())
       return "direct grants of " + node.text;
-    const Party alias = grant.kind == Kind::hold || owner.empty() ? 0 : s.alias_of(grant);
+    if (grant.texts && !grant.texts->stops.empty() && !s.stops_parties.contains(grant.texts->stops))
+      return "what a hold stops is not counted";
+    const Party alias = s.alias_of(grant);
     if (!claims_stand(s, target.node, grant.mode, grant.party) ||
         (alias != 0 && s.nodes[target.node].holdings.find(alias) == nullptr))
       return "holdings of " + node.text;
     // No two parties hold incompatible modes on one path.
     Want want = s.want_of(grant.session, grant.kind, grant.mode, owner);
     want.party = grant.party;
+    if (const RunRecord* run = grant.kind == Kind::temporary ? s.run_of(grant.lock) : nullptr)
+      s.let_pass(want, run->info.action);
     const Path path = s.path_of(target.node);
     for (std::size_t level = 0; level < path.depth; ++level) {
-      if (s.held_in_way(want, path.node[level], s.claim_at(path, level, grant.mode)) != 0)
+      if (s.held_in_way(want, path.node[level], s.claim_at(path, level, grant.mode)) != 0 &&
+          !passed_by_runs(s, want, grant, target.node))
         return "two hold " + s.nodes[path.node[level]].text;
     }
     return {};
@@ -155,6 +175,14 @@ struct LockTree::State::Slices {
     return {};
   }
 
+  static bool next_run(const State& s, std::uint64_t& at, std::string& broken) {
+    const RunRecord* const run = s.runs.after(at);
+    if (run == nullptr) return false;
+    at = run->number;
+    broken = s.check_run(*run);
+    return true;
+  }
+
   static Found of_order(const State& s, std::size_t slot) {
     const auto& [token, g] = s.order[slot];
     if (slot > 0 && s.order[slot - 1].first >= token) return "tokens do not grow";
@@ -180,11 +208,12 @@ struct LockTree::State::Slices {
 
 std::size_t LockTree::check_some(CheckCursor& cursor, std::size_t entities, std::string& broken) const {
   using C = State::Slices;
-  static constexpr std::array<CheckPart<State>, 6> parts{
+  static constexpr std::array<CheckPart<State>, 7> parts{
       C::next<[](const State& s) { return std::uint64_t{s.grants.end()}; }, C::of_grant>,
       C::next<[](const State& s) { return std::uint64_t{s.waits.end()}; }, C::of_wait>,
       C::next<[](const State& s) { return std::uint64_t{s.nodes.end()}; }, C::of_node>,
       C::next<[](const State& s) { return std::uint64_t{s.sessions.end()}; }, C::of_session>,
+      C::next_run,
       C::next<[](const State& s) { return std::uint64_t{s.order.size()}; }, C::of_order>,
       C::next<[](const State& s) { return std::uint64_t{s.due.size()}; }, C::of_deadline>,
   };

@@ -169,8 +169,27 @@ void LockTree::State::unuse_owner(std::string_view owner) {
   if (--it->second.uses == 0) owners.erase(it);
 }
 
+StopsParty& LockTree::State::use_stops(const std::vector<std::string>& stops) {
+  StopsParty& party = stops_parties[stops];
+  if (party.uses++ == 0) party.alias = next_party++;
+  return party;
+}
+
+void LockTree::State::unuse_stops(const std::vector<std::string>& stops) {
+  const auto it = stops_parties.find(stops);
+  HF_ASSERT(it != stops_parties.end() && it->second.uses > 0);
+  if (--it->second.uses == 0) stops_parties.erase(it);
+}
+
 Party LockTree::State::alias_of(const GrantRec& grant) const {
-  if (grant.kind == Kind::hold || !grant.texts || grant.texts->owner.empty()) return 0;
+  if (!grant.texts) return 0;
+  if (grant.kind == Kind::hold) {
+    if (grant.texts->stops.empty()) return 0;
+    const auto party = stops_parties.find(grant.texts->stops);
+    HF_ASSERT(party != stops_parties.end());
+    return party->second.alias;
+  }
+  if (grant.texts->owner.empty()) return 0;
   const auto owner = owners.find(grant.texts->owner);
   HF_ASSERT(owner != owners.end());
   return owner->second.alias;
@@ -194,8 +213,18 @@ Want LockTree::State::want_of(SessionIx session, Kind kind, Mode mode, std::stri
   return want;
 }
 
+void LockTree::State::let_pass(Want& want, std::string_view action) const {
+  want.action = action;
+  for (const auto& [stops, party] : stops_parties) {
+    if (!std::ranges::binary_search(stops, action)) want.passes.push_back(party.alias);
+  }
+}
+
 Want LockTree::State::want_of(const WaitRec& wait) const {
   Want want = want_of(wait.session, wait.kind, wait.mode, wait.owner);
+  if (wait.kind == Kind::temporary) {
+    if (const RunRecord* record = run_of(wait.id)) let_pass(want, record->info.action);
+  }
   want.order = wait.order;
   for (const NodeIx node : wait.nodes) want.paths.push_back(path_of(node));
   return want;
@@ -210,16 +239,19 @@ std::uint32_t LockTree::State::held_in_way(const Want& want, NodeIx index, Claim
     if (!compatible(claim, other)) in_way += node.held[at(other)];
   }
   if (in_way == 0) return 0;
-  for (const Party party : {want.party, want.exempt}) {
+  const auto exempt = [&](Party party) {
     const Counts* own = node.holdings.find(party);
-    if (own == nullptr) continue;
-    std::uint32_t exempt = 0;
+    if (own == nullptr) return;
+    std::uint32_t covered = 0;
     for (const Claim other : {Claim::is, Claim::ix, Claim::s, Claim::x}) {
-      if (!compatible(claim, other)) exempt += (*own)[at(other)];
+      if (!compatible(claim, other)) covered += (*own)[at(other)];
     }
-    HF_ASSERT(exempt <= in_way);  // a party's claims are among the node's, and each is of one party
-    in_way -= exempt;
-  }
+    HF_ASSERT(covered <= in_way);  // what is passed stands among the node's claims, each under one of these parties
+    in_way -= covered;
+  };
+  exempt(want.party);
+  exempt(want.exempt);
+  for (const Party party : want.passes) exempt(party);
   return in_way;
 }
 
@@ -242,6 +274,9 @@ bool LockTree::State::owners_exempt(const Want& want, const WaitRec& wait) const
 }
 
 bool LockTree::State::grant_exempt(const Want& want, const GrantRec& grant) const {
+  if (grant.kind == Kind::hold && !want.action.empty()) {
+    return grant.texts && !grant.texts->stops.empty() && !std::ranges::binary_search(grant.texts->stops, want.action);
+  }
   if (want.kind == Kind::hold || grant.kind == Kind::hold) {
     return !want.owner.empty() && grant.texts && grant.texts->owner == want.owner;
   }

@@ -55,6 +55,8 @@ void LockTree::State::end_grant(GrantIx index, EndReason reason, std::string_vie
   }
   remember_ended(std::move(e));
   erase_grant(grant, reason, note);
+  if (grant.texts && !(grant.texts->stops.empty() && grant.texts->rule.empty()))
+    ChangeFrame(*journal, Entity::stops, change_erase, grant.lock.value);
   const Party alias = alias_of(grant);
   std::vector<Target> freed;
   for (const TargetRec& target : grant.targets) {
@@ -71,6 +73,8 @@ void LockTree::State::end_grant(GrantIx index, EndReason reason, std::string_vie
     }
   }
   if (grant.texts && !grant.texts->owner.empty()) unuse_owner(grant.texts->owner);
+  if (grant.texts && !grant.texts->stops.empty()) unuse_stops(grant.texts->stops);
+  if (grant.kind == Kind::temporary) run_lost(grant, reason);
   unlink_from_session(index);
   order_remove(index);
   const std::size_t forgotten = grant_by_id.erase(grant.lock);
@@ -139,6 +143,16 @@ void LockTree::State::learn_version(std::string_view bill, std::uint64_t version
   put_version(std::string(bill), known, false);
 }
 
+namespace {
+
+Refusal belongs_to_run() {
+  return Refusal{.code = Code::forbidden,
+                 .detail = "The lock is a run's: run.step extends it, run.finish and run.fail end it.",
+                 .field = "lock"};
+}
+
+}  // namespace
+
 OutcomeOf<Release> LockTree::State::release(const Release& c, SessionIx session) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) {
@@ -149,6 +163,7 @@ OutcomeOf<Release> LockTree::State::release(const Release& c, SessionIx session)
     return *gone(c.lock);
   }
   GrantRec& grant = grants[it->second];
+  if (grant.kind == Kind::temporary && run_of(grant.lock) != nullptr) return belongs_to_run();
   if (grant.kind == Kind::hold) {
     if (!c.caller.hold)
       return Refusal{.code = Code::forbidden, .detail = "Releasing a hold needs the right lock.hold."};
@@ -203,6 +218,7 @@ OutcomeOf<Extend> LockTree::State::extend(const Extend& c, SessionIx session) {
   const auto it = grant_by_id.find(c.lock);
   if (it == grant_by_id.end()) return *gone(c.lock);
   GrantRec& grant = grants[it->second];
+  if (grant.kind == Kind::temporary && run_of(grant.lock) != nullptr) return belongs_to_run();
   if (grant.kind == Kind::hold) {
     if (!c.caller.hold)
       return Refusal{.code = Code::forbidden, .detail = "Extending a hold needs the right lock.hold."};

@@ -33,6 +33,23 @@ std::vector<Index> live_by_birth(const Pool<Record>& pool) {
   return found;
 }
 
+std::array<std::uint64_t*, 9> counters_of(Stats& stats) {
+  return {&stats.granted,     &stats.refused, &stats.released,  &stats.expired,     &stats.forced,
+          &stats.handed_over, &stats.waited,  &stats.deadlocks, &stats.clock_alarms};
+}
+
+// It goes last, and not at all where no run has begun: then an earlier build reads the image.
+void write_tally(ByteWriter& w, const RunTally& tally) {
+  if (tally == RunTally{}) return;
+  for (const std::uint64_t n : {tally.begun, tally.done, tally.failed, tally.unknown, tally.settled}) w.varint(n);
+}
+RunTally read_tally(ByteReader& r) {
+  RunTally tally;
+  if (r.at_end()) return tally;
+  for (std::uint64_t* n : {&tally.begun, &tally.done, &tally.failed, &tally.unknown, &tally.settled}) *n = r.varint();
+  return tally;
+}
+
 }  // namespace
 
 void LockTree::image(std::string& out) const {
@@ -47,7 +64,9 @@ void LockTree::State::put_all(std::string& out) {
   meta_written = written;  // an image is not the journal
   for (const SessionIx i : live_by_birth(sessions)) put_session(i, Action::none, true);
   for (const auto& [token, grant] : order) {
-    if (grant != no_index) put_grant(grant, Action::none, true);
+    if (grant == no_index) continue;
+    put_grant(grant, Action::none, true);
+    put_stops(grants[grant]);
   }
   for (const WaitIx i : live_by_birth(waits)) put_wait(i, Action::none, true);
   for (std::uint64_t number = ended_oldest; number < ended_next; ++number) put_ended(number);
@@ -74,6 +93,19 @@ void LockTree::State::put_all(std::string& out) {
   std::vector<std::pair<LockId, Id128>> owed(unheard.begin(), unheard.end());
   std::ranges::sort(owed);
   for (const auto& [wait, node] : owed) put_unheard(wait, node);
+  runs.write(out, stamp(Action::none));
+}
+
+void LockTree::State::image_users(ByteWriter& w) const {
+  std::vector<std::string_view> names;
+  for (const auto& [name, user] : users) names.push_back(name);
+  std::ranges::sort(names);
+  write_list(w, names, [&](std::string_view name) {
+    const UserRec& user = users.find(name)->second;
+    w.text(name);
+    write_list(w, user.sessions, [&](SessionIx i) { w.id(sessions[i].id.value); });
+    write_list(w, user.asked, [&](WaitIx i) { w.id(waits[i].id.value); });
+  });
 }
 
 void LockTree::State::put_image() {
@@ -106,9 +138,7 @@ void LockTree::State::put_image() {
   w.i64(next_order);
   w.i64(front_order);
   w.varint(ended_next);
-  for (const std::uint64_t n : {stats.granted, stats.refused, stats.released, stats.expired, stats.forced,
-                                stats.handed_over, stats.waited, stats.deadlocks, stats.clock_alarms})
-    w.varint(n);
+  for (const std::uint64_t* n : counters_of(stats)) w.varint(*n);
   write_list(w, live_by_birth(sessions), [&](SessionIx i) {
     const SessionRec& session = sessions[i];
     w.id(session.id.value);
@@ -130,15 +160,7 @@ void LockTree::State::put_image() {
     w.varint(waits[i].birth);
     w.varint(waits[i].told);
   });
-  std::vector<std::string_view> names;
-  for (const auto& [name, user] : users) names.push_back(name);
-  std::ranges::sort(names);
-  write_list(w, names, [&](std::string_view name) {
-    const UserRec& user = users.find(name)->second;
-    w.text(name);
-    write_list(w, user.sessions, [&](SessionIx i) { w.id(sessions[i].id.value); });
-    write_list(w, user.asked, [&](WaitIx i) { w.id(waits[i].id.value); });
-  });
+  image_users(w);
   std::vector<DueEntry> next = due;
   std::erase_if(next, [&](const DueEntry& entry) { return is_stale(entry); });
   std::ranges::sort(next, {}, [](const DueEntry& e) { return std::tuple(e.at, e.what, e.birth); });
@@ -147,6 +169,7 @@ void LockTree::State::put_image() {
     w.u8(static_cast<std::uint8_t>(entry.what));
     w.varint(entry.birth);
   });
+  write_tally(w, runs.tally());
 }
 
 // Before anything is restored: the time, and the nodes in their order.
@@ -187,9 +210,7 @@ bool LockTree::State::end_image(std::string_view body) {
   front_order = r.i64();
   ended_next = std::max(ended_next, r.varint());
   ended_oldest = ended_by_id.empty() ? ended_next : ended_oldest;
-  for (std::uint64_t* n : {&stats.granted, &stats.refused, &stats.released, &stats.expired, &stats.forced,
-                           &stats.handed_over, &stats.waited, &stats.deadlocks, &stats.clock_alarms})
-    *n = r.varint();
+  for (std::uint64_t* n : counters_of(stats)) *n = r.varint();
   boost::unordered_flat_map<std::uint64_t, std::pair<Index, std::uint16_t*>> born;
   const auto session_of = [&](SessionIx& found) {
     const auto it = session_by_id.find(SessionId{r.id()});
@@ -266,6 +287,7 @@ bool LockTree::State::end_image(std::string_view body) {
            due.push_back(entry);
            return true;
          });
+  if (good) runs.set_tally(read_tally(r));
   return good && r.at_end() && end_restoring();
 }
 

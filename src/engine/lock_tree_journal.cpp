@@ -87,7 +87,7 @@ struct LockTree::State::Pending {
     std::size_t size = 0;
   };
   using Map = boost::unordered_flat_map<Id128, Piece, IdHash>;
-  Map sessions, grants, waits, ended, memory, versions, unheard;
+  Map sessions, grants, waits, ended, memory, versions, unheard, runs, stops;
   std::string bytes;  // the bodies, one behind the other: a million allocations would cost more than the work
   std::string_view operator()(const Piece& piece) const {
     return std::string_view(bytes).substr(piece.begin, piece.size);
@@ -294,6 +294,14 @@ void LockTree::State::put_version(const std::string& bill, const KnownVersion& k
   if (known.life != 0) frame->varint(known.life);  // of most bills there is but one, and it is not written
 }
 
+void LockTree::State::put_stops(const GrantRec& grant) {
+  if (!grant.texts || (grant.texts->stops.empty() && grant.texts->rule.empty())) return;
+  ChangeFrame frame(*journal, Entity::stops, change_fresh, grant.lock.value);
+  frame->text(grant.texts->rule);
+  frame->varint(grant.texts->stops.size());
+  for (const std::string& action : grant.texts->stops) frame->text(action);
+}
+
 void LockTree::State::put_unheard(const LockId& wait, const Id128& node) {
   ChangeFrame(*journal, Entity::unheard, 0, wait.value)->id(node);
 }
@@ -317,6 +325,8 @@ bool LockTree::recover(std::string_view changes) {
       case Entity::memory: map = &p.memory; break;
       case Entity::version: map = &p.versions; break;
       case Entity::unheard: map = &p.unheard; break;
+      case Entity::run: map = &p.runs; break;
+      case Entity::stops: map = &p.stops; break;
       case Entity::note: break;
       case Entity::image: p.image = change->body; break;
       default: break;  // the status board's
@@ -356,6 +366,9 @@ bool LockTree::recovered(Wall clock, Token token_floor) {
   }
   s.meta_written = Instant{};  // the first change tells of this start
 
+  for (const auto& [key, piece] : p->runs) {
+    if (!s.runs.restore(key, (*p)(piece))) return false;
+  }
   for (const auto& [key, piece] : p->sessions) {
     if (!s.restore_session(key, (*p)(piece))) return false;
   }
@@ -395,6 +408,9 @@ bool LockTree::recovered(Wall clock, Token token_floor) {
   if (!s.restore_ended() || !s.restore_memories() || !s.restore_versions()) return false;
   for (const auto& [key, piece] : p->unheard) {
     if (!s.restore_unheard(key, (*p)(piece))) return false;
+  }
+  for (const RunRecord* run = s.runs.after(0); run != nullptr; run = s.runs.after(run->number)) {
+    if (!s.check_run(*run).empty()) return false;
   }
   s.moved.clear();
   s.woken.clear();
@@ -444,6 +460,31 @@ bool LockTree::State::restore_session(const Id128& key, std::string_view body) {
   return true;
 }
 
+bool LockTree::State::read_stops(const Id128& key, GrantTexts& texts) const {
+  const auto found = pending->stops.find(key);
+  if (found == pending->stops.end()) return true;
+  ByteReader r((*pending)(found->second));
+  texts.rule = r.text();
+  const std::uint64_t count = r.varint();
+  for (std::uint64_t i = 0; i < count && r.ok(); ++i) texts.stops.emplace_back(r.text());
+  return r.ok() && r.at_end() && std::ranges::is_sorted(texts.stops);
+}
+
+namespace {
+
+// Nothing: one is malformed.
+std::optional<std::vector<Target>> parsed(const std::vector<std::string_view>& texts) {
+  std::vector<Target> targets;
+  for (const std::string_view text : texts) {
+    auto target = Target::parse(text);
+    if (!target) return std::nullopt;
+    targets.push_back(*std::move(target));
+  }
+  return targets;
+}
+
+}  // namespace
+
 bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
   ByteReader r(body);
   read_stamp(r);
@@ -456,12 +497,8 @@ bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
   const std::size_t count = head.targets.size();
   if (count == 0 || count > limits().targets_per_acquire_max || token == 0) return false;
   if (!order.empty() && order.back().first >= token) return false;  // two grants under one token
-  std::vector<Target> targets;
-  for (const std::string_view text : head.targets) {
-    auto target = Target::parse(text);
-    if (!target) return false;
-    targets.push_back(std::move(*target));
-  }
+  const auto targets = parsed(head.targets);
+  if (!targets) return false;
   GrantTexts texts;
   texts.reason = head.reason;
   std::vector<Token> tokens;
@@ -478,7 +515,7 @@ bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
     who.user_name = r.text();
     who.client = read_client(r);
   }
-  if (!r.ok() || holds == 0) return false;
+  if (!r.ok() || holds == 0 || !read_stops(key, texts)) return false;
   const auto it = session_by_id.find(session_id);
   if (kind == Kind::edit && it == session_by_id.end()) return false;
 
@@ -514,10 +551,11 @@ bool LockTree::State::restore_grant(const Id128& key, std::string_view body) {
       alias = owner.alias;
     }
   }
+  if (!texts.stops.empty()) alias = use_stops(texts.stops).alias;
   if (!texts.owner.empty() || !texts.label.empty() || !texts.reason.empty())
     grant.texts = std::make_unique<GrantTexts>(std::move(texts));
   for (std::uint64_t i = 0; i < count; ++i) {
-    const NodeIx node = touch(targets[i]);
+    const NodeIx node = touch((*targets)[i]);
     grant.targets.push_back(TargetRec{node, tokens[i] == 0 ? token : tokens[i]});
     hold_claims(node, head.mode, grant.party, alias);
     nodes[node].direct.push_back(index);

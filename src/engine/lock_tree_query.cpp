@@ -32,6 +32,7 @@ OutcomeOf<ListLocks> LockTree::State::run(const ListLocks& c) {
     if (c.kind && grant.kind != *c.kind) continue;
     if (!c.user.empty() && grant.who->user != c.user) continue;
     if (!c.session.is_nil() && grant.who->session != c.session) continue;
+    if (!c.run.is_nil() && grant.lock.value != c.run.value) continue;
     const ClientInfo& client = grant.who->client;
     if (!c.client.empty() && client.program != c.client && client.host != c.client && client.window != c.client)
       continue;
@@ -159,12 +160,67 @@ OutcomeOf<GetStats> LockTree::State::run(const GetStats&) {
   now_stats.sessions = sessions.live();
   now_stats.waits = waits.live();
   now_stats.nodes = nodes.live();
+  now_stats.runs = runs.live();
+  now_stats.run_tally = runs.tally();
   now_stats.last_token = last_token;
   for (Index i = 0; i < waits.end(); ++i) now_stats.asks += waits[i].live && waits[i].ask ? 1 : 0;
   return now_stats;
 }
 
 // ---------------------------------------------------------------------------------------------- check
+
+// How many claims of runs that passed the hold its own claim there would not go beside.
+std::uint32_t LockTree::State::passed_at(const GrantRec& hold, const Spot& spot) const {
+  if (hold.kind != Kind::hold || !hold.texts || hold.texts->stops.empty()) return 0;
+  std::uint32_t passed = 0;
+  for (GrantIx g = 0; g < grants.end(); ++g) {
+    const GrantRec& grant = grants[g];
+    if (!grant.live || grant.kind != Kind::temporary) continue;
+    const RunRecord* const run = run_of(grant.lock);
+    if (run == nullptr || std::ranges::binary_search(hold.texts->stops, run->info.action)) continue;
+    for (const TargetRec& target : grant.targets) {
+      Claim claim = direct_claim(grant.mode);
+      for (NodeIx n = target.node; n != no_index; n = nodes[n].parent, claim = intent_claim(grant.mode)) {
+        if (n == spot.node && !compatible(spot.claim, claim)) ++passed;
+      }
+    }
+  }
+  return passed;
+}
+
+std::string LockTree::State::check_run(const RunRecord& run) const {
+  if (std::string broken = runs.check(run); !broken.empty()) return broken;
+  const LockId lock{run.info.run.value};
+  const bool running = run.info.state == RunState::running;
+  if (grant_by_id.contains(lock) != running) return "a run and its locks";
+  if (wait_by_id.contains(lock) != (run.info.state == RunState::locking)) return "a run and its wait";
+  // While it runs its own session may have ended with its lease.
+  if (run.own_session && !running && run.is_live() != session_by_id.contains(run.info.session))
+    return "a run and its own session";
+  return {};
+}
+
+std::string LockTree::State::check_runs() const {
+  std::string broken = runs.check();
+  const RunRecord* run = runs.after(0);
+  for (; run != nullptr && broken.empty(); run = runs.after(run->number)) broken = check_run(*run);
+  return broken;
+}
+
+// The first node on which another party holds what does not go beside the grant; none: no_index.
+NodeIx LockTree::State::shared_with_another(const GrantRec& grant, NodeIx node) const {
+  const std::string_view owner = grant.texts ? std::string_view(grant.texts->owner) : std::string_view();
+  Want want = want_of(grant.session, grant.kind, grant.mode, owner);
+  want.party = grant.party;
+  want.paths.push_back(path_of(node));
+  if (const RunRecord* run = grant.kind == Kind::temporary ? run_of(grant.lock) : nullptr)
+    let_pass(want, run->info.action);
+  for (const Spot& spot : spots(want)) {
+    // A hold stands beside the runs that passed it.
+    if (held_in_way(want, spot.node, spot.claim) != passed_at(grant, spot)) return spot.node;
+  }
+  return no_index;
+}
 
 std::string LockTree::check() const {
   const State& s = *state_;
@@ -205,6 +261,7 @@ std::string LockTree::check() const {
       }
     }
   }
+  if (std::string broken = s.check_runs(); !broken.empty()) return broken;
   std::size_t live_waits = 0;
   for (WaitIx w = 0; w < s.waits.end(); ++w) {
     const WaitRec& wait = s.waits[w];
@@ -216,7 +273,9 @@ std::string LockTree::check() const {
         if (expected[n].queue.emplace(std::pair(at(claim), wait.order), w).second) ++expected[n].claims;
       }
     }
-    if (!s.is_blocked(s.want_of(wait))) return "a request waits that could be granted";
+    const Want wanted = s.want_of(wait);
+    if (!s.is_blocked(wanted)) return "a request waits that could be granted";
+    if (!wanted.action.empty() && s.lasting_in_way(wanted)) return "a run waits for an edit lock or a hold";
     std::uint32_t position = 1;
     for (WaitIx o = 0; o < s.waits.end(); ++o) {
       if (s.waits[o].live && s.waits[o].order < wait.order && s.claims_collide(s.waits[o], wait)) ++position;
@@ -242,14 +301,8 @@ std::string LockTree::check() const {
     }
     if (queue != tally.queue) return "queue of " + node.text;
     for (const GrantIx g : node.direct) {  // no two parties hold incompatible modes on one path
-      const GrantRec& grant = s.grants[g];
-      const std::string_view owner = grant.texts ? std::string_view(grant.texts->owner) : std::string_view();
-      Want want = s.want_of(grant.session, grant.kind, grant.mode, owner);
-      want.party = grant.party;
-      want.paths.push_back(s.path_of(n));
-      for (const State::Spot& spot : s.spots(want)) {
-        if (s.held_in_way(want, spot.node, spot.claim) != 0) return "two hold " + s.nodes[spot.node].text;
-      }
+      const NodeIx both = s.shared_with_another(s.grants[g], n);
+      if (both != no_index) return "two hold " + s.nodes[both].text;
     }
   }
   for (SessionIx i = 0; i < s.sessions.end(); ++i) {

@@ -190,6 +190,7 @@ void LockTree::State::forget_wait(WaitIx index) {
   of_session.erase(listed);
   const std::size_t forgotten = wait_by_id.erase(wait.id);
   HF_ASSERT(forgotten == 1);
+  if (wait.kind == Kind::temporary) run_unlocked(wait.id);
   if (!wait.owner.empty()) {
     drop(owners.find(wait.owner)->second.waits, index);
     unuse_owner(wait.owner);
@@ -259,7 +260,10 @@ void LockTree::State::settle() {
     WaitRec& wait = waits[index];
     if (!wait.live || wait.order != order_key) continue;
     Want want = want_of(wait);
-    if (is_blocked(want)) continue;
+    if (is_blocked(want)) {
+      if (!want.action.empty() && lasting_in_way(want)) end_wait(index, locked(want, sessions[wait.session].who->user));
+      continue;
+    }
     const SessionIx session = wait.session;
     const LockId id = wait.id;
     const std::vector<Target> targets = std::move(wait.targets);
@@ -273,6 +277,7 @@ void LockTree::State::settle() {
       end_wait(index, *refusal);
       continue;
     }
+    if (!want.action.empty()) run_began(id);
     const Granted& granted = std::get<Granted>(outcome);
     HF_ASSERT(waits[index].live && waits[index].id == id && sessions[session].live);
     if (granted.grant.lock != id) {  // an upgrade or a re-entry: the lock is an older one

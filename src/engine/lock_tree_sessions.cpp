@@ -51,7 +51,11 @@ OutcomeOf<OpenSession> LockTree::State::open_session(const OpenSession& c, Sessi
   if (c.session.is_nil() || session_by_id.contains(c.session))
     return Refusal{.code = Code::invalid, .field = "session"};
   const auto known = users.find(c.caller.user);
-  const std::size_t open = known == users.end() ? 0 : known->second.sessions.size();
+  std::size_t open = known == users.end() ? 0 : known->second.sessions.size();
+  if (open > 0 && !runs.empty()) {  // the sessions of runs have limits of their own
+    open -= static_cast<std::size_t>(std::ranges::count_if(
+        known->second.sessions, [this](SessionIx s) { return run_of(LockId{sessions[s].id.value}) != nullptr; }));
+  }
   if (open >= (c.service ? limits().sessions_per_service_max : limits().sessions_per_user_max)) {
     return Refusal{
         .code = Code::too_many, .detail = "This user has too many sessions: end one.", .retry_after = Millis(10'000)};
@@ -177,7 +181,7 @@ void LockTree::State::close_session(SessionIx index, EndReason reason) {
       if (reason == EndReason::expired) ++stats.expired;
       end_grant(g, reason, {}, {}, {}, false);
     } else {
-      unlink_from_session(g);  // a temporary outlives its session until its ttl
+      unlink_from_session(g);  // a temporary outlives its session until its run or its ttl ends
     }
     g = next;
   }

@@ -9,7 +9,9 @@
 //
 // Parties and exemption (docs/locks.md §2): edit and temporary locks never conflict within one session; a hold
 // conflicts with everybody except requests that name its owner. Since the exemption must be a subtraction of counts, a
-// non-hold that names an owner is also counted under the owner's alias, which is no part of `held`.
+// non-hold that names an owner is also counted under the owner's alias, which is no part of `held`. In the same way a
+// hold that names the actions that it stops is counted under an alias of that list: a run passes the lists that do not
+// have its action. What passes a hold does not let a later hold pass: that waits for the run's end.
 //
 // Queue. One order per tree. A wait's claims stand in the queues of all nodes of its paths, by mode. A freed claim
 // wakes the waits whose claims it was incompatible with; settle() grants them in order.
@@ -34,6 +36,7 @@
 #include "engine/engine_clock.h"
 #include "engine/lock_tree.h"
 #include "engine/pool.h"
+#include "engine/run_book.h"
 #include "model/commands.h"
 
 namespace hf {
@@ -117,6 +120,8 @@ using PrincipalPtr = std::shared_ptr<const Principal>;
 
 struct GrantTexts {
   std::string owner, label, reason;
+  std::string rule;                // of a hold that a run placed
+  std::vector<std::string> stops;  // of a hold: sorted
 };
 
 struct TargetRec {
@@ -243,6 +248,12 @@ struct OwnerParties {
   std::vector<WaitIx> waits;  // for holds of this owner
 };
 
+// The holds that stop the same actions.
+struct StopsParty {
+  Party alias = 0;
+  std::uint32_t uses = 0;
+};
+
 struct EndedRec {
   LockId lock;
   SessionId session;
@@ -279,6 +290,9 @@ struct Want {
   Party exempt =
       0;  // whose claims it does not conflict with, besides its own: the named owner's holds, or, for a hold, the alias
   std::string_view owner;
+  std::string_view action;                          // of a run
+  const std::vector<std::string>* stops = nullptr;  // of a hold; null: none
+  boost::container::small_vector<Party, 2> passes;  // of a run: the aliases of holds that do not stop it
   boost::container::small_vector<Path, 1> paths;
   std::int64_t order = INT64_MAX;
 };
@@ -303,6 +317,7 @@ struct LockTree::State {
   boost::unordered_flat_map<Party, SessionIx> session_by_party;
   boost::unordered_flat_map<std::string, UserRec, TextHash, std::equal_to<>> users;
   boost::unordered_flat_map<std::string, OwnerParties, TextHash, std::equal_to<>> owners;
+  std::map<std::vector<std::string>, StopsParty> stops_parties;  // by what they stop
   Pool<WaitRec> waits;
   boost::unordered_flat_map<LockId, WaitIx, IdHash> wait_by_id;
   std::int64_t next_order = 1;
@@ -319,6 +334,7 @@ struct LockTree::State {
   std::deque<std::pair<Instant, std::string>> version_age;
   boost::unordered_flat_map<LockId, Id128, IdHash> unheard;  // waits, and what they became, that only one node can tell
   std::deque<std::pair<Instant, std::string>> user_memory_age;
+  RunBook runs{options.limits};
 
   enum class Due : std::uint8_t { session, grant, wait, ask, session_warning, grant_warning };
   struct DueEntry {
@@ -341,6 +357,7 @@ struct LockTree::State {
   std::string_view actor;
   std::set<std::pair<std::int64_t, WaitIx>> woken;
   std::vector<WaitIx> moved;
+  std::vector<SessionId> sessions_over;  // of runs that have ended, or did not begin
 
   // lock_tree_sessions.cpp
   OutcomeOf<OpenSession> run(const OpenSession& c);
@@ -363,6 +380,13 @@ struct LockTree::State {
   OutcomeOf<Refuse> run(const Refuse& c);
   OutcomeOf<Defer> run(const Defer& c);
   OutcomeOf<CancelWait> run(const CancelWait& c);
+  // lock_tree_runs.cpp
+  OutcomeOf<BeginRun> run(const BeginRun& c);
+  OutcomeOf<StepRun> run(const StepRun& c);
+  OutcomeOf<FinishRun> run(const FinishRun& c);
+  OutcomeOf<FailRun> run(const FailRun& c);
+  OutcomeOf<SettleRun> run(const SettleRun& c);
+  OutcomeOf<GetRun> run(const GetRun& c);
   // lock_tree_query.cpp
   OutcomeOf<GetLock> run(const GetLock& c);
   OutcomeOf<ListLocks> run(const ListLocks& c);
@@ -429,6 +453,9 @@ struct LockTree::State {
     Millis ttl{0};
     const std::map<std::string, std::uint64_t>* if_versions = nullptr;
     Id128 node{};  // of a wait that only this node can tell
+    std::string_view rule{};
+    const std::vector<std::string>* stops = nullptr;  // of a hold: sorted
+    PrincipalPtr who{};                               // of a hold that a run places; else its session's
   };
   OutcomeOf<Acquire> grant_now(Want& want, std::span<const Target> targets, const Details& details);
   std::optional<std::uint64_t> known_version(std::string_view bill) const;
@@ -478,7 +505,10 @@ struct LockTree::State {
   Party alias_of(const GrantRec& grant) const;
   OwnerParties& use_owner(std::string_view owner);
   void unuse_owner(std::string_view owner);
+  StopsParty& use_stops(const std::vector<std::string>& stops);
+  void unuse_stops(const std::vector<std::string>& stops);
   Want want_of(SessionIx session, Kind kind, Mode mode, std::string_view owner) const;
+  void let_pass(Want& want, std::string_view action) const;  // the want of a run
   Want want_of(const WaitRec& wait) const;
   std::uint32_t held_in_way(const Want& want, NodeIx node, Claim claim) const;
   bool is_blocked(const Want& want) const;
@@ -501,12 +531,37 @@ struct LockTree::State {
     bool is_target;
   };
   boost::container::small_vector<Spot, 4> spots(const Want& want) const;
+  std::uint32_t passed_at(const GrantRec& hold, const Spot& spot) const;
+  std::string check_run(const RunRecord& run) const;
+  std::string check_runs() const;
+  NodeIx shared_with_another(const GrantRec& grant, NodeIx node) const;
   Refusal locked(const Want& want, std::string_view user) const;
   Conflict conflict_of(GrantIx grant, std::size_t target, std::string_view user) const;
   Conflict conflict_of_wait(WaitIx wait, std::string_view user) const;
   std::uint32_t queue_length(NodeIx node) const;
   const TypePolicy& policy_of(NodeIx node) const;
   bool would_deadlock(const Want& want) const;
+
+  // Runs (lock_tree_runs.cpp).
+  const RunRecord* run_of(const LockId& lock) const { return runs.find(RunId{lock.value}); }
+  SessionIx open_own_session(const BeginRun& c);
+  OutcomeOf<BeginRun> run_granted(const RunId& run);
+  void run_began(const LockId& lock);                      // it has its locks
+  void run_lost(const GrantRec& grant, EndReason reason);  // its locks have ended
+  void run_unlocked(const LockId& wait);                   // it waited, and gets none
+  void run_over(const RunRecord& record);
+  void close_sessions_over();
+  void tell_run(const RunRecord& record);
+  RunInfo run_value(const RunRecord& record) const;
+  const RunRecord* find_run(const RunId& id, const Caller& caller, Refusal& refusal) const;
+  Refusal run_gone(const RunRecord& record) const;
+  void end_holds(const RunRecord& record, const RunRelease& which);
+  std::optional<Grant> place_hold(const RunHold& hold, const PrincipalPtr& who);
+  void renew_own_session(const RunRecord& record);
+  // Whether something in a run's way lasts longer than an action: an edit lock or a hold.
+  bool lasting_in_way(const Want& want) const;
+  // Somebody edits or holds it now: runs that wait there look anew.
+  void wake_runs_at(const GrantRec& grant);
 
   // Queue (lock_tree_queue.cpp).
   OutcomeOf<Acquire> enqueue(const Want& want, SessionIx session, std::span<const Target> targets,
@@ -554,17 +609,20 @@ struct LockTree::State {
   void erase_user_memory(std::string_view user, const Memory& memory);
   void put_version(const std::string& bill, const KnownVersion& known, bool erase);
   void put_unheard(const LockId& wait, const Id128& node);
+  void put_stops(const GrantRec& grant);
   void forget_unheard(const LockId& wait);  // if it is one
   void put_meta();
   // lock_tree_image.cpp
   void put_all(std::string& out);
   void put_image();
+  void image_users(ByteWriter& w) const;
   bool begin_image(std::string_view body);
   bool end_image(std::string_view body);
   bool end_restoring();
   struct Pending;  // what recover() gathers until recovered()
   std::shared_ptr<Pending> pending;
   bool restore_session(const Id128& key, std::string_view body);
+  bool read_stops(const Id128& key, GrantTexts& texts) const;
   bool restore_grant(const Id128& key, std::string_view body);
   std::optional<WaitRec> read_wait(const Id128& key, std::string_view body) const;
   void restore_wait(WaitRec&& restored);

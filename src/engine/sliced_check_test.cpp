@@ -33,6 +33,7 @@ struct Sliced : testing::Test {
   std::vector<LockEvent> events;
   std::vector<BoardEvent> board_events;
   std::string journal;
+  RunId running, waiting;  // of live()
 
   Sliced() { EXPECT_TRUE(board.recovered(clock, EpochId{Id128{9, 9}})); }
 
@@ -55,6 +56,21 @@ struct Sliced : testing::Test {
     apply(a);
     return a.lock;
   }
+  RunId begin(const std::string& user, const std::string& bill, const std::string& action = "approve") {
+    BeginRun c{.caller = by(user), .session = {}, .run = {ids.next_id()}, .action = action};
+    c.bills = {*Target::parse(bill)};
+    apply(c);
+    return c.run;
+  }
+  void hold(const std::string& user, SessionId session, const std::string& bill, const std::string& owner) {
+    Acquire a{.caller = by(user), .session = session, .lock = {ids.next_id()}, .targets = {*Target::parse(bill)}};
+    a.mode = Mode::shared;
+    a.kind = Kind::hold;
+    a.owner = owner;
+    a.ttl = Millis(600'000);
+    a.stops = {"void"};
+    apply(a);
+  }
   void publish(const std::string& id, Version version, std::int64_t data, const std::string& action = {}) {
     StatusEvent e;
     e.type = "SaleOrder";
@@ -71,7 +87,8 @@ struct Sliced : testing::Test {
     p.caller.request_id = id + "-" + std::to_string(version);
     board.apply(p, clock, board_events, journal);
   }
-  // Two who hold, one who waits, one who asks, a hold, and two bills of several states.
+  // Two who hold, one who waits, one who asks, holds, a run beside one of them and one that waits for it, and two bills
+  // of several states.
   void live() {
     const SessionId li = open("li"), wang = open("wang");
     const LockId bill = acquire("li", li, {"SaleOrder:1", "SaleOrder:2/Line/1"});
@@ -80,6 +97,9 @@ struct Sliced : testing::Test {
     acquire("wang", wang, {"SaleOrder:9"}, Millis(0), Mode::exclusive, "SaleOut:77");
     acquire("wang", wang, {"SaleOrder:1"}, Millis(60'000));
     apply(Ask{.caller = by("wang"), .session = wang, .lock = bill, .wait = {ids.next_id()}, .message = "please"});
+    hold("wang", wang, "SaleOrder:5", "SaleOut:78");
+    running = begin("chen", "SaleOrder:5");
+    waiting = begin("zhao", "SaleOrder:5");
     for (const Version v : {1U, 2U, 3U}) publish("1001", v, v == 1 ? 1 : 2);
     publish("1002", 1, 2, "reject");
     EXPECT_EQ(tree.check(), "");
@@ -119,6 +139,7 @@ TEST_F(Sliced, each_thing_that_is_broken_in_a_tree_is_found_within_a_round) {
     const char* what;
     std::function<void()> spoil, mend;
   };
+  std::map<std::vector<std::string>, StopsParty> none;
   const GrantIx other = of("wang");
   const NodeIx shared = s.grants[other].targets.front().node;
   const Broken all[] = {
@@ -150,6 +171,12 @@ TEST_F(Sliced, each_thing_that_is_broken_in_a_tree_is_found_within_a_round) {
        [&] { --s.sessions[s.grants[g].session].targets_held; }},
       {"a session outlives its lease", [&] { s.sessions[s.grants[other].session].lease_end -= std::chrono::hours(9); },
        [&] { s.sessions[s.grants[other].session].lease_end += std::chrono::hours(9); }},
+      {"a run and its wait", [&] { s.wait_by_id.emplace(LockId{running.value}, w); },
+       [&] { s.wait_by_id.erase(LockId{running.value}); }},
+      {"a run and its locks", [&] { s.grant_by_id.emplace(LockId{waiting.value}, g); },
+       [&] { s.grant_by_id.erase(LockId{waiting.value}); }},
+      {"what a hold stops is not counted", [&] { std::swap(none, s.stops_parties); },
+       [&] { std::swap(none, s.stops_parties); }},
       {"deadlines are out of order", [&] { s.due.back().at -= std::chrono::hours(9); },
        [&] { s.due.back().at += std::chrono::hours(9); }},
   };
@@ -209,6 +236,7 @@ TEST_F(Sliced, what_changes_during_a_round_is_no_alarm) {
   const std::string name = "default";
   std::vector<SessionId> sessions;
   std::vector<std::pair<LockId, SessionId>> locks;
+  std::vector<std::pair<std::string, RunId>> runs;
   Version version = 0;
   int rounds = 0;
   for (int step = 0; step < 3000; ++step) {
@@ -216,7 +244,8 @@ TEST_F(Sliced, what_changes_during_a_round_is_no_alarm) {
     if (sessions.size() < 4) sessions.push_back(open("u" + std::to_string(sessions.size() % 2)));
     const std::size_t who = random.below(sessions.size());
     const std::string user = "u" + std::to_string(who % 2);
-    switch (random.below(6)) {
+    const std::string bill = "SaleOrder:" + std::to_string(random.below(9));
+    switch (random.below(9)) {
       case 0:
         if (!locks.empty()) {
           const auto [lock, session] = locks[random.below(locks.size())];
@@ -227,11 +256,18 @@ TEST_F(Sliced, what_changes_during_a_round_is_no_alarm) {
       case 2:
         publish(std::to_string(random.below(20)), ++version, static_cast<std::int64_t>(1 + random.below(3)));
         break;
+      case 3: runs.emplace_back(user, begin(user, bill, random.below(4) == 0 ? "void" : "approve")); break;
+      case 4:
+        if (!runs.empty()) {
+          const auto& [whose, run] = runs[random.below(runs.size())];
+          apply(FinishRun{.caller = by(whose), .run = run});
+        }
+        break;
+      case 5: hold(user, sessions[who], bill, "SaleOut:" + std::to_string(random.below(3))); break;
       default:
-        locks.emplace_back(
-            acquire(user, sessions[who], {"SaleOrder:" + std::to_string(random.below(9))},
-                    Millis(random.below(2) * 500), random.below(2) == 0 ? Mode::shared : Mode::exclusive),
-            sessions[who]);
+        locks.emplace_back(acquire(user, sessions[who], {bill}, Millis(random.below(2) * 500),
+                                   random.below(2) == 0 ? Mode::shared : Mode::exclusive),
+                           sessions[who]);
     }
     const auto slice = check.look(random.below(9), 1, [&](std::size_t) { return std::tie(name, state); });
     ASSERT_EQ(slice.broken, "") << "step " << step;

@@ -26,6 +26,7 @@
 #include "model/field_rule.h"
 #include "model/lock.h"
 #include "model/outcomes.h"
+#include "model/run_commands.h"
 
 namespace hf {
 
@@ -130,6 +131,8 @@ struct Acquire {
   // Not nil: only this node can tell the asker what becomes of the wait, so the wait ends with the node, and so does
   // the lock that it becomes, until Heard.
   Id128 node{};
+  // Of a hold: the actions whose runs it stops. Empty: no run passes it.
+  std::vector<std::string> stops{};
   bool operator==(const Acquire&) const = default;
 
   static constexpr std::uint8_t log_number = 4;
@@ -149,6 +152,8 @@ struct Acquire {
     a(12, "reason", v.reason, {.bytes_max = reason_bytes_max});
     a.later();
     a(13, v.node);
+    a.tagged();
+    a(14, v.stops);
   }
 };
 struct Release {
@@ -396,6 +401,7 @@ struct ListLocks {
   Millis older{0};
   std::uint32_t limit = 100;
   Token after = 0;  // cursor: the last token of the page before
+  RunId run;
   bool operator==(const ListLocks&) const = default;
 
   template <class A, class V>
@@ -497,9 +503,9 @@ struct GetStats {
   static void fields(A&, V&) {}
 };
 
-using LockCommand =
-    std::variant<OpenSession, ResumeSession, EndSession, Heartbeat, Acquire, Release, Extend, Transfer, Force,
-                 ReleaseAll, Ask, Agree, Refuse, Defer, CancelWait, Tick, GetLock, ListLocks, Check, Verify, GetSession,
-                 ListSessions, ListAsks, ListWaits, GetStats, TakeOver, Heard, NodesLiving>;
+using LockCommand = std::variant<OpenSession, ResumeSession, EndSession, Heartbeat, Acquire, Release, Extend, Transfer,
+                                 Force, ReleaseAll, Ask, Agree, Refuse, Defer, CancelWait, Tick, GetLock, ListLocks,
+                                 Check, Verify, GetSession, ListSessions, ListAsks, ListWaits, GetStats, TakeOver,
+                                 Heard, NodesLiving, BeginRun, StepRun, FinishRun, FailRun, SettleRun, GetRun>;
 
 }  // namespace hf

@@ -3,8 +3,8 @@
 // What a lock engine answers to a command, and what others must be told: plain values, as model/commands.h has the
 // commands.
 //
-// An engine answers each command once, with a LockOutcome: what was asked for, or a Refusal. What other sessions must
-// be told goes out as LockEvents, in order. `said` names the members as a client sees them (model/field_rule.h).
+// An engine answers each command once, with an Outcome: what was asked for, or a Refusal. What other sessions must be
+// told goes out as Events, in order. `said` names the members as a client sees them (model/field_rule.h).
 
 #include <cstdint>
 #include <map>
@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "model/field_rule.h"
 #include "model/lock.h"
+#include "model/run.h"
 
 namespace hf {
 
@@ -306,6 +307,8 @@ struct Stats {
   std::uint64_t locks = 0, sessions = 0, waits = 0, asks = 0, nodes = 0;
   std::uint64_t granted = 0, refused = 0, released = 0, expired = 0, forced = 0, handed_over = 0, waited = 0,
                 deadlocks = 0, clock_alarms = 0;
+  std::uint64_t runs = 0;  // that have not ended
+  RunTally run_tally;
   Token last_token = 0;
   bool operator==(const Stats&) const = default;
 
@@ -331,7 +334,7 @@ struct Stats {
 
 using LockOutcome = std::variant<Refusal, SessionOpened, SessionResumed, SessionClosed, Renewed, Granted, Queued,
                                  Released, ReleasedMany, Done, Answered, SessionSnapshot, LockList, Checked, Verified,
-                                 SessionList, AskList, WaitList, Stats, Grant>;
+                                 SessionList, AskList, WaitList, Stats, Grant, RunInfo>;
 
 // A command names its answer, `using Answer = Released;`, or several, `using Answer = Either<Granted, Queued>;`, and
 // whoever decides it returns OutcomeOf it: that, or a Refusal. So the compiler holds that a release is not answered
@@ -558,6 +561,6 @@ struct ClockAlarm {
 };
 
 using LockEvent = std::variant<LockGranted, LockWaiting, WaitEnded, LockLost, LockExpiring, LockRequested, LockAnswered,
-                               SessionEnded, TargetChanged, ClockAlarm>;
+                               SessionEnded, TargetChanged, ClockAlarm, RunChanged>;
 
 }  // namespace hf

@@ -32,6 +32,7 @@ void Hub::State::on_event(NamespaceIndex ns, const LockEvent& event) {
     void operator()(const SessionEnded& e) const { hub.session_ended(e, event); }
     void operator()(const TargetChanged& e) const { hub.target_changed(ns, e); }
     void operator()(const ClockAlarm&) const {}
+    void operator()(const RunChanged&) const {}  // the board tells it
   };
   std::visit(Route{*this, ns, event}, event);
 }

@@ -33,6 +33,7 @@ bool write_event(std::string& out, const TargetChanged& event, const View& view)
   return true;
 }
 bool write_event(std::string&, const ClockAlarm&, const View&) { return false; }
+bool write_event(std::string&, const RunChanged&, const View&) { return false; }
 
 void begin_answer(std::string& out, const MessageId& id, string_view what) {
   out.append("{\"id\":");

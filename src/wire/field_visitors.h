@@ -50,6 +50,7 @@ class MessageFields {
     return self();
   }
   Self& later() { return self(); }
+  Self& tagged() { return self(); }
 
  private:
   Self& self() { return static_cast<Self&>(*this); }

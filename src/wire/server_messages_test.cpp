@@ -328,7 +328,7 @@ TEST_F(Everything, an_event_comes_back_equal) {
     std::visit(
         [&](const auto& e) {
           using E = std::remove_cvref_t<decltype(e)>;
-          if constexpr (!std::same_as<E, ClockAlarm>) {
+          if constexpr (!std::same_as<E, ClockAlarm> && !std::same_as<E, RunChanged>) {
             ASSERT_TRUE(std::holds_alternative<E>(push)) << text;
             EXPECT_EQ(std::get<E>(push), e) << text;
           }

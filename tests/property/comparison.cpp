@@ -19,6 +19,7 @@ World world_of(const ReferenceModel& model) {
     for (const HeldTarget& t : g.targets) lock.targets.push_back(t.target);
     world.locks.push_back(std::move(lock));
   }
+  for (const auto& r : model.runs()) world.runs.push_back({r.info.run, r.info.user, r.info.bills});
   for (const auto& w : model.waiting())
     world.waits.push_back({w.request.lock, w.request.session, w.request.caller.user, w.asking});
   return world;
@@ -198,6 +199,12 @@ ComparisonOptions options_for(std::uint64_t seed) {
   if (random.one_in(4)) limits.targets_per_acquire_max = 3;
   if (random.one_in(4)) limits.memory_age_max = Millis(20'000);
   if (random.one_in(4)) limits.locks_per_session_max = 5;
+  if (random.one_in(3)) limits.runs_max = 3;
+  if (random.one_in(3)) limits.runs_per_user_max = 1;
+  if (random.one_in(3)) limits.runs_per_service_max = 2;
+  if (random.one_in(3)) limits.runs_ended_max = 4;
+  if (random.one_in(3)) limits.run_kept = Millis(30'000);
+  if (random.one_in(2)) limits.temporary_ttl = Millis(8'000);
   if (random.one_in(2)) {
     const Millis hold(static_cast<std::int64_t>(20'000 + random.below(200'000)));
     options.engine.policy = [hold](std::string_view type) {

@@ -45,6 +45,9 @@ class Line {
     (*this)("lock", g.lock)("token", g.token)("mode", name_of(g.mode))("kind", name_of(g.kind))("session", g.session)(
         "user", g.user);
     if (!g.owner.empty()) (*this)("owner", g.owner);
+    if (!g.run.is_nil()) (*this)("run", g.run)("node", g.node.text());
+    if (!g.rule.empty()) (*this)("rule", g.rule);
+    for (const std::string& action : g.stops) (*this)("stops", action);
     (*this)("label", g.label)("holds", g.holds)("acquired", g.acquired_at)("expires", g.expires_at);
     add("targets=[");
     for (const HeldTarget& t : g.targets) {
@@ -53,6 +56,14 @@ class Line {
       text_ += ' ';
     }
     text_ += ']';
+    return *this;
+  }
+  Line& operator()(const RunInfo& r) {
+    (*this)("run", r.run)("state", name_of(r.state))("user", r.user)("name", r.user_name)("action", r.action)(
+        "bills", r.bills)("session", r.session)("node", r.node.text())("step", r.step)("begun", r.begun_at)(
+        "changed", r.changed_at)("expires", r.expires_at)
+        .flag("why", !r.error.empty());
+    for (const Grant& g : r.placed) add("{")(g).add("}");
     return *this;
   }
   Line& operator()(const WaitInfo& w) {
@@ -147,9 +158,11 @@ std::string describe(const LockOutcome& outcome) {
       for (const WaitInfo& w : list.waits) l.add("{")(w).add("}");
     }
     void operator()(const Stats& s) {
-      l.add("Stats")("locks", s.locks)("sessions", s.sessions)("waits", s.waits)("asks", s.asks)("last", s.last_token);
+      l.add("Stats")("runs", s.runs)("locks", s.locks)("sessions", s.sessions)("waits", s.waits)("asks", s.asks)(
+          "last", s.last_token);
     }
     void operator()(const Grant& g) { l.add("Grant")(g); }
+    void operator()(const RunInfo& r) { l.add("Run")(r); }
   };
   std::visit(Say{l}, outcome);
   return l.take();
@@ -175,6 +188,7 @@ std::string describe(const LockEvent& event) {
     void operator()(const SessionEnded& e) { l.add("SessionEnded")("reason", name_of(e.reason)); }
     void operator()(const TargetChanged&) {}
     void operator()(const ClockAlarm&) {}
+    void operator()(const RunChanged& e) { l.add("RunChanged")(e.run); }
   };
   std::visit(Say{l}, event);
   return l.take();
@@ -194,7 +208,11 @@ std::vector<std::string> describe(const std::vector<LockEvent>& events) {
     if (text.empty()) continue;
     std::visit(
         [&](const auto& e) {
-          if constexpr (requires { e.session; }) told[e.session].push_back(std::move(text));
+          if constexpr (requires { e.session; }) {
+            told[e.session].push_back(std::move(text));
+          } else if constexpr (requires { e.run; }) {
+            told[SessionId{}].push_back(std::move(text));
+          }
         },
         event);
   }
@@ -211,14 +229,45 @@ std::vector<std::string> describe(const std::vector<LockEvent>& events) {
   return lines;
 }
 
+namespace {
+
+struct SayRun {
+  Line& l;
+  void by(const Caller& c) {
+    l("user", c.user).flag("admin", c.admin).flag("hold", c.hold);
+    if (!c.request_id.empty()) l("request_id", c.request_id)("fingerprint", c.fingerprint);
+  }
+  void operator()(const BeginRun& c) {
+    l.add("BeginRun")("session", c.session)("run", c.run)("action", c.action)("bills", c.bills)("wait", c.wait);
+    by(c.caller);
+  }
+  void operator()(const StepRun& c) {
+    l.add("StepRun")("run", c.run)("step", c.step);
+    by(c.caller);
+  }
+  void operator()(const FinishRun& c) {
+    l.add("FinishRun")("run", c.run);
+    for (const RunHold& h : c.places) l("place", h.lock)("on", h.source.text())("owner", h.owner)("rule", h.rule);
+    for (const RunRelease& e : c.ends) l("end", e.source.text())("owner", e.owner)("rule", e.rule);
+    by(c.caller);
+  }
+  void operator()(const FailRun& c) {
+    l.add("FailRun")("run", c.run)("error", c.error);
+    by(c.caller);
+  }
+  void operator()(const SettleRun& c) { l.add("SettleRun")("run", c.run); }
+  void operator()(const GetRun& c) {
+    l.add("GetRun")("run", c.run);
+    by(c.caller);
+  }
+};
+
+}  // namespace
+
 std::string describe(const LockCommand& command) {
   Line l;
-  struct Say {
-    Line& l;
-    void by(const Caller& c) {
-      l("user", c.user).flag("admin", c.admin).flag("hold", c.hold);
-      if (!c.request_id.empty()) l("request_id", c.request_id)("fingerprint", c.fingerprint);
-    }
+  struct Say : SayRun {
+    using SayRun::operator();
     void operator()(const OpenSession& c) {
       l.add("OpenSession")("session", c.session)("lease", c.lease).flag("service", c.service);
       by(c.caller);
@@ -241,6 +290,7 @@ std::string describe(const LockCommand& command) {
       if (!c.owner.empty()) l("owner", c.owner);
       l("ttl", c.ttl)("wait", c.wait);
       for (const auto& [bill, version] : c.if_versions) l(bill, version);
+      for (const std::string& action : c.stops) l("stops", action);
       by(c.caller);
     }
     void operator()(const Release& c) {
@@ -309,6 +359,7 @@ std::string describe(const LockCommand& command) {
     void operator()(const ListLocks& c) {
       l.add("ListLocks")("type", c.type)("of", c.user)("session", c.session)("limit", c.limit)("after", c.after);
       if (c.kind) l("kind", name_of(*c.kind));
+      if (!c.run.is_nil()) l("run", c.run);
       by(c.caller);
     }
     void operator()(const Check& c) {
@@ -337,7 +388,7 @@ std::string describe(const LockCommand& command) {
     }
     void operator()(const GetStats&) { l.add("GetStats"); }
   };
-  std::visit(Say{l}, command);
+  std::visit(Say{{l}}, command);
   return l.take();
 }
 

@@ -22,8 +22,9 @@ std::vector<Target> set_of(std::vector<Target> targets) {
 
 }  // namespace
 
-HistoryChecker::Claim HistoryChecker::claim_of(const Grant& g) {
-  Claim claim{{}, g.mode, g.kind, g.session, g.owner};
+HistoryChecker::Claim HistoryChecker::claim_of(const Grant& g) const {
+  Claim claim{{}, g.mode, g.kind, g.session, g.owner, g.stops, {}};
+  if (const auto run = actions_.find(g.run); run != actions_.end()) claim.action = run->second;
   for (const HeldTarget& t : g.targets) claim.targets.push_back(t.target);
   return claim;
 }
@@ -39,6 +40,10 @@ bool HistoryChecker::meets(const Claim& a, const Claim& b) {
 }
 
 bool HistoryChecker::excludes(const Claim& a, const Claim& b) {
+  const auto passes = [](const Claim& run, const Claim& hold) {
+    return !run.action.empty() && !hold.stops.empty() && std::ranges::find(hold.stops, run.action) == hold.stops.end();
+  };
+  if (passes(a, b) || passes(b, a)) return false;
   const bool one_party =
       a.kind == Kind::hold || b.kind == Kind::hold ? !a.owner.empty() && a.owner == b.owner : a.session == b.session;
   return !one_party && meets(a, b);
@@ -88,6 +93,11 @@ void HistoryChecker::session_over(SessionId session) {
   sessions_.erase(session);
 }
 
+// Its next count may be any. While a command takes counts back, that holds for all that it grants.
+bool HistoryChecker::is_uncounted(LockId lock) {
+  return takes_counts_back_ ? uncounted_.contains(lock) : uncounted_.erase(lock) > 0;
+}
+
 void HistoryChecker::granted(const Granted& given, const Claim& asked, LockId as) {
   const Grant& g = given.grant;
   const auto it = live_.find(g.lock);
@@ -99,7 +109,7 @@ void HistoryChecker::granted(const Granted& given, const Claim& asked, LockId as
       broken("a re-entry of a lock that is not held");
     else if (it->second.token != g.token)
       broken("a re-entry changed the token");
-    else if (uncounted_.erase(g.lock) == 0 && g.holds != it->second.holds + 1)
+    else if (!is_uncounted(g.lock) && g.holds != it->second.holds + 1)
       broken("a re-entry did not count by one: " + std::to_string(it->second.holds) + " then " +
              std::to_string(g.holds));
     else if (asked.mode == Mode::exclusive && g.mode == Mode::shared)
@@ -219,6 +229,16 @@ void HistoryChecker::take_effects(const LockCommand& command, const LockOutcome&
     ended_now_.push_back(it->second);
     it->second = *g;
     shown(*g);
+  } else if (const auto* step = std::get_if<StepRun>(&command)) {
+    const auto* run = std::get_if<RunInfo>(&outcome);
+    const auto it = live_.find(LockId{step->run.value});
+    if (run == nullptr || it == live_.end()) return;
+    it->second.expires_at = run->expires_at;
+    shown(it->second);
+  } else if (const auto* failed = std::get_if<FailRun>(&command)) {
+    if (std::holds_alternative<RunInfo>(outcome)) ended(LockId{failed->run.value});
+  } else if (const auto* finish = std::get_if<FinishRun>(&command)) {
+    if (const auto* run = std::get_if<RunInfo>(&outcome)) finished(*finish, *run);
   } else if (const auto* f = std::get_if<Force>(&command)) {
     if (std::holds_alternative<Done>(outcome)) ended(f->lock);
   } else if (const auto* heard = std::get_if<Heard>(&command)) {
@@ -228,6 +248,29 @@ void HistoryChecker::take_effects(const LockCommand& command, const LockOutcome&
   } else if (const auto* w = std::get_if<CancelWait>(&command)) {
     if (!std::holds_alternative<Done>(outcome)) return;
     std::erase_if(waits_, [&](const Wait& wait) { return wait.id == w->wait && waits_ended_.insert(wait.id).second; });
+  }
+}
+
+// Its locks end, and so do holds; those that it placed begin.
+void HistoryChecker::finished(const FinishRun& finish, const RunInfo& run) {
+  if (ended_.contains(LockId{run.run.value}) && run.placed.empty() && !unknown_.contains(run.run)) return;  // a repeat
+  unknown_.erase(run.run);
+  ended(LockId{run.run.value});
+  std::vector<LockId> over;
+  for (const RunRelease& which : finish.ends) {
+    for (const auto& [lock, g] : live_) {
+      const bool on_it = std::ranges::any_of(g.targets, [&](const HeldTarget& t) { return t.target == which.source; });
+      if (g.kind == Kind::hold && on_it && g.rule == which.rule && (which.owner.empty() || g.owner == which.owner))
+        over.push_back(lock);
+    }
+  }
+  for (const LockId& lock : over) ended(lock);
+  for (const Grant& hold : run.placed) {
+    if (live_.contains(hold.lock) || ended_.contains(hold.lock)) broken("a hold was placed under an id that was used");
+    live_[hold.lock] = hold;
+    shown(hold);
+    new_tokens_.push_back(hold.token);
+    new_grants_.push_back(hold.lock);
   }
 }
 
@@ -277,6 +320,13 @@ void HistoryChecker::take_event(const LockEvent& event) {
     if (a->answer == "agreed") std::rotate(waits_.begin(), w, w + 1);
   } else if (const auto* r = std::get_if<LockRequested>(&event)) {
     numbered(r->session, r->seq);
+  } else if (const auto* run = std::get_if<RunChanged>(&event)) {
+    if (run->run.state == RunState::unknown) {
+      unknown_.insert(run->run.run);
+    } else {
+      unknown_.erase(run->run.run);
+    }
+    if (run->run.state != RunState::running) ended(LockId{run->run.run.value});
   } else if (const auto* s = std::get_if<SessionEnded>(&event)) {
     session_over(s->session);
   } else if (const auto* p = std::get_if<LockWaiting>(&event)) {
@@ -292,12 +342,26 @@ void HistoryChecker::take_answer(const LockCommand& command, const LockOutcome& 
   Claim asked;
   LockId as;
   std::string request_id;
+  if (const auto* c = std::get_if<BeginRun>(&command)) {
+    as = LockId{c->run.value};
+    const SessionId session = c->session.is_nil() ? SessionId{c->run.value} : c->session;
+    const auto* g = std::get_if<Granted>(&outcome);
+    const auto* q = std::get_if<Queued>(&outcome);
+    if ((g == nullptr || g->grant.lock != as) && (q == nullptr || q->wait != as)) return;  // refused, or a repeat
+    if (live_.contains(as) || std::ranges::find(waits_, as, &Wait::id) != waits_.end()) return;
+    actions_[c->run] = c->action;
+    if (c->session.is_nil() && sessions_.insert(session).second) seq_[session] = 0;
+    asked = {set_of(c->bills), Mode::exclusive, Kind::temporary, session, {}, {}, c->action};
+    if (g != nullptr) return granted(*g, asked, as);
+    waits_.push_back({as, asked});
+    return;
+  }
   if (const auto* c = std::get_if<Acquire>(&command)) {
-    asked = {set_of(c->targets), c->mode, c->kind, c->session, c->owner};
+    asked = {set_of(c->targets), c->mode, c->kind, c->session, c->owner, c->stops, {}};
     as = c->lock;
     request_id = c->caller.request_id;
   } else if (const auto* q = std::get_if<Ask>(&command)) {
-    asked = {set_of(q->targets), q->mode, Kind::edit, q->session, {}};
+    asked = {set_of(q->targets), q->mode, Kind::edit, q->session, {}, {}, {}};
     const auto it = live_.find(q->lock);
     if (asked.targets.empty() && it != live_.end()) asked.targets = claim_of(it->second).targets;
     as = q->wait;
@@ -366,8 +430,8 @@ void HistoryChecker::holds_nothing_ended(const LockCommand& command, const LockO
   } else if (const auto* list = std::get_if<LockList>(&outcome)) {
     for (const Grant& g : list->locks) current(g, "a list");
     const auto& c = std::get<ListLocks>(command);
-    const bool all = c.type.empty() && c.user.empty() && c.client.empty() && c.session.is_nil() && !c.kind &&
-                     c.older.count() == 0 && c.after == 0;
+    const bool all = c.type.empty() && c.user.empty() && c.client.empty() && c.session.is_nil() && c.run.is_nil() &&
+                     !c.kind && c.older.count() == 0 && c.after == 0;
     if (!all || list->next != 0) return;
     for (const auto& [lock, g] : live_) {
       if (!perhaps_ended(g) && std::ranges::find(list->locks, lock, &Grant::lock) == list->locks.end())
@@ -460,6 +524,7 @@ std::string HistoryChecker::record(const LockCommand& command, Wall clock, const
       },
       command);
   granted_now_.clear();
+  takes_counts_back_ = std::holds_alternative<NodesLiving>(command);
   for (const LockEvent& event : events) {
     if (const auto* g = std::get_if<LockGranted>(&event)) granted_now_.insert(g->granted.grant.lock);
   }

@@ -46,6 +46,8 @@ class HistoryChecker {
     Kind kind = Kind::edit;
     SessionId session;
     std::string owner;
+    std::vector<std::string> stops{};  // of a hold
+    std::string action{};              // of a run
   };
   struct Wait {
     LockId id;
@@ -58,7 +60,7 @@ class HistoryChecker {
     std::vector<LockId> ahead;  // who stood before it then
   };
 
-  static Claim claim_of(const Grant& grant);
+  Claim claim_of(const Grant& g) const;
   static bool meets(const Claim& a, const Claim& b);     // some of their targets exclude each other
   static bool excludes(const Claim& a, const Claim& b);  // and they are different parties
   bool orphan(const Grant& grant) const;
@@ -74,20 +76,25 @@ class HistoryChecker {
   void cut(LockId lock, const std::vector<Target>& targets);
   void session_over(SessionId session);
   void granted(const Granted& granted, const Claim& asked, LockId as);
+  bool is_uncounted(LockId lock);
   void raise_below(const Grant& fresh);
   void nodes_living(const NodesLiving& living);
   void take_effects(const LockCommand& command, const LockOutcome& outcome);
+  void finished(const FinishRun& finish, const RunInfo& run);
   void take_event(const LockEvent& event);
   void take_answer(const LockCommand& command, const LockOutcome& outcome);
   void holds_nothing_ended(const LockCommand& command, const LockOutcome& outcome);
   void check_all();
 
   Wall clock_{};
-  Instant now_{};                    // engine time as far as the commands tell
+  Instant now_{};                         // engine time as far as the commands tell
+  std::map<RunId, std::string> actions_;  // of runs
+  std::set<RunId> unknown_;
   std::map<LockId, Instant> until_;  // when a lock ends if nothing more is heard of it
   std::set<LockId> out_of_time_;
-  std::set<LockId> unsure_;     // granted and perhaps released by one command: told as granted only
-  std::set<LockId> uncounted_;  // counted and perhaps counted down by one command
+  std::set<LockId> unsure_;         // granted and perhaps released by one command: told as granted only
+  std::set<LockId> uncounted_;      // counted and perhaps counted down by one command
+  bool takes_counts_back_ = false;  // the command does, and nothing is told of them
   struct Unheard {
     Id128 node;
     LockId lock;  // what the wait became

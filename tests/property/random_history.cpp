@@ -11,6 +11,8 @@ constexpr std::array<std::string_view, 2> kTypes{"SaleOrder", "Stock"};
 constexpr std::array<std::string_view, 2> kParts{"Detail", "Fee"};
 constexpr std::array<std::string_view, 2> kOwners{"SaleOut:77", "SaleOut:78"};
 
+constexpr std::array<std::string_view, 3> kActions{"approve", "close", "save"};
+
 Id128 id(std::uint64_t kind, std::uint64_t number) { return Id128{kind, number << id_shift}; }
 
 std::string request_id_of(const LockCommand& command) {
@@ -100,11 +102,14 @@ LockCommand RandomHistory::acquire(const World& world) {
   } else if (one_in(14)) {
     c.kind = Kind::hold;
     c.owner = kOwners[random_.below(kOwners.size())];
+    if (one_in(2)) c.stops.emplace_back(kActions[random_.below(kActions.size())]);
+    if (one_in(4)) c.stops.emplace_back(kActions[random_.below(kActions.size())]);
+    if (!c.stops.empty()) c.mode = one_in(4) ? Mode::exclusive : Mode::shared;
   } else if (one_in(15)) {
     c.owner = kOwners[random_.below(kOwners.size())];
   }
   if (c.kind == Kind::hold || one_in(8)) c.ttl = Millis(1 + random_.below(120'000));
-  if (!one_in(3)) c.wait = Millis(1 + random_.below(one_in(4) ? 600'000 : 20'000));
+  if (!one_in(3) && (c.stops.empty() || one_in(20))) c.wait = Millis(1 + random_.below(one_in(4) ? 600'000 : 20'000));
   if (one_in(10)) {
     const std::size_t count = 1 + random_.below(2);
     for (std::size_t i = 0; i < count; ++i)
@@ -209,6 +214,7 @@ LockCommand RandomHistory::query(const World& world) {
     case 1: {
       ListLocks c;
       c.caller = caller;
+      if (one_in(5) && !world.runs.empty()) c.run = pick(world.runs).run;
       if (one_in(3)) c.type = kTypes[random_.below(2)];
       if (one_in(4)) c.user = kUsers[random_.below(users_)];
       if (one_in(4)) c.session = session;
@@ -249,6 +255,61 @@ LockCommand RandomHistory::resume(const Caller& caller, const SessionId& session
   return ResumeSession{caller, session, presented, next, one_in(2) ? 0 : 1 + random_.below(6)};
 }
 
+LockCommand RandomHistory::begin_run(const World& world) {
+  BeginRun c;
+  if (!one_in(4)) c.session = some_session(world);
+  c.caller = caller_of(world, c.session);
+  c.run = RunId{fresh_lock().value};
+  c.action = kActions[random_.below(kActions.size())];
+  const std::size_t count = one_in(3) ? 1 + random_.below(3) : 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    c.bills.push_back(
+        target_of(std::string(kTypes[one_in(5) ? 1 : 0]) + ":" + std::to_string(1 + random_.below(bills_))));
+  }
+  c.wait = one_in(4) ? Millis(0) : Millis(1 + random_.below(20'000));
+  c.node = id(50, 1 + random_.below(3));
+  c.service = one_in(6);
+  if (one_in(40)) {
+    switch (random_.below(4)) {
+      case 0: c.bills.clear(); break;
+      case 1: c.bills.push_back(target_of("SaleOrder")); break;
+      case 2: c.wait = Millis(20'001); break;
+      default: c.action.clear(); break;
+    }
+  }
+  return c;
+}
+
+LockCommand RandomHistory::about_runs(const World& world) {
+  if (world.runs.empty() || one_in(3)) return begin_run(world);
+  const World::Run& run = pick(world.runs);
+  Caller caller = caller_of(world, SessionId{});
+  if (!one_in(15)) caller.user = run.user;
+  caller.user_name = "name of " + caller.user;
+  const RunId named = one_in(15) && !past_.empty() ? RunId{pick(past_).value} : run.run;
+  switch (random_.below(8)) {
+    case 0:
+    case 1: return StepRun{caller, named, one_in(3) ? std::string() : "step " + std::to_string(random_.below(5))};
+    case 2: return FailRun{caller, named, "no stock"};
+    case 3: return SettleRun{named};
+    case 4: return GetRun{caller, named};
+    default: break;
+  }
+  FinishRun c;
+  c.caller = caller;
+  c.run = named;
+  const auto rule = [&] { return std::string(one_in(3) ? "receipt" : "delivery"); };
+  const auto bill = [&] { return one_in(8) ? some_target() : pick(run.bills); };
+  if (one_in(2)) {
+    RunHold hold{fresh_lock(), bill(), std::string(kOwners[random_.below(kOwners.size())]), rule(), {}, Millis(0)};
+    if (!one_in(3)) hold.stops.emplace_back(kActions[random_.below(kActions.size())]);
+    hold.ttl = Millis(1000 + random_.below(120'000));
+    c.places.push_back(std::move(hold));
+  }
+  if (one_in(3)) c.ends.push_back({bill(), one_in(2) ? std::string() : std::string(kOwners[0]), rule()});
+  return c;
+}
+
 // What became of a wait is told, or the node that could tell it dies.
 LockCommand RandomHistory::about_nodes(const World& world) {
   if (one_in(2)) {
@@ -269,6 +330,21 @@ LockCommand RandomHistory::about_nodes(const World& world) {
   return living;
 }
 
+namespace {
+
+bool lives(const World& world, SessionId session) {
+  return std::ranges::find(world.sessions, session, &World::Session::id) != world.sessions.end();
+}
+
+// Its lease may end with the next command, and its temporaries outlive it: under its id there would be another session,
+// of another party. No node draws an id twice.
+bool may_be_outlived(const World& world, SessionId session) {
+  return std::ranges::any_of(
+      world.locks, [&](const World::Lock& lock) { return lock.session == session && lock.kind == Kind::temporary; });
+}
+
+}  // namespace
+
 LockCommand RandomHistory::some_command(const World& world) {
   if (world.sessions.size() < 2 || one_in(40)) {
     OpenSession c;
@@ -278,14 +354,14 @@ LockCommand RandomHistory::some_command(const World& world) {
     c.client = {"program", "host " + std::to_string(made_), "window"};
     c.lease = one_in(25) ? Millis(9'999) : Millis(10'000 + random_.below(50'000));
     c.service = one_in(10);
-    return c;
+    return may_be_outlived(world, c.session) ? LockCommand(Tick{}) : LockCommand(c);
   }
   // Within what any engine remembers: an id used anew after that would be another request.
   std::erase_if(repeatable_, [&](const auto& sent) { return passed_ - sent.first > Millis(15'000); });
   if (!repeatable_.empty() && one_in(25)) {
     LockCommand again = pick(repeatable_).second;
     if (auto* open = std::get_if<OpenSession>(&again); open != nullptr) {
-      if (std::ranges::find(world.sessions, open->session, &World::Session::id) == world.sessions.end()) return Tick{};
+      if (!lives(world, open->session) || may_be_outlived(world, open->session)) return Tick{};
       if (one_in(2)) open->secret = Secret{id(10, open->session.value.lo >> id_shift)};  // another node was asked first
     }
     if (one_in(5)) {
@@ -297,7 +373,7 @@ LockCommand RandomHistory::some_command(const World& world) {
     }
     return again;
   }
-  const std::uint64_t dice = random_.below(100);
+  const std::uint64_t dice = random_.below(116);
   if (dice < 36) return acquire(world);
   if (dice < 54) return release(world);
   if (dice < 64) return about_asks(world);
@@ -343,7 +419,7 @@ LockCommand RandomHistory::some_command(const World& world) {
   }
   if (dice < 95) return query(world);
   if (dice < 98) return about_nodes(world);
-  return Tick{};
+  return dice < 100 ? LockCommand(Tick{}) : about_runs(world);
 }
 
 Step RandomHistory::next(const World& world) {

@@ -47,6 +47,12 @@ struct World {
     SessionId id;
     std::string user;
   };
+  struct Run {
+    RunId run;
+    std::string user;
+    std::vector<Target> bills;
+  };
+  std::vector<Run> runs;
   std::vector<Session> sessions;
   std::vector<Lock> locks;
   std::vector<Wait> waits;
@@ -69,6 +75,8 @@ class RandomHistory {
   LockCommand release(const World& world);
   LockCommand about_asks(const World& world);
   LockCommand about_nodes(const World& world);
+  LockCommand about_runs(const World& world);
+  LockCommand begin_run(const World& world);
   LockCommand resume(const Caller& caller, const SessionId& session);
   LockCommand query(const World& world);
   bool one_in(std::uint64_t n) { return random_.one_in(n); }

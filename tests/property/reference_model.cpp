@@ -2,45 +2,14 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "engine/page.h"
 #include "property/reference_pages.h"
+#include "property/reference_parts.h"
 
 namespace hf::test {
 namespace {
-
-// True if `a` is `b` or above it.
-bool above_or_same(const Target& a, const Target& b) {
-  const std::string& s = a.text();
-  const std::string& l = b.text();
-  return l.starts_with(s) && (l.size() == s.size() || l[s.size()] == ':' || l[s.size()] == '/');
-}
-
-std::vector<Target> sorted_set(std::vector<Target> targets) {
-  std::ranges::sort(targets);
-  targets.erase(std::ranges::unique(targets).begin(), targets.end());
-  return targets;
-}
-
-bool same_set(const std::vector<HeldTarget>& held, const std::vector<Target>& targets) {
-  return std::ranges::equal(held, targets, {}, &HeldTarget::target);
-}
-
-std::string bill_of(const Target& target) {
-  return target.level() == Level::type ? std::string() : std::string(target.text_at(Level::bill));
-}
-
-Refusal refuse(Code code) {
-  Refusal r;
-  r.code = code;
-  return r;
-}
-
-Refusal refuse(Code code, std::string field) {
-  Refusal r = refuse(code);
-  r.field = std::move(field);
-  return r;
-}
 
 constexpr Wall kEarliest = wall_us(1'704'067'200'000'000);  // 2024-01-01
 constexpr Wall kLatest = wall_us(4'133'980'800'000'000);    // 2101-01-01
@@ -70,23 +39,32 @@ bool ReferenceModel::exempt(const Party& a, const Party& b) {
   return !a.owner->empty() && *a.owner == *b.owner;
 }
 
-bool ReferenceModel::is_same(const Grant& grant, const Acquire& request) {
+bool ReferenceModel::is_same(const Grant& grant, const Acquire& request) const {
+  if (find_run(grant.lock.value) != nullptr || find_run(request.lock.value) != nullptr) return false;
+  if (grant.stops != request.stops) return false;
   return grant.kind == request.kind && same_party(party_of(grant), party_of(request)) &&
          same_set(grant.targets, request.targets);
 }
 
-bool ReferenceModel::re_enters(const Grant& grant, const Acquire& request) {
+bool ReferenceModel::re_enters(const Grant& grant, const Acquire& request) const {
   return is_same(grant, request) && (grant.mode == Mode::exclusive || request.mode == Mode::shared);
 }
 
 // Not for another owner: a request that its owner's holds let through would make a grant stronger that they do
 // not let be.
-bool ReferenceModel::upgrades(const Grant& grant, const Acquire& request) {
+bool ReferenceModel::upgrades(const Grant& grant, const Acquire& request) const {
   return is_same(grant, request) && grant.mode == Mode::shared && request.mode == Mode::exclusive &&
          grant.owner == request.owner;
 }
 
+bool ReferenceModel::passes(const Grant& grant, const Acquire& request) const {
+  const Run* const run = request.kind == Kind::temporary ? find_run(request.lock.value) : nullptr;
+  if (run == nullptr || grant.kind != Kind::hold || grant.stops.empty()) return false;
+  return broken_ == Broken::pass_holds || std::ranges::find(grant.stops, run->info.action) == grant.stops.end();
+}
+
 bool ReferenceModel::clashes(const Grant& grant, const Acquire& request) const {
+  if (passes(grant, request)) return false;
   if (exempt(party_of(grant), party_of(request))) return false;
   if (broken_ == Broken::hold_owner && grant.session == request.session) return false;
   for (const HeldTarget& h : grant.targets) {
@@ -192,14 +170,15 @@ Refusal ReferenceModel::locked(const Acquire& request, std::size_t earlier) cons
   const auto in_the_way = [&](Conflict c, const std::string& user) {
     ++refusal.conflicts_total;
     if (refusal.conflicts.size() == options_.limits.conflicts_told_max) return;
-    c.same_user = user == find_session(request.session)->user;
+    const Session* const asker = find_session(request.session);
+    c.same_user = user == (asker != nullptr ? asker->user : request.caller.user);
     for (const Waiting& w : waiting_)
       c.queue += std::ranges::any_of(w.request.targets, [&](const Target& t) { return t == c.target; }) ? 1 : 0;
     refusal.conflicts.push_back(std::move(c));
   };
   for (const Held& h : held_) {
     const Grant& g = h.grant;
-    if (exempt(party_of(g), party_of(request))) continue;
+    if (exempt(party_of(g), party_of(request)) || passes(g, request)) continue;
     for (const HeldTarget& t : g.targets) {
       const bool meets = std::ranges::any_of(
           request.targets, [&](const Target& mine) { return clash(mine, request.mode, t.target, g.mode); });
@@ -359,6 +338,11 @@ Granted ReferenceModel::grant(const Acquire& request, const std::string& user, c
   h.grant = Grant{request.lock,    token,          targets, request.mode, request.kind,
                   request.session, user,           name,    client,       request.owner,
                   request.label,   request.reason, clock_,  {},           1};
+  h.grant.stops = request.stops;
+  if (const Run* const run = request.kind == Kind::temporary ? find_run(request.lock.value) : nullptr) {
+    h.grant.run = run->info.run;
+    h.grant.node = run->info.node;
+  }
   Millis max_hold = Millis::max();
   for (const Target& t : request.targets) max_hold = std::min(max_hold, options_.policy(t.type()).max_hold);
   if (request.kind == Kind::edit) h.max_end = now_ + max_hold;
@@ -390,7 +374,12 @@ void ReferenceModel::settle() {
   for (std::size_t i = 0; i < waiting_.size() && broken_ != Broken::wake_up;) {
     const Acquire request = waiting_[i].request;
     if (!grantable(request, i)) {
-      ++i;
+      if (request.kind == Kind::temporary && find_run(request.lock.value) != nullptr && lasting(request)) {
+        leave_queue(i, locked(request, i), true);
+        i = 0;
+      } else {
+        ++i;
+      }
       continue;
     }
     const Session& s = *find_session(request.session);
@@ -399,6 +388,7 @@ void ReferenceModel::settle() {
       leave_queue(i, *why, true);
     } else {
       waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+      run_has_locks(request.lock);
       Granted& granted = std::get<Granted>(outcome);
       for (Remembered& r : remembered_) {
         if (r.lock == request.lock) r.lock = granted.grant.lock, r.outcome = granted;
@@ -440,6 +430,9 @@ void ReferenceModel::end(std::size_t index, EndReason reason, const std::string&
   unheard_.erase(g.lock);
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(index));
   gone_.push_back({g.lock, {reason, clock_, by}, g.session, g.owner, g.kind, gone_at(), false});
+  if (Run* const run = find_run(g.lock.value);
+      run != nullptr && run->info.state == RunState::running && broken_ != Broken::run_outlives_locks)
+    run_ends(*run, run->told ? RunState::done : RunState::unknown, reason, !run->told);
   if (!tell_holder || g.kind == Kind::hold || find_session(g.session) == nullptr) return;
   LockLost lost{g.session, next_seq(g.session), g.lock, reason, {}, true, by, by_name, note};
   for (const HeldTarget& t : g.targets) lost.targets.push_back(t.target);
@@ -494,6 +487,7 @@ std::uint32_t ReferenceModel::end_session(std::size_t index, EndReason reason) {
 void ReferenceModel::leave_queue(std::size_t index, Refusal why, bool tell_waiter) {
   const Acquire request = waiting_[index].request;
   unheard_.erase(request.lock);
+  run_gets_nothing(request.lock);
   waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
   if (tell_waiter) gone_.push_back({request.lock, {}, request.session, {}, request.kind, gone_at(), true});
   for (Remembered& r : remembered_) {
@@ -660,11 +654,6 @@ void ReferenceModel::follow_name(const Caller& caller, SessionId id) {
   }
 }
 
-template <class E>
-void ReferenceModel::tell(E event) {
-  events_->emplace_back(std::move(event));
-}
-
 // ---------------------------------------------------------------------------------------------------- repeats
 
 ReferenceModel::RepeatKey ReferenceModel::repeat_key(const LockCommand& command) {
@@ -673,7 +662,10 @@ ReferenceModel::RepeatKey ReferenceModel::repeat_key(const LockCommand& command)
         constexpr bool query = std::is_same_v<C, GetLock> || std::is_same_v<C, ListLocks> || std::is_same_v<C, Check> ||
                                std::is_same_v<C, Verify> || std::is_same_v<C, GetSession> ||
                                std::is_same_v<C, ListSessions> || std::is_same_v<C, ListAsks> ||
-                               std::is_same_v<C, ListWaits> || std::is_same_v<C, GetStats>;
+                               std::is_same_v<C, ListWaits> || std::is_same_v<C, GetStats> ||
+                               std::is_same_v<C, BeginRun> || std::is_same_v<C, StepRun> ||
+                               std::is_same_v<C, FinishRun> || std::is_same_v<C, FailRun> ||
+                               std::is_same_v<C, SettleRun> || std::is_same_v<C, GetRun>;  // or by the run itself
         constexpr bool of_user = std::is_same_v<C, OpenSession> || std::is_same_v<C, Force> ||
                                  std::is_same_v<C, Agree> || std::is_same_v<C, Refuse> || std::is_same_v<C, Defer>;
         RepeatKey key;
@@ -752,11 +744,13 @@ LockOutcome ReferenceModel::apply(const LockCommand& command, Wall clock, std::v
   events_ = &events;
   advance(clock);
   sweep();
+  close_sessions_over();
   std::visit(
       [this]<class C>(const C& c) {
         constexpr bool acts = std::is_same_v<C, Heartbeat> || std::is_same_v<C, Acquire> ||
                               std::is_same_v<C, Release> || std::is_same_v<C, Extend> || std::is_same_v<C, Transfer> ||
-                              std::is_same_v<C, ReleaseAll> || std::is_same_v<C, Ask> || std::is_same_v<C, CancelWait>;
+                              std::is_same_v<C, ReleaseAll> || std::is_same_v<C, Ask> ||
+                              std::is_same_v<C, CancelWait> || std::is_same_v<C, BeginRun>;
         if constexpr (acts) follow_name(c.caller, c.session);
       },
       command);
@@ -767,6 +761,7 @@ LockOutcome ReferenceModel::apply(const LockCommand& command, Wall clock, std::v
       if (const auto* opened = std::get_if<SessionOpened>(&*before);
           opened != nullptr && find_session(opened->session) == nullptr)
         before = refuse(Code::session_gone, "session");
+      finish_command();
       tell_positions();
       return *before;
     }
@@ -775,6 +770,7 @@ LockOutcome ReferenceModel::apply(const LockCommand& command, Wall clock, std::v
   const bool scope_lives = key.session.is_nil() || find_session(key.session) != nullptr;
   if (key.caller != nullptr && scope_lives && session_answers(key)) remember(key, outcome);
   settle();
+  finish_command();
   tell_positions();
   return outcome;
 }
@@ -820,7 +816,9 @@ LockOutcome ReferenceModel::run(const OpenSession& c) {
   if (c.session.is_nil() || find_session(c.session) != nullptr) return refuse(Code::invalid, "session");
   if (c.lease < options_.limits.lease_min || c.lease > options_.limits.lease_max)
     return refuse(Code::invalid, "lease_ms");
-  const auto count = std::ranges::count_if(sessions_, [&](const Session& s) { return s.user == c.caller.user; });
+  const auto count = std::ranges::count_if(sessions_, [&](const Session& s) {
+    return s.user == c.caller.user && find_run(s.id.value) == nullptr;  // those of runs do not count
+  });
   const std::uint32_t max =
       c.service ? options_.limits.sessions_per_service_max : options_.limits.sessions_per_user_max;
   if (static_cast<std::uint32_t>(count) >= max) return refuse(Code::too_many);
@@ -946,6 +944,12 @@ LockOutcome ReferenceModel::run(const Acquire& c) {
     if (c.owner.empty()) return refuse(Code::invalid, "owner");
     if (c.ttl.count() == 0 || c.ttl > limits.hold_ttl_max) return refuse(Code::invalid, "ttl_ms");
   }
+  if (!c.stops.empty()) {
+    if (c.kind != Kind::hold || c.stops.size() > limits.hold_stops_max) return refuse(Code::invalid, "stops");
+    if (c.wait.count() > 0) return refuse(Code::invalid, "wait_ms");
+  }
+  std::ranges::sort(request.stops);
+  request.stops.erase(std::ranges::unique(request.stops).begin(), request.stops.end());
   if (c.lock.is_nil() || find_held(c.lock) < held_.size() || find_wait(c.lock) < waiting_.size() ||
       known_gone(c.lock)) {
     return refuse(Code::invalid, "lock");
@@ -994,6 +998,7 @@ LockOutcome ReferenceModel::run(const Release& c) {
     return gone_refusal(c.lock);
   }
   Grant& g = held_[i].grant;
+  if (find_run(g.lock.value) != nullptr) return refuse(Code::forbidden);
   if (g.kind == Kind::hold) {
     if (!c.caller.hold) return refuse(Code::forbidden);
     if (c.owner != g.owner) return refuse(Code::not_holder);
@@ -1028,6 +1033,7 @@ LockOutcome ReferenceModel::run(const Extend& c) {
   const std::size_t i = find_held(c.lock);
   if (i == held_.size()) return gone_refusal(c.lock);
   Held& h = held_[i];
+  if (find_run(h.grant.lock.value) != nullptr) return refuse(Code::forbidden);
   if (h.grant.kind == Kind::hold) {
     if (!c.caller.hold) return refuse(Code::forbidden);
   } else if (h.grant.session != c.session) {
@@ -1256,149 +1262,6 @@ LockOutcome ReferenceModel::run(const CancelWait& c) {
   }
   const Gone* g = find_gone(lock);
   return g != nullptr && g->was_wait ? refuse(Code::request_gone) : gone_refusal(lock);
-}
-
-// ---------------------------------------------------------------------------------------------------- queries
-
-LockOutcome ReferenceModel::run(const GetLock& c) {
-  const std::size_t i = find_held(c.lock);
-  if (i == held_.size()) return gone_refusal(c.lock);
-  return view(held_[i]);
-}
-
-LockOutcome ReferenceModel::run(const ListLocks& c) {
-  LockList list;
-  Page page;
-  for (const Held& h : held_) {
-    const Grant& g = h.grant;
-    const bool of_type = c.type.empty() ||
-                         std::ranges::any_of(g.targets, [&](const HeldTarget& t) { return t.target.type() == c.type; });
-    if (g.token <= c.after || !of_type || (!c.user.empty() && g.user != c.user) ||
-        (!c.session.is_nil() && g.session != c.session) ||
-        (!c.client.empty() && g.client.program != c.client && g.client.host != c.client &&
-         g.client.window != c.client) ||
-        (c.older.count() > 0 && clock_ - g.acquired_at < c.older) || (c.kind && g.kind != *c.kind)) {
-      continue;
-    }
-    Grant value = view(h);
-    if (list.locks.size() == std::clamp(c.limit, 1U, options_.limits.list_page_max) || !page.takes(bytes_of(value))) {
-      list.next = list.locks.back().token;
-      break;
-    }
-    list.locks.push_back(std::move(value));
-  }
-  return list;
-}
-
-LockOutcome ReferenceModel::run(const Check& c) {
-  if (!c.session.is_nil()) {
-    if (auto r = session_refusal(c.caller, c.session)) return *r;
-  }
-  if (c.targets.empty()) return refuse(Code::invalid, "targets");
-  if (c.targets.size() > options_.limits.targets_per_acquire_max) return refuse(Code::too_large, "targets");
-  Checked checked;
-  for (const Target& t : c.targets) {
-    Acquire request;
-    request.session = c.session;
-    request.targets = {t};
-    request.mode = c.mode;
-    CheckItem item;
-    item.target = t;
-    item.mine = std::ranges::any_of(held_, [&](const Held& h) {
-      return h.grant.session == c.session && h.grant.kind != Kind::hold &&
-             (h.grant.mode == Mode::exclusive || c.mode == Mode::shared) &&
-             std::ranges::any_of(h.grant.targets, [&](const HeldTarget& own) { return above_or_same(own.target, t); });
-    });
-    const bool again = std::ranges::any_of(held_, [&](const Held& h) {
-      return h.grant.session == c.session && h.grant.kind == Kind::edit && same_set(h.grant.targets, request.targets) &&
-             item.mine;
-    });
-    item.free = again || grantable(request, waiting_.size());
-    checked.items.push_back(std::move(item));
-  }
-  return checked;
-}
-
-LockOutcome ReferenceModel::run(const Verify& c) {
-  Verified v;
-  const std::size_t i = find_held(c.lock);
-  if (i == held_.size()) {
-    const Gone* g = find_gone(c.lock);
-    v.why = g != nullptr && !g->was_wait ? "lock_gone" : "not_found";
-    return v;
-  }
-  const Held& h = held_[i];
-  const Millis left = std::chrono::duration_cast<Millis>(deadline_of(h) - now_);
-  if (c.targets.empty() && c.token != h.grant.token) v.why = "not_holder";
-  for (const Target& t : c.targets) {
-    const auto own =
-        std::ranges::find_if(h.grant.targets, [&](const HeldTarget& held) { return above_or_same(held.target, t); });
-    if (!v.why.empty()) break;
-    if (own == h.grant.targets.end())
-      v.why = "not_covered";
-    else if (c.token != h.grant.token && c.token != own->token)
-      v.why = "not_holder";
-    else
-      v.targets.push_back({t, own->token});
-  }
-  if (v.why.empty() && left < c.min_valid) v.why = "too_short";
-  v.valid = v.why.empty();
-  v.valid_for = left;
-  if (!v.valid) v.targets.clear();
-  std::ranges::sort(v.targets, {}, &HeldTarget::target);
-  v.targets.erase(std::ranges::unique(v.targets).begin(), v.targets.end());
-  return v;
-}
-
-LockOutcome ReferenceModel::run(const GetSession& c) {
-  const Session* s = find_session(c.session);
-  if (s == nullptr) return refuse(Code::session_gone);
-  if (s->user != c.caller.user && !c.caller.admin) return refuse(Code::forbidden);
-  const auto page = page_of(snapshot(*s, true), c);
-  return page ? LockOutcome(*page) : refuse(page.error().code);
-}
-
-LockOutcome ReferenceModel::run(const ListSessions& c) {
-  std::vector<SessionSnapshot> all;
-  for (const Session& s : sessions_)
-    if (c.caller.admin || s.user == c.caller.user) all.push_back(snapshot(s, false));
-  const auto page = page_of(all, c.after, c.limit);
-  return page ? LockOutcome(*page) : refuse(Code::invalid);
-}
-
-LockOutcome ReferenceModel::run(const ListAsks& c) {
-  AskList list;
-  Page page;
-  // Its cursor is a place in the queue: good for a walk during which nothing changes.
-  for (std::size_t i = c.after; i < waiting_.size(); ++i) {
-    if (!waiting_[i].asking || !(c.caller.admin || concerns(i, c.caller.user))) continue;
-    AskInfo value = ask_view(i);
-    if (list.asks.size() == c.limit || !page.takes(bytes_of(value))) {
-      list.next = i;
-      break;
-    }
-    list.asks.push_back(std::move(value));
-  }
-  return list;
-}
-
-LockOutcome ReferenceModel::run(const ListWaits& c) {
-  WaitList list;
-  for (std::size_t i = 0; i < waiting_.size(); ++i) {
-    const bool mine = c.caller.admin || find_session(waiting_[i].request.session)->user == c.caller.user;
-    if (mine && list.waits.size() < c.limit) list.waits.push_back(view(i));
-  }
-  return list;
-}
-
-LockOutcome ReferenceModel::run(const GetStats&) {
-  Stats stats;
-  stats.locks = held_.size();
-  stats.sessions = sessions_.size();
-  stats.waits = waiting_.size();
-  stats.asks = static_cast<std::uint64_t>(std::ranges::count_if(waiting_, &Waiting::asking));
-  stats.last_token = last_token_;
-  return stats;
 }
 
 }  // namespace hf::test

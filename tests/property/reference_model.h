@@ -37,6 +37,9 @@ enum class Broken {
   repeat,                   // request ids are not remembered
   hold_owner,               // a hold is exempt for the session that placed it
   defer_twice,              // a second defer moves the deadline again
+  pass_holds,               // a run passes every hold that names what it stops
+  run_waits_for_edit,       // a run waits for an edit lock, too
+  run_outlives_locks,       // a run goes on when its locks have ended
 };
 
 class ReferenceModel {
@@ -74,6 +77,16 @@ class ReferenceModel {
     std::vector<std::string> asked_users;
   };
 
+  struct Run {
+    RunInfo info;
+    std::uint64_t number = 0, fingerprint = 0;
+    std::string request_id, step_id;
+    bool own_session = false, told = false;
+    EndReason reason = EndReason::released;
+    Instant ended{};
+    bool live() const { return info.state == RunState::locking || info.state == RunState::running; }
+  };
+
   explicit ReferenceModel(LockTreeOptions options, Broken broken = Broken::nothing);
 
   LockOutcome apply(const LockCommand& command, Wall clock, std::vector<LockEvent>& events);
@@ -85,6 +98,7 @@ class ReferenceModel {
   const std::vector<Session>& sessions() const { return sessions_; }
   const std::vector<Held>& held() const { return held_; }           // token order
   const std::vector<Waiting>& waiting() const { return waiting_; }  // queue order
+  const std::vector<Run>& runs() const { return runs_; }
   Instant now() const { return now_; }
   Token last_token() const { return last_token_; }
 
@@ -126,9 +140,11 @@ class ReferenceModel {
   static bool exempt(const Party& a, const Party& b);
   static Party party_of(const Grant& grant) { return {grant.kind, grant.session, &grant.owner}; }
   static Party party_of(const Acquire& request) { return {request.kind, request.session, &request.owner}; }
-  static bool is_same(const Grant& grant, const Acquire& request);
-  static bool re_enters(const Grant& grant, const Acquire& request);
-  static bool upgrades(const Grant& grant, const Acquire& request);
+  bool is_same(const Grant& grant, const Acquire& request) const;
+  bool re_enters(const Grant& grant, const Acquire& request) const;
+  bool upgrades(const Grant& grant, const Acquire& request) const;
+  // Whether the request is a run's, and the grant a hold that does not stop it.
+  bool passes(const Grant& grant, const Acquire& request) const;
   bool clashes(const Grant& grant, const Acquire& request) const;
   bool covered(const Acquire& request, const Target& mine, const Target& theirs) const;
   bool holds_against(const Acquire& request, const Acquire& waiter) const;
@@ -186,7 +202,9 @@ class ReferenceModel {
   // The session has the name of the newest token that acted for it, and so has all that it holds.
   void follow_name(const Caller& caller, SessionId session);
   template <class E>
-  void tell(E event);
+  void tell(E event) {
+    events_->emplace_back(std::move(event));
+  }
 
   // Repeats.
   struct RepeatKey {
@@ -199,6 +217,22 @@ class ReferenceModel {
   std::optional<LockOutcome> repeated(const RepeatKey& key);
   bool session_answers(const RepeatKey& key) const;
   void remember(const RepeatKey& key, const LockOutcome& outcome);
+
+  // Runs. A run, its locks and its wait have one id.
+  const Run* find_run(Id128 id) const;
+  Run* find_run(Id128 id);
+  std::optional<Refusal> run_refusal(const Caller& caller, RunId run) const;
+  Refusal run_gone(const Run& run) const;
+  bool lasting(const Acquire& request) const;
+  LockOutcome begun(const Run& run);
+  std::optional<LockOutcome> refuses(const BeginRun& c) const;
+  void run_has_locks(LockId lock);
+  void run_ends(Run& run, RunState state, EndReason reason, bool is_error);
+  void run_gets_nothing(LockId wait);
+  RunInfo view(const Run& run) const;
+  void close_sessions_over();
+  void finish_command();
+  std::optional<Grant> place(const RunHold& hold, const Run& run, const Grant& before);
 
   LockOutcome enqueue(Acquire request, Waiting waiting);
   LockOutcome run(const OpenSession& c);
@@ -221,6 +255,12 @@ class ReferenceModel {
   LockOutcome run(const Defer& c);
   LockOutcome run(const CancelWait& c);
   LockOutcome run(const Tick& c);
+  LockOutcome run(const BeginRun& c);
+  LockOutcome run(const StepRun& c);
+  LockOutcome run(const FinishRun& c);
+  LockOutcome run(const FailRun& c);
+  LockOutcome run(const SettleRun& c);
+  LockOutcome run(const GetRun& c);
   LockOutcome run(const GetLock& c);
   LockOutcome run(const ListLocks& c);
   LockOutcome run(const Check& c);
@@ -246,6 +286,9 @@ class ReferenceModel {
   std::vector<Remembered> remembered_;
   std::map<std::string, Known, std::less<>> versions_;
   std::map<LockId, Id128> unheard_;  // waits, and what became of them, that only one node can tell
+  std::vector<Run> runs_;            // in the order of their beginnings
+  std::uint64_t runs_made_ = 0;
+  std::vector<SessionId> sessions_over_;
   std::vector<LockEvent>* events_ = nullptr;
 };
 

@@ -41,7 +41,8 @@ INSTANTIATE_TEST_SUITE_P(Of, ABrokenRule,
                                          Broken::holder_upgrade, Broken::wake_up, Broken::token_on_reentry,
                                          Broken::release_counts, Broken::partial_grant, Broken::deadlock,
                                          Broken::lease_end, Broken::stale_version, Broken::repeat, Broken::hold_owner,
-                                         Broken::defer_twice));
+                                         Broken::defer_twice, Broken::pass_holds, Broken::run_waits_for_edit,
+                                         Broken::run_outlives_locks));
 
 }  // namespace
 }  // namespace hf::test
