@@ -1,13 +1,16 @@
 #include "engine/namespace_state.h"
 
+#include <optional>
 #include <utility>
+
+#include "engine/run_news.h"
 
 namespace hf {
 namespace {
 
 template <class Machine, class C, class E>
-Outcome decide(Machine& machine, const C& command, Wall clock, std::vector<E>& made, std::vector<Event>& events,
-               std::string& journal) {
+Outcome applied(Machine& machine, const C& command, Wall clock, std::vector<E>& made, std::vector<Event>& events,
+                std::string& journal) {
   made.clear();
   Outcome outcome = machine.apply(command, clock, made, journal);
   for (E& event : made) events.emplace_back(std::move(event));
@@ -26,10 +29,21 @@ LockTreeOptions NamespaceState::beside_board(LockTreeOptions options) const {
 }
 
 Outcome NamespaceState::apply(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal) {
+  const std::size_t first = events.size();
+  Outcome outcome = decide(command, clock, events, journal);
+  // What one machine says may concern the other, and so may what that says to it: a bill settles a run, and the board
+  // tells how that run ended. It ends there, for what is told of a run settles none.
+  for (std::size_t i = first; i < events.size(); ++i) {
+    if (std::optional<Command> owed = owed_by(events[i])) (void)decide(*owed, clock, events, journal);
+  }
+  return outcome;
+}
+
+Outcome NamespaceState::decide(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal) {
   if (const auto* of_locks = std::get_if<LockCommand>(&command))
-    return decide(locks_, *of_locks, clock, lock_events_, events, journal);
+    return applied(locks_, *of_locks, clock, lock_events_, events, journal);
   const std::size_t before = journal.size();
-  Outcome outcome = decide(board_, std::get<StatusCommand>(command), clock, board_events_, events, journal);
+  Outcome outcome = applied(board_, std::get<StatusCommand>(command), clock, board_events_, events, journal);
   board_changed_ |= journal.size() != before;
   return outcome;
 }

@@ -7,6 +7,10 @@
 // The machines see each other: an acquire with if_versions asks the board which version of the bill it knows. So the
 // order of commands of different families counts, and the state stays where it was made.
 //
+// They also owe each other news (engine/run_news.h): what the tree tells of a run goes onto the board, and a bill that
+// names a run as its cause settles it in the tree. Both follow at once from the command in hand, so that no journal and
+// no log needs a command for them.
+//
 // Not thread-safe: one owner per state.
 
 #include <string>
@@ -25,8 +29,9 @@ class NamespaceState {
   NamespaceState(const NamespaceState&) = delete;
   NamespaceState& operator=(const NamespaceState&) = delete;
 
-  // Decides `command` at the clock's reading `clock` and answers it in its own family. Appends news for others to
-  // `events` and changes to `journal`. Costs and refusals: LockTree::apply, StatusBoard::apply.
+  // Decides `command` at the clock's reading `clock`, and what follows from it, and answers it in its own family.
+  // Appends news for others to `events` and changes to `journal`. Costs and refusals: LockTree::apply,
+  // StatusBoard::apply; and a run's bills, for each thing that is told of a run.
   Outcome apply(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal);
 
   // Appends engine times, the last token and the place of the board's log to `journal`; a committer calls it once for
@@ -50,6 +55,7 @@ class NamespaceState {
 
  private:
   LockTreeOptions beside_board(LockTreeOptions options) const;
+  Outcome decide(const Command& command, Wall clock, std::vector<Event>& events, std::string& journal);
 
   LockTree locks_;
   StatusBoard board_;

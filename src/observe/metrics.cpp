@@ -92,6 +92,12 @@ struct Metrics::State {
   Gauge& sessions = gauge(r, "holdfast_sessions", "Sessions alive now");
   Gauge& waiters = gauge(r, "holdfast_waiters", "Requests that wait now");
   Gauge& asks = gauge(r, "holdfast_requests", "Requests to holders that are open now");
+  Gauge& runs = gauge(r, "holdfast_runs", "Runs of actions that have not ended");
+  Counter& runs_begun = counter(r, "holdfast_runs_begun_total", "Runs that got their locks");
+  std::array<Counter*, 3> runs_ended = counters(r, "holdfast_runs_ended_total", "Runs that ended, by how", "state",
+                                                std::array<std::string_view, 3>{"done", "failed", "unknown"});
+  Counter& runs_settled =
+      counter(r, "holdfast_runs_settled_total", "Unknown runs that what was told of their bills settled");
   Gauge& bills = gauge(r, "holdfast_bills", "Bills that the status boards know");
   Gauge& fullest = gauge(r, "holdfast_bills_of_fullest_type",
                          "Bills of the type that has most, in one namespace: status.bills_per_type_max is its limit");
@@ -145,6 +151,12 @@ void Metrics::set(const EngineFigures& figures) noexcept {
   state_->sessions.Set(static_cast<double>(figures.sessions));
   state_->waiters.Set(static_cast<double>(figures.waiters));
   state_->asks.Set(static_cast<double>(figures.requests));
+  state_->runs.Set(static_cast<double>(figures.runs));
+  follow(state_->runs_begun, figures.run_tally.begun);
+  follow(*state_->runs_ended[0], figures.run_tally.done);
+  follow(*state_->runs_ended[1], figures.run_tally.failed);
+  follow(*state_->runs_ended[2], figures.run_tally.unknown);
+  follow(state_->runs_settled, figures.run_tally.settled);
 }
 
 void Metrics::set(const BoardFigures& figures) noexcept {

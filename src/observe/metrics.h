@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/sign_in_failure.h"
+#include "model/run.h"
 
 namespace hf {
 
@@ -35,6 +36,8 @@ enum class LockEnd : std::uint8_t {
 // The engine's own figures, as they are now.
 struct EngineFigures {
   std::uint64_t locks = 0, sessions = 0, waiters = 0, requests = 0;
+  std::uint64_t runs = 0;
+  RunTally run_tally;  // since the engine's start
 };
 
 // The status boards', of all namespaces.

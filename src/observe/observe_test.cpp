@@ -71,9 +71,9 @@ TEST(Metrics, every_series_is_there_before_anything_happened) {
        {"holdfast_acquires_total{outcome=\"granted\"} 0", "holdfast_refusals_total{code=\"locked\"} 0",
         "holdfast_refusals_total{code=\"unknown_outcome\"} 0", "holdfast_locks_lost_total{reason=\"expired\"} 0",
         "holdfast_sign_in_failures_total{reason=\"bad_signature\"} 0", "holdfast_bills 0",
-        "holdfast_commit_seconds_count 0", "holdfast_queue_drops_total 0", "holdfast_ready 0",
-        "holdfast_worker_queued 0", "holdfast_worker_running 0", "holdfast_worker_refused_total 0",
-        "holdfast_worker_longest_seconds 0"}) {
+        "holdfast_runs_ended_total{state=\"unknown\"} 0", "holdfast_runs 0", "holdfast_commit_seconds_count 0",
+        "holdfast_queue_drops_total 0", "holdfast_ready 0", "holdfast_worker_queued 0", "holdfast_worker_running 0",
+        "holdfast_worker_refused_total 0", "holdfast_worker_longest_seconds 0"}) {
     EXPECT_NE(text.find(series), std::string::npos) << series << "\nin\n" << text;
   }
 }
@@ -88,15 +88,36 @@ TEST(Metrics, counts_go_to_the_series_they_name) {
   metrics.set(WorkerFigures{.queued = 3, .running = 2, .refused = 6, .longest_seconds = 0.5});
   metrics.set(CheckFigures{.slices = 3, .entities = 2500, .rounds = 1, .seconds = 0.25});
   metrics.committed(0.0003, 7);
-  metrics.set(EngineFigures{.locks = 5, .sessions = 2, .waiters = 1, .requests = 0});
+  metrics.set(EngineFigures{.locks = 5,
+                            .sessions = 2,
+                            .waiters = 1,
+                            .requests = 0,
+                            .runs = 2,
+                            .run_tally = {.begun = 9, .done = 4, .failed = 1, .unknown = 2, .settled = 1}});
   const std::string text = metrics.text();
-  for (const char* series :
-       {"holdfast_acquires_total{outcome=\"locked\"} 2", "holdfast_acquires_total{outcome=\"granted\"} 0",
-        "holdfast_refusals_total{code=\"stale_version\"} 1", "holdfast_commit_answers_sum 7", "holdfast_locks 5",
-        "holdfast_sessions 2", "holdfast_waiters 1", "holdfast_sign_in_failures_total{reason=\"wrong_code\"} 1",
-        "holdfast_bills 9", "holdfast_bills_of_fullest_type 4", "holdfast_worker_queued 3", "holdfast_worker_running 2",
-        "holdfast_worker_refused_total 6", "holdfast_worker_longest_seconds 0.5", "holdfast_check_slices_total 3",
-        "holdfast_check_entities_total 2500", "holdfast_check_rounds_total 1", "holdfast_check_seconds_total 0.25"}) {
+  for (const char* series : {"holdfast_acquires_total{outcome=\"locked\"} 2",
+                             "holdfast_acquires_total{outcome=\"granted\"} 0",
+                             "holdfast_refusals_total{code=\"stale_version\"} 1",
+                             "holdfast_commit_answers_sum 7",
+                             "holdfast_locks 5",
+                             "holdfast_sessions 2",
+                             "holdfast_waiters 1",
+                             "holdfast_sign_in_failures_total{reason=\"wrong_code\"} 1",
+                             "holdfast_runs 2",
+                             "holdfast_runs_begun_total 9",
+                             "holdfast_runs_ended_total{state=\"failed\"} 1",
+                             "holdfast_runs_ended_total{state=\"unknown\"} 2",
+                             "holdfast_runs_settled_total 1",
+                             "holdfast_bills 9",
+                             "holdfast_bills_of_fullest_type 4",
+                             "holdfast_worker_queued 3",
+                             "holdfast_worker_running 2",
+                             "holdfast_worker_refused_total 6",
+                             "holdfast_worker_longest_seconds 0.5",
+                             "holdfast_check_slices_total 3",
+                             "holdfast_check_entities_total 2500",
+                             "holdfast_check_rounds_total 1",
+                             "holdfast_check_seconds_total 0.25"}) {
     EXPECT_NE(text.find(series), std::string::npos) << series;
   }
 }

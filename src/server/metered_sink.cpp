@@ -23,6 +23,12 @@ void MeteredSink::take_figures(Ticket ticket, const Stats& stats) noexcept {
   figures_.sessions += stats.sessions;
   figures_.waiters += stats.waits;
   figures_.requests += stats.asks;
+  figures_.runs += stats.runs;
+  figures_.run_tally.begun += stats.run_tally.begun;
+  figures_.run_tally.done += stats.run_tally.done;
+  figures_.run_tally.failed += stats.run_tally.failed;
+  figures_.run_tally.unknown += stats.run_tally.unknown;
+  figures_.run_tally.settled += stats.run_tally.settled;
   if (--expected_ == 0) metrics_.set(figures_);
 }
 

@@ -315,7 +315,8 @@ Result<MoveCounts> prepare(Backup& backup, const Config& config, const Catalog& 
     if (restore == Restore::only_holds) {
       const auto kept = filtered(*all, [](const ChangeView& change) {
         const Entity entity = change.header.entity;
-        return entity == Entity::meta || (entity == Entity::grant && kind_of(change) == Kind::hold);
+        return entity == Entity::meta || entity == Entity::stops ||
+               (entity == Entity::grant && kind_of(change) == Kind::hold);
       });
       const auto clock = static_cast<Token>(to_us(Loop::now().wall));  // which tokens follow, if nothing else
       tree = tree_of(*kept, options, std::max(last, clock) + token_raise);

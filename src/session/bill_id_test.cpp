@@ -126,7 +126,7 @@ TEST_F(OneName, of_two_spellings_of_a_bill_only_one_is_locked_watched_published_
   EXPECT_EQ(refused("GET", "/v1/status/SaleOrder/01001", editor, ""), "400 bill");
   EXPECT_EQ(refused("GET", "/v1/status/SaleOrder/01001/history", editor, ""), "400 bill");
   EXPECT_EQ(refused("POST", "/v1/status", publisher, publish_body({bill("1", 1), bill("01", 1)})), "400 events[1].id");
-  EXPECT_EQ(engine.boards[0].last_offset(), 0u);
+  EXPECT_EQ(engine.states[0].board().last_offset(), 0u);
   const ConnectionId c = greet(editor);
   EXPECT_EQ(text(ask(c, R"({"id":1,"op":"watch","targets":["SaleOrder:01001"]})"), "error.field"), "targets");
 }

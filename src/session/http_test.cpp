@@ -410,10 +410,10 @@ TEST_F(HubHttp, whatever_an_answer_that_did_not_arrive_has_left_is_taken_back) {
   const ExchangeId upgrade =
       send(request("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:2", R"(,"wait_ms":600000)")));
   http("DELETE", "/v1/locks/" + other + "?session=" + wang_session, wang);
-  EXPECT_TRUE(engine.trees[0].has_unheard());
+  EXPECT_TRUE(engine.states[0].locks().has_unheard());
   lost(upgrade);
   EXPECT_EQ(text(http("GET", "/v1/locks/" + shared, li), "holds"), "1");
-  EXPECT_FALSE(engine.trees[0].has_unheard());
+  EXPECT_FALSE(engine.states[0].locks().has_unheard());
   lost(send(request("POST", "/v1/sessions", wang)));
   EXPECT_EQ(http("GET", "/v1/sessions", wang).at("sessions").as_array().size(), 1u);
 }
@@ -433,10 +433,10 @@ TEST_F(HubHttp, a_wait_without_a_request_id_is_its_nodes_until_somebody_was_told
     return std::get<Acquire>(command);
   };
   const auto arrives = [&] {
-    EXPECT_TRUE(engine.trees[0].has_unheard());
+    EXPECT_TRUE(engine.states[0].locks().has_unheard());
     hub->http_delivered(asked, now);
     engine.pump();
-    EXPECT_FALSE(engine.trees[0].has_unheard());
+    EXPECT_FALSE(engine.states[0].locks().has_unheard());
   };
   const std::string lock = text(http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:1")), "lock");
   http("POST", "/v1/locks", li, acquire_body(session, "SaleOrder:2"));
@@ -460,7 +460,7 @@ TEST_F(HubHttp, what_may_have_been_made_unheard_and_unrepeatable_is_taken_back) 
   // It is carried out all the same, before or behind what takes it back.
   std::vector<LockEvent> events;
   std::string journal;
-  engine.trees[0].apply(asked.command, now.wall, events, journal);
+  engine.states[0].locks().apply(asked.command, now.wall, events, journal);
   engine.pump();
   EXPECT_EQ(http("GET", "/v1/sessions/" + session, wang).at("locks").as_array().size(), 0u);
 }

@@ -10,8 +10,7 @@
 #include <deque>
 #include <map>
 
-#include "engine/lock_tree.h"
-#include "engine/status_board.h"
+#include "engine/namespace_state.h"
 #include "session/hub.h"
 #include "wire/batch_frame.h"
 
@@ -128,17 +127,16 @@ struct PaperEngine final : LockEngine {
     Wall clock;
   };
   std::vector<std::string> names;
-  std::vector<LockTree> trees;
+  std::deque<NamespaceState> states;
   std::deque<Submitted> queue;
   struct Decided {
     NamespaceIndex ns;
     Ticket ticket;
     StatusOutcome outcome;
-    std::vector<BoardEvent> events;
+    std::vector<Event> events;
   };
   std::shared_ptr<const Catalog> board_catalog = std::make_shared<const Catalog>();
   StatusLimits board_limits;
-  std::vector<StatusBoard> boards;
   std::deque<Decided> uncommitted;
   bool late = false;
   LockEngineSink* sink = nullptr;
@@ -146,13 +144,12 @@ struct PaperEngine final : LockEngine {
 
   Result<NamespaceIndex> open_namespace(std::string_view name) override {
     names.emplace_back(name);
-    trees.emplace_back();
-    trees.back().set_watching(watching);
     StatusBoardOptions options;
     options.catalog = board_catalog;
     options.limits = board_limits;
-    boards.emplace_back(options);
-    EXPECT_TRUE(boards.back().recovered(wall_us(start_us), EpochId{Id128{7, names.size()}}));
+    NamespaceState& state = states.emplace_back(LockTreeOptions{}, std::move(options));
+    state.locks().set_watching(watching);
+    EXPECT_TRUE(state.board().recovered(wall_us(start_us), EpochId{Id128{7, names.size()}}));
     return static_cast<NamespaceIndex>(names.size() - 1);
   }
   void submit(NamespaceIndex ns, Ticket ticket, Command&& command, Wall clock) override {
@@ -162,7 +159,7 @@ struct PaperEngine final : LockEngine {
     }
     Decided d{ns, ticket, Done{}, {}};
     std::string journal;
-    d.outcome = boards[ns].apply(std::get<StatusCommand>(command), clock, d.events, journal);
+    d.outcome = std::get<StatusOutcome>(states[ns].apply(command, clock, d.events, journal));
     uncommitted.push_back(std::move(d));
   }
   // The oldest decision that was not told is durable now. False: there is none.
@@ -170,33 +167,35 @@ struct PaperEngine final : LockEngine {
     if (uncommitted.empty()) return false;
     Decided d = std::move(uncommitted.front());
     uncommitted.pop_front();
-    for (BoardEvent& event : d.events) sink->on_event(d.ns, std::move(event));
+    for (const Event& event : d.events) sink->on_event(d.ns, event);
     if (d.ticket != 0) sink->on_outcome(d.ticket, std::move(d.outcome));
     return true;
   }
   void flush() override {}
   bool watching = true;
-  EpochId epoch(NamespaceIndex ns) const override { return boards[ns].epoch(); }
+  EpochId epoch(NamespaceIndex ns) const override { return states[ns].board().epoch(); }
   void set_watching(bool any) override {
     watching = any;
-    for (LockTree& tree : trees) tree.set_watching(any);
+    for (NamespaceState& state : states) state.locks().set_watching(any);
   }
   bool ready(std::string& why) const override {
     why = not_ready;
     return not_ready.empty();
   }
   void pump() {
-    while (!queue.empty()) {
-      Submitted s = std::move(queue.front());
-      queue.pop_front();
-      std::vector<LockEvent> events;
-      std::string journal;
-      LockOutcome outcome = trees[s.ns].apply(s.command, s.clock, events, journal);
-      for (LockEvent& event : events) sink->on_event(s.ns, std::move(event));
-      if (s.ticket != 0) sink->on_outcome(s.ticket, std::move(outcome));
-    }
-    while (!late && commit()) {
-    }
+    do {  // what a commit tells may ask for more
+      while (!queue.empty()) {
+        Submitted s = std::move(queue.front());
+        queue.pop_front();
+        std::vector<Event> events;
+        std::string journal;
+        Outcome outcome = states[s.ns].apply(std::move(s.command), s.clock, events, journal);
+        for (const Event& event : events) sink->on_event(s.ns, event);
+        if (s.ticket != 0) sink->on_outcome(s.ticket, std::move(outcome));
+      }
+      while (!late && commit()) {
+      }
+    } while (!queue.empty());
     sink->on_turn_end();
   }
   // The oldest command of that kind that waits, dropping what came before it.

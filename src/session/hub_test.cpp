@@ -19,7 +19,7 @@ TEST_F(HubSockets, a_hello_opens_a_session_and_says_what_one_may) {
   const auto w = hello(c, token("li"), R"(,"client":{"program":"web","host":"pc7","window":"3"})");
   EXPECT_EQ(text(w, "event"), "welcome");
   EXPECT_EQ(text(w, "node"), "n1");
-  EXPECT_EQ(text(w, "epoch"), engine.boards[0].epoch().text());
+  EXPECT_EQ(text(w, "epoch"), engine.states[0].board().epoch().text());
   EXPECT_EQ(text(w, "lease_ms"), "30000");
   EXPECT_EQ(text(w, "resumed"), "false");
   EXPECT_EQ(text(w, "rights"), R"(["lock.edit","lock.view"])");

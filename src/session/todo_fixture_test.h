@@ -298,7 +298,7 @@ class TodoTest : public HubTest {
         do {
           std::vector<BoardEvent> events;
           std::string journal;
-          const StatusOutcome outcome = engine.boards[ns].apply(ask, now.wall, events, journal);
+          const StatusOutcome outcome = engine.states[ns].board().apply(ask, now.wall, events, journal);
           EXPECT_TRUE(events.empty());
           const auto* page = std::get_if<TodoPage>(&outcome);
           if (page == nullptr) break;

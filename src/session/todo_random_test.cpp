@@ -148,7 +148,7 @@ class TodoRandom : public TodoTest {
       EXPECT_EQ(c.rows, board_rows(seat.who)) << seat.who.user;
       EXPECT_GE(c.digests, 1u) << seat.who.user;
     }
-    EXPECT_EQ(engine.boards[0].check(), "");
+    EXPECT_EQ(engine.states[0].board().check(), "");
   }
 };
 

@@ -39,7 +39,7 @@ TEST_F(TodoTest, who_may_not_publish_a_type_publishes_nothing_of_the_batch) {
   const std::string limited = token_of({"shop", {}, {}, {"status.publish:SaleOrder"}});
   auto said = http("POST", "/v1/status", limited, publish_body({bill("1", 1), other}));
   EXPECT_EQ(status, 403);
-  EXPECT_EQ(engine.boards[0].last_offset(), 0u);
+  EXPECT_EQ(engine.states[0].board().last_offset(), 0u);
   http("POST", "/v1/status", limited, publish_body({bill("1", 1)}));
   EXPECT_EQ(status, 200);
   http("POST", "/v1/status", token_of(viewer), publish_body({bill("3", 1)}));
@@ -73,7 +73,7 @@ TEST_F(TodoTest, an_event_that_states_less_than_the_whole_bill_is_refused_by_its
   EXPECT_EQ(refused(state + R"(,"creator":null,"department":null})"), "400 events[0].owner");
   EXPECT_EQ(refused(state + R"(,"creator":null,"owner":{}})"), "400 events[0].owner");
   EXPECT_EQ(refused(state + R"(,"creator":null,"owner":null})"), "400 events[0].department");
-  EXPECT_EQ(engine.boards[0].last_offset(), 1u) << "nothing of a batch that was refused";
+  EXPECT_EQ(engine.states[0].board().last_offset(), 1u) << "nothing of a batch that was refused";
   EXPECT_EQ(refused(state + R"(,"creator":null,"owner":null,"department":null})"), "200 ");
   EXPECT_EQ(refused(R"({"type":"SaleOrder","id":"1","version":3,"deleted":true})"), "200 ");
 }
@@ -678,8 +678,8 @@ TEST_F(TodoTest, nothing_is_told_before_its_commit_and_a_snapshot_fits_what_foll
     for (std::size_t i = known; i < transport.sent[c].size(); ++i) {
       // What is decided and not committed is in nothing that was sent.
       for (const auto& waiting : engine.uncommitted) {
-        for (const BoardEvent& event : waiting.events) {
-          const auto* changed = std::get_if<StatusChanged>(&event);
+        for (const Event& event : waiting.events) {
+          const auto* changed = std::get_if<StatusChanged>(&std::get<BoardEvent>(event));
           if (changed == nullptr || changed->before) continue;
           const std::string mark = "\"id\":\"" + std::string(changed->after->id()) + "\"";
           EXPECT_EQ(transport.sent[c][i].find(mark), std::string::npos) << transport.sent[c][i];

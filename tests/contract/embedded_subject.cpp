@@ -47,7 +47,9 @@ class EmbeddedSubject final : public Subject, public LockEngineSink {
   }
 
   void on_outcome(Ticket, Outcome&& outcome) override { outcome_ = std::get<LockOutcome>(std::move(outcome)); }
-  void on_event(NamespaceIndex, const Event& event) override { events_->push_back(std::get<LockEvent>(event)); }
+  void on_event(NamespaceIndex, const Event& event) override {
+    if (const auto* of_locks = std::get_if<LockEvent>(&event)) events_->push_back(*of_locks);
+  }
   void on_turn_end() override {}
   void on_failed(std::string why) override { ADD_FAILURE() << why; }
 

@@ -30,7 +30,9 @@ void SharedHistory::decided(std::size_t node, const redis::Decided& decided) {
   if (command == nullptr) return;  // the board's: nodes are compared by their images
   Step& step =
       it->second.steps.emplace_back(Step{*command, std::get<LockOutcome>(*decided.outcome), {}, decided.clock});
-  for (const Event& event : *decided.events) step.events.push_back(std::get<LockEvent>(event));
+  for (const Event& event : *decided.events) {  // what the board tells of a run follows from these
+    if (const auto* of_locks = std::get_if<LockEvent>(&event)) step.events.push_back(*of_locks);
+  }
 }
 
 void SharedHistory::reset(std::size_t node) { ++nodes_[node].resets; }

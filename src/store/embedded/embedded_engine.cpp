@@ -14,8 +14,10 @@ constexpr std::chrono::milliseconds kGap{2};
 
 // What an engine refuses that is short of room.
 bool adds(const Command& command) {
-  if (const auto* of_locks = std::get_if<LockCommand>(&command))
-    return std::holds_alternative<Acquire>(*of_locks) || std::holds_alternative<Ask>(*of_locks);
+  if (const auto* of_locks = std::get_if<LockCommand>(&command)) {
+    return std::holds_alternative<Acquire>(*of_locks) || std::holds_alternative<Ask>(*of_locks) ||
+           std::holds_alternative<BeginRun>(*of_locks);
+  }
   const auto& of_status = std::get<StatusCommand>(command);
   return std::holds_alternative<Publish>(of_status) || std::holds_alternative<ResyncPage>(of_status);
 }
