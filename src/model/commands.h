@@ -153,7 +153,7 @@ struct Acquire {
     a.later();
     a(13, v.node);
     a.tagged();
-    a(14, v.stops);
+    a(14, "stops", v.stops, {.bytes_max = action_name_bytes_max});
   }
 };
 struct Release {
@@ -414,6 +414,7 @@ struct ListLocks {
     a("older_ms", v.older);
     a("limit", v.limit, {.otherwise = 100});
     a("next", v.after, {.as_text = true});
+    a("run", v.run);
   }
 };
 struct Check {

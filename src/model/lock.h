@@ -109,6 +109,10 @@ struct Grant {
     a("client", v.client, {.personal = true});
     a("owner", v.owner);
     a("label", v.label);
+    a("run", v.run);
+    a("node", v.node);
+    a("rule", v.rule);
+    a("stops", v.stops);
     a("reason", v.reason, {.personal = true});
     a("acquired_at", v.acquired_at, {.known = true});
     a("expires_at", v.expires_at, {.known = true});

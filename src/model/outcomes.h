@@ -318,6 +318,7 @@ struct Stats {
     a("sessions", v.sessions, {.required = true});
     a("waits", v.waits, {.required = true});
     a("requests", v.asks, {.required = true});
+    a("runs", v.runs, {.required = true});
     a("nodes", v.nodes, {.required = true});
     a("granted", v.granted, {.required = true});
     a("refused", v.refused, {.required = true});
@@ -328,6 +329,11 @@ struct Stats {
     a("waited", v.waited, {.required = true});
     a("deadlocks", v.deadlocks, {.required = true});
     a("clock_alarms", v.clock_alarms, {.required = true});
+    a("runs_begun", v.run_tally.begun, {.required = true});
+    a("runs_done", v.run_tally.done, {.required = true});
+    a("runs_failed", v.run_tally.failed, {.required = true});
+    a("runs_unknown", v.run_tally.unknown, {.required = true});
+    a("runs_settled", v.run_tally.settled, {.required = true});
     a("last_token", v.last_token, {.required = true});
   }
 };

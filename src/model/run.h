@@ -37,6 +37,8 @@ struct RunInfo {
   std::vector<Grant> placed;  // the answer to FinishRun: holds
   bool operator==(const RunInfo&) const = default;
 
+  static constexpr std::string_view said_as = "Run";
+
   template <class A, class V>
   static void said(A& a, V& v) {
     a("run", v.run, {.key = true});
@@ -47,8 +49,9 @@ struct RunInfo {
     a("session", v.session, {.known = true, .personal = true});
     a("user", v.user, {.known = true, .personal = true});
     a("user_name", v.user_name, {.personal = true});
+    a("node", v.node, {.known = true});
     a("step", v.step);
-    a("error", v.error, {.personal = true});
+    a("error", v.error, {.personal = true, .sentence = true});
     a("begun_at", v.begun_at, {.known = true});
     a("changed_at", v.changed_at, {.known = true});
     a("expires_at", v.expires_at);

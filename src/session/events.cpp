@@ -13,6 +13,7 @@ void Hub::State::on_event(NamespaceIndex ns, const LockEvent& event) {
       hub.positions.erase(e.wait);
       hub.push(e.session, e.seq, event);
       hub.wait_granted(e);
+      hub.run_waited(e.wait, LockOutcome(e.granted));
     }
     void operator()(const LockWaiting& e) const {
       hub.positions.put(e);
@@ -24,6 +25,7 @@ void Hub::State::on_event(NamespaceIndex ns, const LockEvent& event) {
       hub.positions.erase(e.wait);
       hub.push(e.session, e.seq, event);
       hub.wait_ended(e);
+      hub.run_waited(e.wait, LockOutcome(e.why));
     }
     void operator()(const LockLost& e) const { hub.push(e.session, e.seq, event); }
     void operator()(const LockExpiring& e) const { hub.push(e.session, 0, event); }
@@ -59,6 +61,7 @@ void Hub::State::session_ended(const SessionEnded& ended, const LockEvent& event
   push(ended.session, 0, event);
   detach(ended.session);
   if (!waits.empty()) end_waits_of(ended.session);
+  if (!beginnings.empty()) run_waits_end(ended.session);
 }
 
 // A session's waits end with it, without an event of their own.

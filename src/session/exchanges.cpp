@@ -221,6 +221,7 @@ void Hub::State::http_gone(ExchangeId id) {
   switch (exchange.state) {
     case Exchange::State::asked:
       if (Errand* errand = errands.find(exchange.ticket); errand != nullptr) errand->gone = true;
+      if (!beginnings.empty()) run_asker_gone(id);
       return cancel_audits(Face::http, id);
     case Exchange::State::streaming: return end_streaming(exchange, id);
     case Exchange::State::waiting: break;

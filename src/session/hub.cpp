@@ -96,6 +96,7 @@ void Hub::State::drain(Millis window) {
 }
 
 void Hub::State::end_waits() {
+  run_waits_end({});
   std::vector<ExchangeId> waiting;
   for (const auto& [wait, ids] : waits) waiting.insert(waiting.end(), ids.begin(), ids.end());
   std::sort(waiting.begin(), waiting.end());

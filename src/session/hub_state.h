@@ -5,6 +5,7 @@
 //   sockets.cpp      a connection's life: hello, auth, pings, closing
 //   exchanges.cpp    an HTTP request's life: route, identity, fields, waiting, streams, sign-in
 //   operations.cpp   each operation once, for both faces: rights, then a command for the engine
+//   run_operations.cpp   runs of an ERP's actions, and the holds that they place
 //   audit_list.cpp   questions about the audit trail, which a disk answers
 //   outcomes.cpp     what the engine answered, back to whom it concerns
 //   watched_bills.cpp  what watched bills are, to who watches them and sees them
@@ -61,6 +62,8 @@ enum class Step : std::uint8_t {
   watch,        // what the watched bills are now; from here on they are watched
   ask_types,    // the lock's types decide whether the parked command may go
   audit,        // a page of the audit trail: tell the asker
+  run_look,     // what the run is that the parked command finishes
+  run_events,   // its events are on the board: now the parked command goes
   owed,         // a command of the hub itself: repeated until the engine has decided it
   status,       // of the status board: tell the asker
   todo,         // of the status board: tell the to-do delivery
@@ -261,6 +264,7 @@ struct Hub::State {
   std::optional<Error> refuses_type(std::string_view type) const;
   std::optional<Error> refuses_new_work() const;
   bool sees(const Bearer& who, const Grant& grant) const;
+  bool sees(const Bearer& who, const RunInfo& run) const;
   View view_of(Face face, Language language, const Bearer& who) const;
   // Under which entry of `sessions` a request is in flight: the session itself if its own connection asks, else an
   // entry for this caller alone, so that nobody uses up the limit of another's session.
@@ -292,6 +296,21 @@ struct Hub::State {
   void audit_answered(const Errand& errand, Ticket ticket, Result<AuditAnswer>&& answer);
   // Of a connection or exchange that is gone.
   void cancel_audits(Face face, std::uint64_t peer);
+
+  // ---- run_operations.cpp
+  std::optional<Error> refuses_run(const Call& call, const BeginRun& f, std::string_view right) const;
+  // It waits for its locks: whoever asked is answered when they are granted or the wait has ended.
+  void run_waits(Errand&& errand, const Queued& queued);
+  void run_waited(const LockId& wait, const LockOutcome& outcome);
+  void run_waits_end(SessionId session);  // nil: all of them, for the engine's state was lost
+  void run_asker_gone(ExchangeId id);
+  LockCommand undo_run(const BearerPtr& who, RunId run) const;
+  Ticket park_finish(Call& call, Step step, FinishRun&& finish);
+  FinishRun take_finish(Ticket ticket);
+  void run_looked(Ticket ticket, Errand& errand, const LockOutcome& outcome);
+  void run_published(Ticket ticket, Errand& errand, const StatusOutcome& outcome);
+  void finish_run(Call& call, FinishRun&& finish);
+  void add_holds(FinishRun& finish, const RunInfo& run) const;
 
   // ---- todo_operations.cpp
   std::optional<Error> refuses_publishing(const Call& call, const std::vector<LogEvent>& events) const;
@@ -404,6 +423,7 @@ struct Hub::State {
   boost::unordered_flat_map<PersonKey, session::Person> people;    // callers of late, and those with a stream
   boost::unordered_flat_map<ExchangeId, Undelivered> undelivered;  // answered, and on the way to the peer
   session::Tickets<Errand> errands;
+  boost::unordered_flat_map<LockId, std::vector<Errand>, IdHash> beginnings;  // of runs that wait for their locks
   boost::unordered_flat_map<Ticket, LockCommand> parked;
   std::vector<Ticket> audits;                    // of the errands: those that options.audit has
   boost::unordered_flat_map<Ticket, Owed> owed;  // on their way

@@ -129,6 +129,12 @@ std::optional<Error> Hub::State::refuses_new_work() const {
   return std::nullopt;
 }
 
+bool Hub::State::sees(const Bearer& who, const RunInfo& run) const {
+  return run.user == who.user || std::ranges::all_of(run.bills, [&](const Target& bill) {
+           return who.rights->allows(Right::lock_view, bill.type());
+         });
+}
+
 bool Hub::State::sees(const Bearer& who, const Grant& grant) const {
   if (grant.user == who.user) return true;
   return std::all_of(grant.targets.begin(), grant.targets.end(),
@@ -182,6 +188,7 @@ void Hub::State::submit(Call& call, Op op, SessionId session, LockCommand&& comm
   Errand errand{.op = op, .step = step, .session = session};
   if (const auto* acquire = std::get_if<Acquire>(&command)) errand.made = acquire->lock;
   if (const auto* ask = std::get_if<Ask>(&command)) errand.made = ask->wait;
+  if (const auto* begin = std::get_if<BeginRun>(&command)) errand.made.value = begin->run.value;
   submit(call, std::move(errand), std::move(command));
 }
 

@@ -31,6 +31,7 @@ void Hub::State::on_outcome(Ticket ticket, Outcome&& outcome) {
 
 void Hub::State::bring(Errand& errand, Ticket ticket, StatusOutcome& outcome) {
   if (errand.step == Step::bill) return bill_found(ticket, outcome);
+  if (errand.step == Step::run_events) return run_published(ticket, errand, outcome);
   status_answered(errand, std::move(outcome));
 }
 
@@ -46,6 +47,10 @@ void Hub::State::bring(Errand& errand, Ticket ticket, LockOutcome& outcome) {
     case Step::todo:
       if (Refusal* refusal = std::get_if<Refusal>(&outcome)) status_answered(errand, std::move(*refusal));
       return;
+    case Step::run_look: return run_looked(ticket, errand, outcome);
+    case Step::run_events:
+      if (const Refusal* refusal = std::get_if<Refusal>(&outcome)) run_published(ticket, errand, *refusal);
+      return;
     case Step::locks: return locks_listed(errand, outcome);
     case Step::locks_again: return locks_again(errand, outcome);
     case Step::bill:
@@ -60,10 +65,13 @@ void Hub::State::bring(Errand& errand, Ticket ticket, LockOutcome& outcome) {
 }
 
 void Hub::State::answer(Errand& errand, LockOutcome& outcome) {
+  if (const Queued* queued = std::get_if<Queued>(&outcome); queued != nullptr && errand.op == Op::run_begin)
+    return run_waits(std::move(errand), *queued);
   const Call& call = errand.call;
   const Bearer& who = *call.who;
-  if (Grant* grant = std::get_if<Grant>(&outcome);
-      grant != nullptr && errand.op == Op::lock_get && !sees(who, *grant)) {
+  const Grant* const grant = errand.op == Op::lock_get ? std::get_if<Grant>(&outcome) : nullptr;
+  const RunInfo* const run = errand.op == Op::run_get ? std::get_if<RunInfo>(&outcome) : nullptr;
+  if ((grant != nullptr && !sees(who, *grant)) || (run != nullptr && !sees(who, *run))) {
     outcome = session::refusal_of(Code::not_found);
   } else if (LockList* list = std::get_if<LockList>(&outcome);
              list != nullptr && !who.rights->allows_everywhere(Right::lock_view)) {
@@ -99,7 +107,8 @@ void Hub::State::answer(Errand& errand, LockOutcome& outcome) {
   if (const Refusal* refusal = std::get_if<Refusal>(&outcome);
       refusal != nullptr && refusal->code == Code::unknown_outcome && !errand.made.is_nil() && !call.repeatable) {
     // It may be carried out yet, and cannot be asked for again.
-    undo(call.who, undo_wait(call.who, errand.session, errand.made));
+    undo(call.who, errand.op == Op::run_begin ? undo_run(call.who, RunId{errand.made.value})
+                                              : undo_wait(call.who, errand.session, errand.made));
   }
   if (errand.gone) {
     if (takes_back) undo(call.who, *std::move(takes_back));
@@ -126,6 +135,8 @@ std::optional<LockCommand> Hub::State::undo_of(const Errand& errand, const LockO
   if (errand.op == Op::lock_acquire || errand.op == Op::lock_request) {
     if (const auto* granted = std::get_if<Granted>(&outcome)) return undo_grant(call.who, granted->grant);
     if (const auto* queued = std::get_if<Queued>(&outcome)) return undo_wait(call.who, errand.session, queued->wait);
+  } else if (errand.op == Op::run_begin) {
+    if (std::holds_alternative<Granted>(outcome)) return undo_run(call.who, RunId{errand.made.value});
   } else if (errand.op == Op::session_open) {
     if (const auto* opened = std::get_if<SessionOpened>(&outcome)) return EndSession{caller_of(call), opened->session};
   }

@@ -90,7 +90,8 @@ int http_status_of(Op op, const LockOutcome& outcome) noexcept {
   if (const auto* refusal = std::get_if<Refusal>(&outcome)) return code_http_status(refusal->code);
   if (std::holds_alternative<SessionOpened>(outcome)) return 201;
   if (std::holds_alternative<Queued>(outcome)) return op == Op::lock_request ? 201 : 202;
-  if (std::holds_alternative<Granted>(outcome)) return op == Op::lock_acquire || op == Op::lock_request ? 201 : 200;
+  if (std::holds_alternative<Granted>(outcome))
+    return op == Op::lock_acquire || op == Op::lock_request || op == Op::run_begin ? 201 : 200;
   return 200;
 }
 

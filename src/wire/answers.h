@@ -48,7 +48,7 @@ std::string encode_problem(const Error& error, Language language = Language::en)
 
 // ---------------------------------------------------------------------------------------------- pushes
 
-// The push for `event`; false, with nothing appended, for one that no client is told (ClockAlarm).
+// The push for `event`; false, with nothing appended, for one that no client is told so (ClockAlarm, RunChanged).
 // TargetChanged becomes lock.changed or lock.free.
 bool encode_event(std::string& out, const LockEvent& event, const View& view = {});
 

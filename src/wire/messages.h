@@ -71,6 +71,11 @@ struct ParseLimits {
   HF_OP(request_defer, "request.defer", Defer, Done, true, "POST /v1/requests/{request}/defer")                        \
   HF_OP(request_withdraw, "request.withdraw", WithdrawFields, Withdrawn, true, "POST /v1/requests/{request}/withdraw") \
   HF_OP(request_list, "request.list", ListAsks, AskList, false, "GET /v1/requests")                                    \
+  HF_OP(run_begin, "run.begin", BeginRun, Granted, true, "POST /v1/runs/begin")                                        \
+  HF_OP(run_step, "run.step", StepRun, RunInfo, true, "POST /v1/runs/{run}/step")                                      \
+  HF_OP(run_finish, "run.finish", FinishRun, RunInfo, true, "POST /v1/runs/{run}/finish")                              \
+  HF_OP(run_fail, "run.fail", FailRun, RunInfo, true, "POST /v1/runs/{run}/fail")                                      \
+  HF_OP(run_get, "run.get", GetRun, RunInfo, false, "GET /v1/runs/{run}")                                              \
   HF_OP(watch, "watch", WatchFields, Checked, false, "GET /v1/watch")                                                  \
   HF_OP(unwatch, "unwatch", UnwatchFields, WatchedCount, false, "")                                                    \
   HF_OP(status_publish, "status.publish", Publish, PublishAnswer, true, "POST /v1/status")                             \

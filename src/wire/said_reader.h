@@ -55,6 +55,10 @@ template <>
 struct LastOf<AskState> {
   static constexpr AskState value = AskState::unanswered;
 };
+template <>
+struct LastOf<RunState> {
+  static constexpr RunState value = RunState::unknown;
+};
 
 struct Findings {
   enum class Taken : std::uint8_t { strictly, kindly } taken = Taken::strictly;
@@ -240,6 +244,12 @@ class SaidReader {
     const auto id = text != nullptr ? Id<Tag>::parse(text_of(*text)) : std::nullopt;
     if (id) out = *id;
     return id.has_value();
+  }
+  bool take(const boost::json::value& value, Id128& out, const FieldRule& rule, Itself by) {
+    RunId id;  // any: they look alike
+    if (!take(value, id, rule, by)) return false;
+    out = id.value;
+    return true;
   }
   bool take(const boost::json::value& value, Target& out, const FieldRule&, Itself) {
     const boost::json::string* const text = value.if_string();

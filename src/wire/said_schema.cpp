@@ -184,6 +184,14 @@ class SaidSchema {
     return names(AskState::unanswered);
   }
   template <class D>
+  std::string schema_of(const RunState*, const FieldRule&) {
+    return names(RunState::unknown);
+  }
+  template <class D>
+  std::string schema_of(const Id128*, const FieldRule&) {
+    return reference("id");
+  }
+  template <class D>
   std::string schema_of(const bool*, const FieldRule& rule) {
     return rule.required ? R"({"type":"boolean"})" : R"({"const":true})";  // false is left out
   }

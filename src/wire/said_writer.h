@@ -146,6 +146,7 @@ class SaidWriter {
     }
   }
   void put(const Target& v, const FieldRule&, Itself) { w_.string(v.text()); }
+  void put(const Id128& v, const FieldRule&, Itself) { w_.string(v.text()); }
   template <class Tag>
   void put(const Id<Tag>& v, const FieldRule&, Itself) {
     w_.id(v);

@@ -73,7 +73,31 @@ class Maker {
     g.acquired_at = time();
     g.expires_at = time();
     g.holds = count();
+    if (coin()) {
+      g.run = id<RunId>();
+      g.node = id<RunId>().value;
+    }
+    if (coin()) g.stops = {"save", "void"};
+    g.rule = text();
     return g;
+  }
+  RunInfo run() {
+    RunInfo r;
+    r.run = id<RunId>();
+    r.user = name();
+    r.user_name = text();
+    r.action = text();
+    r.bills = targets();
+    r.session = id<SessionId>();
+    r.node = id<RunId>().value;
+    r.state = static_cast<RunState>(below(5));
+    r.step = text();
+    r.error = text();
+    r.begun_at = time();
+    r.changed_at = time();
+    if (coin()) r.expires_at = time();
+    if (coin()) r.placed = {grant(), grant()};
+    return r;
   }
   Granted granted() {
     Granted g{grant(), coin(), {}};
@@ -174,6 +198,10 @@ class Maker {
     g.token = 0;
     g.owner.clear();
     g.holds = 1;
+    g.run = {};
+    g.node = {};
+    g.rule.clear();
+    g.stops.clear();
     return g;
   }
   TargetChanged changed() {
@@ -223,7 +251,7 @@ class Maker {
     }
   }
   std::pair<Op, LockOutcome> outcome() {
-    switch (below(22)) {
+    switch (below(23)) {
       case 0: return {Op::session_open, SessionOpened{id<SessionId>(), ms(), time(), number()}};
       case 1: {
         Renewed r{time(), number(), {}};
@@ -254,12 +282,18 @@ class Maker {
       case 18: return {Op::lock_release_all, ReleasedMany{count()}};
       case 19: return {Op::request_agree, Answered{coin()}};
       case 20: return {Op::request_list, AskList{{ask()}}};
+      case 21: {
+        constexpr Op about_runs[] = {Op::run_step, Op::run_finish, Op::run_fail, Op::run_get};
+        return {about_runs[below(4)], run()};
+      }
       default: {
         Stats s;
         s.locks = number();
         s.waits = number();
         s.asks = number();
         s.clock_alarms = number();
+        s.runs = number();
+        s.run_tally = {number(), number(), number(), number(), number()};
         s.last_token = number();
         return {Op::stats_get, s};
       }

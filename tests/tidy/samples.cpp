@@ -65,11 +65,13 @@ class Filler {
   void put(Id<Tag>& out, Itself) {
     out = Id<Tag>{Id128{1, 2}};
   }
+  void put(Id128& out, Itself) { out = Id128{1, 2}; }
   void put(bool& out, Itself) { out = how_ != Fill::all_the_other_way; }
   void put(Mode& out, Itself) { out = Mode::shared; }
   void put(Kind& out, Itself) { out = Kind::hold; }
   void put(EndReason& out, Itself) { out = EndReason::forced; }
   void put(AskState& out, Itself) { out = AskState::deferred; }
+  void put(RunState& out, Itself) { out = RunState::running; }
   template <std::integral T>
     requires(!std::same_as<T, bool>)
   void put(T& out, Itself) {

@@ -95,6 +95,7 @@ export interface LockAcquireFields {
   if_versions?: Record<string, number>;
   label?: string;
   reason?: string;
+  stops?: string[];
 }
 export interface LockGetFields {
   lock: Id;
@@ -108,6 +109,7 @@ export interface LockListFields {
   older_ms?: number;
   limit?: number;
   next?: string;
+  run?: Id;
 }
 export interface LockReleaseFields {
   request_id?: string;
@@ -191,6 +193,32 @@ export interface RequestWithdrawFields {
 export interface RequestListFields {
   limit?: number;
   next?: string;
+}
+export interface RunBeginFields {
+  request_id?: string;
+  session?: Id;
+  action: string;
+  bills: Target[];
+  wait_ms?: number;
+  client?: Client;
+}
+export interface RunStepFields {
+  request_id?: string;
+  run: Id;
+  step?: string;
+}
+export interface RunFinishFields {
+  request_id?: string;
+  run: Id;
+  events?: LogEvent[];
+}
+export interface RunFailFields {
+  request_id?: string;
+  run: Id;
+  error: string;
+}
+export interface RunGetFields {
+  run: Id;
 }
 export interface WatchFields {
   targets: Target[];
@@ -287,6 +315,11 @@ export interface Operations {
   "request.defer": RequestDeferFields;
   "request.withdraw": RequestWithdrawFields;
   "request.list": RequestListFields;
+  "run.begin": RunBeginFields;
+  "run.step": RunStepFields;
+  "run.finish": RunFinishFields;
+  "run.fail": RunFailFields;
+  "run.get": RunGetFields;
   "watch": WatchFields;
   "unwatch": UnwatchFields;
   "status.publish": StatusPublishFields;
@@ -307,7 +340,7 @@ export type Op = keyof Operations;
 export type ClientMessage = { [O in Op]: { op: O; id?: number | string } & Operations[O] }[Op];
 /** Those that take a request id: the same one again is answered as the first time. */
 export type RepeatableOp =
-  "hello" | "session.open" | "session.end" | "lock.acquire" | "lock.release" | "lock.extend" | "lock.transfer" | "lock.force" | "lock.request" | "lock.cancel_wait" | "lock.release_all" | "request.agree" | "request.refuse" | "request.defer" | "request.withdraw" | "status.publish";
+  "hello" | "session.open" | "session.end" | "lock.acquire" | "lock.release" | "lock.extend" | "lock.transfer" | "lock.force" | "lock.request" | "lock.cancel_wait" | "lock.release_all" | "request.agree" | "request.refuse" | "request.defer" | "request.withdraw" | "run.begin" | "run.step" | "run.finish" | "run.fail" | "status.publish";
 
 // What a server says. A member of a person is null where names are hidden.
 
@@ -355,6 +388,10 @@ export interface Grant {
   client?: Where | null;
   owner?: string;
   label?: string;
+  run?: Id;
+  node?: Id;
+  rule?: string;
+  stops?: string[];
   reason?: string | null;
   acquired_at: string;
   expires_at: string;
@@ -405,6 +442,10 @@ export interface Granted {
   client?: Where | null;
   owner?: string;
   label?: string;
+  run?: Id;
+  node?: Id;
+  rule?: string;
+  stops?: string[];
   reason?: string | null;
   acquired_at: string;
   expires_at: string;
@@ -426,6 +467,22 @@ export interface Conflict {
   same_user: boolean;
   queue: number;
   may: ("read_only" | "notify" | "wait" | "request" | "transfer" | "force")[];
+}
+export interface Run {
+  run: Id;
+  state: "locking" | "running" | "done" | "failed" | "unknown";
+  action: string;
+  bills: Target[];
+  session: Id | null;
+  user: string | null;
+  user_name?: string | null;
+  node: Id;
+  step?: string;
+  error?: string | null;
+  begun_at: string;
+  changed_at: string;
+  expires_at?: string;
+  placed?: Grant[];
 }
 export interface Named {
   user?: string;
@@ -578,6 +635,11 @@ export interface Answers {
   "request.defer": Record<string, never>;
   "request.withdraw": Granted | Record<string, never>;
   "request.list": { requests: Request[]; next?: string };
+  "run.begin": Granted;
+  "run.step": Run;
+  "run.finish": Run;
+  "run.fail": Run;
+  "run.get": Run;
   "watch": { targets: { target: Target; free: boolean; mine: boolean; conflicts?: Conflict[] }[] };
   "unwatch": { watched: number };
   "status.publish": { epoch: Id; results: { offset?: number; stale?: true; deleted?: true; differs?: true; version?: number }[] };
@@ -591,7 +653,7 @@ export interface Answers {
   "notice.read": Record<string, never>;
   "audit.list": { entries: AuditEntry[]; next?: string };
   "catalog.get": { name: string; strict_types: boolean; edit_after_submit: string; types: { name: string; zh?: string; en?: string; area?: string; code: number; key: string; no?: string; parts: string[]; status: string[]; lifecycle?: string; editable_in: number[]; groups: string[]; actions: string[]; lock: { max_hold_ms: number; idle_takeover_ms: number; request_timeout_ms: number } }[]; models: { name: string; zh?: string; en?: string; kind: string; initial: number; values: { value: number; zh?: string; en?: string }[]; transitions: { from: number; to: number[] }[]; final: number[] }[]; actions: { name: string; zh?: string; en?: string; kind: string; right?: string; reason_required?: true; types?: string[] }[]; groups: { name: string; zh?: string; en?: string }[]; conversions: { name: string; zh?: string; en?: string; no: number; kind: string; action?: string; routes: { from: string; to: string }[]; asks: string[] }[]; roles: { name: string; zh?: string; en?: string; rights: string[]; tree: string[]; scope: string }[] };
-  "stats.get": { locks: number; sessions: number; waits: number; requests: number; nodes: number; granted: number; refused: number; released: number; expired: number; forced: number; handed_over: number; waited: number; deadlocks: number; clock_alarms: number; last_token: number; node: string; version: string };
+  "stats.get": { locks: number; sessions: number; waits: number; requests: number; runs: number; nodes: number; granted: number; refused: number; released: number; expired: number; forced: number; handed_over: number; waited: number; deadlocks: number; clock_alarms: number; runs_begun: number; runs_done: number; runs_failed: number; runs_unknown: number; runs_settled: number; last_token: number; node: string; version: string };
 }
 /** What comes unasked, by its event. */
 export interface Pushes {

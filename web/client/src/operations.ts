@@ -22,6 +22,10 @@ const repeatIds: Partial<Record<Op, "request_id" | "batch_id">> = {
   "request.refuse": "request_id",
   "request.defer": "request_id",
   "request.withdraw": "request_id",
+  "run.begin": "request_id",
+  "run.step": "request_id",
+  "run.finish": "request_id",
+  "run.fail": "request_id",
   "status.publish": "batch_id",
 } satisfies Record<RepeatableOp, "request_id" | "batch_id">;
 
@@ -52,6 +56,7 @@ const sessionOps: Partial<Record<Op, true>> = {
   "lock.check": true,
   "lock.release_all": true,
   "request.withdraw": true,
+  "run.begin": true,
   watch: true,
   unwatch: true,
   "audit.list": true,
