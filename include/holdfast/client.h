@@ -26,6 +26,7 @@
 #include <memory>
 
 #include "holdfast/result.h"
+#include "holdfast/run.h"
 #include "holdfast/status.h"
 #include "holdfast/types.h"
 
@@ -33,10 +34,6 @@ namespace holdfast {
 
 template <class T>
 using Done = std::function<void(Result<T>)>;
-
-struct Nothing {
-  bool operator==(const Nothing&) const = default;
-};
 
 // Where callbacks run: give one that posts to your user interface's thread. post() may be called from any
 // thread and must neither run `call` at once nor block nor throw; calls run one after another, in order.
@@ -281,6 +278,10 @@ class Client {
   // the deadline of the client's options. A failure leaves the board as it was. Needs the right status.publish.
   Result<Resynced> resync(const std::string& type, const std::vector<StatusEvent>& bills);
 
+  // Does an action of the ERP's own under guard: begins a run, calls `work` on this thread, and tells how it went.
+  // Refused as run.begin is, and then `work` was not called; or the error that `work` returned. Blocks.
+  Result<RunEnd> run(const RunOf& what, const RunWork& work);
+
   // Any operation of the protocol by its name: fields and answer are JSON objects. The client gives `repeatable` calls
   // a request id and repeats them like all others. For operations that this header does not have yet.
   enum class Repeat : std::uint8_t { query, change };
@@ -290,7 +291,9 @@ class Client {
  private:
   friend class LockHandle;
   friend class TodoView;
+  friend class Run;
   class Body;
+  Result<std::string> tell(const std::string& op, const std::string& fields_json, Millis deadline);
   explicit Client(std::shared_ptr<Body> body) noexcept;
   std::shared_ptr<Body> body_;
 };

@@ -54,6 +54,10 @@ struct Error {
 template <class T>
 using Result = tl::expected<T, Error>;
 
+struct Nothing {
+  bool operator==(const Nothing&) const = default;
+};
+
 // Makes an error of the SDK itself, or of an implementation of one of its interfaces.
 tl::unexpected<Error> failure(Code code, std::string detail = {}, std::string field = {});
 

@@ -174,7 +174,8 @@ class Core {
   void refuse(Reply<LockOutcome> reply, holdfast::Error why) {
     answer<LockOutcome>(reply, tl::unexpected(std::move(why)));
   }
-  void call(Time now, const std::string& op, const std::string& fields_json, bool change, Reply<std::string> reply);
+  void call(Time now, const std::string& op, const std::string& fields_json, bool change, Reply<std::string> reply,
+            Millis deadline = Millis(0));
   void publish(Time now, const std::vector<holdfast::LogEvent>& events, const std::string& batch_id, Millis deadline,
                Reply<std::vector<holdfast::Published>> reply);
   // Follows a tree until unfollow(); refused if one is followed already.

@@ -391,6 +391,7 @@ void Core::reconcile(Time now, const SessionSnapshot& page, StateWalk& walk) {
     }
   }
   for (const WaitInfo& wait : page.waits) {
+    if (wait.kind == Kind::temporary) continue;  // a run's
     if (!waits_.contains(wait.wait)) strange_waits_.insert(wait.wait);
   }
   std::vector<LockId> over;

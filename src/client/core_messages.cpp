@@ -158,6 +158,7 @@ void Core::push(Time now, const Push& push, std::string_view text) {
 void Core::hear(Time now, const LockGranted& told, std::string_view) {
   if (told.session != session_) return;
   saw(now, told.seq);
+  if (told.granted.grant.kind == Kind::temporary) return;  // a run's, which has an answer of its own
   if (auto wait = waits_.extract(told.wait)) {
     granted(now, told.granted, wait.mapped().asked, std::move(wait.mapped()), true);
   } else if (early_.size() < early_max) {

@@ -206,8 +206,8 @@ void Core::send(Time now, Fields fields, Reply<LockOutcome> reply) {
   submit(now, std::move(pending), Millis(0));
 }
 
-void Core::call(Time now, const std::string& op, const std::string& fields_json, bool change,
-                Reply<std::string> reply) {
+void Core::call(Time now, const std::string& op, const std::string& fields_json, bool change, Reply<std::string> reply,
+                Millis deadline) {
   const auto value = parse_json(fields_json.empty() ? std::string_view("{}") : std::string_view(fields_json));
   if (!value || !value->is_object() || op.empty()) {
     return answer<std::string>(reply,
@@ -225,7 +225,7 @@ void Core::call(Time now, const std::string& op, const std::string& fields_json,
     if (!answered) return answer<std::string>(reply, tl::unexpected(answered.error()));
     answer<std::string>(reply, std::string(answered->body));
   };
-  submit(now, std::move(pending), Millis(0));
+  submit(now, std::move(pending), deadline);
 }
 
 }  // namespace hf::client
