@@ -54,21 +54,22 @@ std::vector<json::object> list_in(const json::value& value, std::string_view nam
 }
 
 Result<std::string> send(const Arguments& a, const std::string& method, const std::string& path,
-                         const json::object& fields) {
+                         const json::object& fields, Millis deadline) {
   auto answer = client::call_over_http({.url = a.server,
                                         .ca_file = a.ca,
                                         .token = a.token,
                                         .language = a.language,
                                         .method = method,
                                         .path = path,
-                                        .body = method == "POST" ? json::serialize(fields) : std::string()});
+                                        .body = method == "POST" ? json::serialize(fields) : std::string(),
+                                        .deadline = deadline});
   if (!answer) return tl::unexpected(at_server(a, answer.error()));
   return answer;
 }
 
 Result<json::value> ask(const Arguments& a, const std::string& method, const std::string& path,
-                        const json::object& fields) {
-  auto answer = send(a, method, path, fields);
+                        const json::object& fields, Millis deadline) {
+  auto answer = send(a, method, path, fields, deadline);
   if (!answer) return tl::unexpected(answer.error());
   auto value = parse_json(*answer);
   if (!value) return holdfast::failure(Code::unavailable, tr("The server's answer was not understood."));
@@ -110,6 +111,8 @@ Result<std::string> id_of(const std::string& text, Named what) {
     case Named::session:
       return holdfast::failure(Code::invalid, tr("'{}' is no id of a session: it has 26 letters and digits.", text),
                                "session");
+    case Named::run:
+      return holdfast::failure(Code::invalid, tr("'{}' is no id of a run: it has 26 letters and digits.", text), "run");
   }
   return text;
 }

@@ -15,11 +15,13 @@
 namespace hf::cli {
 
 // The body of the answer.
+inline constexpr holdfast::Millis answered_within{10'000};
 holdfast::Result<std::string> send(const Arguments& a, const std::string& method, const std::string& path,
-                                   const boost::json::object& fields = {});
+                                   const boost::json::object& fields = {}, holdfast::Millis deadline = answered_within);
 // The same, parsed.
 holdfast::Result<boost::json::value> ask(const Arguments& a, const std::string& method, const std::string& path,
-                                         const boost::json::object& fields = {});
+                                         const boost::json::object& fields = {},
+                                         holdfast::Millis deadline = answered_within);
 holdfast::Result<holdfast::Nothing> tell(const Arguments& a, const std::string& method, const std::string& path,
                                          const boost::json::object& fields = {});
 std::string query_of(const boost::json::object& fields);
@@ -38,7 +40,7 @@ std::vector<boost::json::object> list_in(const boost::json::value& value, std::s
 boost::json::array texts(const std::vector<std::string>& list);
 
 // The id in a path; nothing but an id makes sense there.
-enum class Named : std::uint8_t { lock, request, session };
+enum class Named : std::uint8_t { lock, request, session, run };
 holdfast::Result<std::string> id_of(const std::string& text, Named what);
 holdfast::Result<holdfast::Millis> duration_of(const std::string& text, holdfast::Millis otherwise, const char* option);
 

@@ -39,6 +39,7 @@ struct Arguments {
   bool shared = false;
   std::string wait, ttl, label, reason, message, by, older;
   std::string type, user, client, kind;
+  std::string action;  // run begin
   std::string name, ns;
   std::vector<std::string> roles;
   std::uint64_t fencing_token = 0;
@@ -88,6 +89,11 @@ int demo(const Arguments& a);
 int todo(const Arguments& a);
 int publish(const Arguments& a);
 int resync(const Arguments& a);
+int run_begin(const Arguments& a);
+int run_step(const Arguments& a);
+int run_finish(const Arguments& a);
+int run_fail(const Arguments& a);
+int run_get(const Arguments& a);
 int demo_data(const Arguments& a);
 
 // "30s", "2m", "500ms", "1h", or a number of seconds; nothing if it is none of them.

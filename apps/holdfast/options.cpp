@@ -51,6 +51,7 @@ Options::Options(Arguments& a, OutboxArguments& o, Chosen& chosen)
   add_looking();
   add_status();
   add_publishing();
+  add_runs();
   add_operating();
   add_outbox();
   add_fence();
@@ -195,6 +196,36 @@ void Options::add_publishing() {
   event->footer(
       tr("What the options leave out stays as the server knows the bill; an event of a file states the whole bill.") +
       "\n" + tr("Exit code 1 if an event was not logged: its version is not above the known one."));
+}
+
+void Options::add_runs() {
+  CLI::App* runs =
+      app_.add_subcommand("run", tr("An action of a script of yours, while others are kept off its bills"));
+  runs->group(tr(following))->require_subcommand(1);
+  const auto add_part = [&](const char* name, const char* help, Run run) {
+    CLI::App* part = runs->add_subcommand(name, tr(help))->group(tr("Commands"));
+    part->callback([this, run] { chosen_ = {run, Needs::token}; });
+    return part;
+  };
+  const auto add_about = [&](const char* name, const char* help, Run run) {
+    CLI::App* part = add_part(name, help, run);
+    part->add_option("run", a_.target, tr("The run's id"))->required()->type_name("ID");
+    return part;
+  };
+  auto* begin = add_part("begin", "Lock all its bills or none, and print its id and fencing tokens", run_begin);
+  begin->add_option("action", a_.action, tr("The catalog's name of it, e.g. approve"))->required()->type_name("ACTION");
+  begin->add_option("bills", a_.targets, tr("First the bill that it is done to, then those that it changes"))
+      ->required()
+      ->type_name("BILL");
+  begin->add_option("--wait", a_.wait, tr("How long to wait for other actions (5s; at most 20s)"))->type_name("TIME");
+  auto* step = add_about("step", "Tell that it lives, and how far it is; at least once a minute", run_step);
+  step->add_option("step", a_.message, tr("What it does now, for people"))->type_name("TEXT");
+  add_about("finish", "It is committed: its locks end, its holds begin", run_finish);
+  add_about("fail", "It is rolled back: its locks end", run_fail)
+      ->add_option("--reason", a_.reason, tr("Why"))
+      ->required()
+      ->type_name("TEXT");
+  add_about("get", "What it is, and how it ended", run_get);
 }
 
 void Options::add_signing_in() {

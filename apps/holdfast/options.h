@@ -36,6 +36,7 @@ class Options {
   void add_looking();
   void add_status();
   void add_publishing();
+  void add_runs();
   void add_signing_in();
   void add_operating();
   void add_outbox();

@@ -292,6 +292,22 @@ TEST_F(Cli, a_token_is_made_and_works) {
       << "a bad token was taken";
 }
 
+TEST_F(Cli, a_script_acts_under_guard) {
+  const Ended begun = run("li", {"run", "begin", "approve", "SaleOut:77", "SaleOrder:1001", "--json"}, "manager");
+  ASSERT_EQ(begun.exit_code, 0) << begun.errors;
+  const std::string id(parsed(begun.output)["run"].as_string());
+  auto wang = person("wang");
+  EXPECT_FALSE(wang.acquire({.targets = {"SaleOrder:1001"}}));
+  EXPECT_EQ(run("li", {"run", "begin", "approve", "SaleOut:77", "--wait", "0s"}, "manager").exit_code, 1);
+  const Ended step = run("li", {"run", "step", id, "writing"}, "manager");
+  EXPECT_NE(step.output.find("running"), std::string::npos) << step.output << step.errors;
+  const Ended done = run("li", {"run", "finish", id}, "manager");
+  EXPECT_EQ(done.exit_code, 0) << done.errors;
+  EXPECT_NE(done.output.find("a hold on SaleOrder:1001 for SaleOut:77"), std::string::npos) << done.output;
+  EXPECT_EQ(run("li", {"run", "fail", id, "--reason", "late"}, "manager").exit_code, 1) << "it has ended";
+  EXPECT_EQ(parsed(run("wang", {"run", "get", id, "--json"}).output)["state"].as_string(), "done");
+}
+
 TEST_F(Cli, a_watch_prints_what_a_bill_is) {
   const Ended done = run("boss",
                          {"publish", "SaleOrder:1003", "--version", "7", "--state", "DataStatus=2,ApprovalStatus=0",

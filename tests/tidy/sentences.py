@@ -159,7 +159,7 @@ def commands_of(sources):
     """What a user types: a text that begins with the name of a command is no sentence."""
     names = re.findall(r'\b(?:add|add_part)\("([a-z-]+)"', sources.get("apps/holdfast/options.cpp", ""))
     return re.compile(r"(--as \w+ )?(" + "|".join(names + ["backup", "restore", "outbox", "fence"]) + r") ([^a-z]|locks)"
-                      r"|(help|completion|outbox|fence) \w")
+                      r"|(help|completion|outbox|fence|run) \w")
 
 
 def findings(sources):
