@@ -98,16 +98,16 @@ TEST_P(FenceProcess, the_version_that_a_release_tells_refuses_who_reads_an_older
   EXPECT_EQ(wang.acquire(port, "SaleOrder:1001", R"(,"if_versions":{"SaleOrder:1001":2})").status, 201);
 }
 
-// ---------------------------------------------------------------------------------------------- the example
+// ---------------------------------------------------------------------------------------------- the examples
 
-// examples/fenced_save.py, which waits for a line before it saves.
+// A script of examples/, which waits for a line before it saves.
 class Example {
  public:
-  explicit Example(const std::vector<std::string>& arguments) {
+  Example(const std::string& script, const std::vector<std::string>& arguments) {
     std::array<int, 2> in{-1, -1};
     std::array<int, 2> out{-1, -1};
     if (::pipe2(in.data(), O_CLOEXEC) != 0 || ::pipe2(out.data(), O_CLOEXEC) != 0) return;
-    std::vector<std::string> all = {"python3", HF_SOURCE_DIR "/examples/fenced_save.py"};
+    std::vector<std::string> all = {"python3", HF_SOURCE_DIR "/examples/" + script};
     all.insert(all.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (std::string& one : all) argv.push_back(one.data());
@@ -179,21 +179,86 @@ TEST(FenceExample, saves_under_its_lock_and_is_refused_when_somebody_else_has_sa
     return std::vector<std::string>{url, li.token(), database.file(), "SaleOrder:1001", quantity};
   };
   {
-    Example first(arguments("11"));
+    Example first("fenced_save.py", arguments("11"));
     EXPECT_EQ(first.enter(), 0) << first.wait_for("");
     EXPECT_EQ(quantity_of(erp), 11);
     EXPECT_EQ(version_of(erp), 2);
   }
   {
-    Example second(arguments("12"));
+    Example second("fenced_save.py", arguments("12"));
     EXPECT_THAT(second.wait_for("\n"), HasSubstr("version 2"));
-    Example third(arguments("13"));
+    Example third("fenced_save.py", arguments("13"));
     EXPECT_THAT(third.wait_for("\n"), HasSubstr("\"locked\""));
     ASSERT_TRUE(erp.execute(set_quantity(20))) << "round the fence";
     EXPECT_EQ(second.enter(), 1) << second.wait_for("");
     EXPECT_THAT(second.wait_for(""), HasSubstr("has changed meanwhile"));
   }
   EXPECT_EQ(quantity_of(erp), 20);
+}
+
+class GuardedExample : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(database.is_made());
+    ASSERT_NE(server.port(), 0) << server.log();
+    ASSERT_TRUE(save(erp, {.version = 0, .token = 1}, order(1001, 10)));
+    wang.open_session(server.port());
+  }
+  Example example(const std::string& quantity) {
+    const std::string url = "http://127.0.0.1:" + std::to_string(server.port());
+    return {"guarded_action.py", {url, li.token(), database.file(), "SaleOrder:1001", quantity}};
+  }
+  // The run that it says it has begun.
+  static std::string run_of(Example& running) {
+    const std::string& said = running.wait_for("\n");
+    return said.starts_with("run ") ? said.substr(4, 26) : said;
+  }
+  std::string state_of(const std::string& run) {
+    return text_at(li.call(server.port(), "GET", "/v1/runs/" + run).json(), "state");
+  }
+
+  const FenceDatabase database{Dialect::sqlite};
+  Connection erp = database.connect();
+  const TemporaryDirectory data;
+  const ServerProcess server{data.path(), {}, {"HOLDFAST_LIMITS_TEMPORARY_TTL_MS=2000"}};
+  const Person li{server.port(), "li", "manager"};
+  Person wang{server.port(), "wang"};
+};
+
+TEST_F(GuardedExample, acts_while_others_are_kept_off_the_bill) {
+  Example running = example("11");
+  const std::string run = run_of(running);
+  EXPECT_EQ(state_of(run), "running");
+  EXPECT_EQ(wang.acquire(server.port(), "SaleOrder:1001").status, 423);
+  EXPECT_EQ(running.enter(), 0) << running.wait_for("");
+  EXPECT_EQ(quantity_of(erp), 11);
+  EXPECT_EQ(version_of(erp), 2);
+  EXPECT_EQ(state_of(run), "done");
+  EXPECT_EQ(wang.acquire(server.port(), "SaleOrder:1001").status, 201);
+}
+
+// Whoever waits for the bill is given it as the locks end: nobody looks at a clock.
+TEST_F(GuardedExample, that_is_killed_leaves_its_run_unknown_and_its_bill_free) {
+  std::string run;
+  {
+    Example killed = example("11");
+    run = run_of(killed);
+  }
+  EXPECT_EQ(wang.acquire(server.port(), "SaleOrder:1001", R"(,"wait_ms":25000)").status, 201);
+  EXPECT_EQ(state_of(run), "unknown");
+  EXPECT_EQ(quantity_of(erp), 10);
+}
+
+TEST_F(GuardedExample, that_wakes_up_too_late_writes_nothing) {
+  Example late = example("11");
+  const std::string run = run_of(late);
+  const Answer held = wang.acquire(server.port(), "SaleOrder:1001", R"(,"wait_ms":25000)");
+  ASSERT_EQ(held.status, 201) << held.body;
+  ASSERT_TRUE(save(erp, {.version = 1, .token = std::stoull(text_at(held.json(), "token"))}, set_quantity(20)));
+  EXPECT_EQ(late.enter(), 1);
+  EXPECT_THAT(late.wait_for(""), HasSubstr("lock_gone"));
+  EXPECT_EQ(quantity_of(erp), 20);
+  EXPECT_EQ(state_of(run), "unknown");
 }
 
 // ---------------------------------------------------------------------------------------------- what we hand out
@@ -205,14 +270,16 @@ TEST(FencePage, quotes_the_sql_that_the_program_carries) {
   }
 }
 
-TEST(FencePage, has_one_fence_in_prose_in_the_example_and_in_csharp) {
-  std::ifstream in(HF_SOURCE_DIR "/examples/fenced_save.py");
-  std::ostringstream example;
-  example << in.rdbuf();
+TEST(FencePage, has_one_fence_in_prose_in_the_examples_and_in_csharp) {
   const std::string condition =
       "WHERE type = :type AND id = :id AND version = :version AND token <= :token AND part_token "
       "<= :token AND guarded = 0";
-  EXPECT_THAT(example.str(), HasSubstr(condition));
+  for (const char* script : {"fenced_save.py", "guarded_action.py"}) {
+    std::ifstream in(std::string(HF_SOURCE_DIR "/examples/") + script);
+    std::ostringstream example;
+    example << in.rdbuf();
+    EXPECT_THAT(example.str(), HasSubstr(condition)) << script;
+  }
   EXPECT_THAT(fencing_page(), HasSubstr(condition));
 }
 
