@@ -23,10 +23,5 @@ test("the program of README.md runs, against the package as it is built", async 
   const { stdout } = await promisify(execFile)("node", [path], { env: environment, timeout: 50_000 });
   // Who edits a bill changes its row, as soon as the server tells; that may be before the program ends.
   const lines = stdout.split("\n").filter((line) => !line.startsWith("changed"));
-  expect(lines).toEqual([
-    "editing, for sure for another 20 s",
-    "added unreviewed SO1001 Li Lei",
-    "unreviewed: 1",
-    "",
-  ]);
+  expect(lines).toEqual(["editing, for sure for another 20 s", "added unreviewed SO1001 Li Lei", "unreviewed: 1", ""]);
 });
