@@ -14,16 +14,12 @@
 
 #include "base/id.h"
 #include "base/time.h"
+#include "base/time_text.h"
 
 namespace hf {
 
 // Appends `text` quoted and escaped.
 void append_json_string(std::string& out, std::string_view text);
-// Appends RFC 3339, UTC, milliseconds (cut, not rounded), without quotes: 2024-02-29T23:59:59.999Z. Times outside
-// the years 0 to 9999 are shown as the nearest inside.
-void append_time(std::string& out, Wall time);
-// The time that `text` shows in that form, with 0 to 6 digits of a second and `Z` or an offset; nothing if it is none.
-std::optional<Wall> parse_time(std::string_view text) noexcept;
 
 class JsonWriter {
  public:
