@@ -12,9 +12,9 @@
 
 #include "child.h"
 #include "console.h"
-#include "outbox/dialect.h"
 #include "outbox/http_publisher.h"
 #include "outbox/relay.h"
+#include "outbox/sql/tables.h"
 #include "show.h"
 #include "words.h"
 

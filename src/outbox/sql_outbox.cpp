@@ -7,26 +7,16 @@
 #include <charconv>
 #include <filesystem>
 
+#include "database/address.h"
+
 namespace hf::outbox {
 namespace {
 
-constexpr std::string_view sqlite_prefix = "sqlite:";
-
-// A link that is dead must be noticed, and no statement of ours may outlast the relay's patience.
-constexpr std::array<std::string_view, 2> postgresql_options = {"connect_timeout=5", "tcp_user_timeout=10000"};
+// No statement of ours may outlast the relay's patience.
 constexpr std::array<const char*, 5> postgresql_settings = {
     "SET application_name = 'holdfast outbox'", "SET statement_timeout = '10s'",
     "SET idle_in_transaction_session_timeout = '10s'", "SET default_transaction_isolation = 'read committed'",
     "SET client_encoding = 'UTF8'"};
-
-// With an option in any case: SOCI 4.0 appends a '=' to a text that has none.
-std::string with_options(std::string url) {
-  for (const std::string_view option : postgresql_options) {
-    if (url.find(option.substr(0, option.find('=') + 1)) != std::string::npos) continue;
-    url.append(1, url.find('?') == std::string::npos ? '?' : '&').append(option);
-  }
-  return url;
-}
 
 std::string list_of(const std::vector<RowId>& ids) {
   std::string list;
@@ -78,7 +68,7 @@ struct SqlOutbox::Connection {
       session = std::make_unique<soci::session>(*soci::factory_sqlite3(), "dbname=\"" + where + "\" timeout=5");
       return *session;
     }
-    auto made = std::make_unique<soci::session>(*soci::factory_postgresql(), with_options(where));
+    auto made = std::make_unique<soci::session>(*soci::factory_postgresql(), database::with_timeouts(where));
     for (const char* setting : postgresql_settings) *made << setting;
     session = std::move(made);
     return *session;
@@ -162,19 +152,11 @@ SqlOutbox::SqlOutbox(SqlOutbox&&) noexcept = default;
 SqlOutbox& SqlOutbox::operator=(SqlOutbox&&) noexcept = default;
 
 Result<SqlOutbox> SqlOutbox::at(const std::string& url) {
+  auto address = database::address_of(url, "from");
+  if (!address) return tl::unexpected(std::move(address.error()));
   auto connection = std::make_unique<Connection>();
-  connection->where = url;
-  if (url.starts_with(sqlite_prefix)) {
-    connection->where = url.substr(sqlite_prefix.size());
-    // SOCI has no way to write a quotation mark within one.
-    if (connection->where.empty() || connection->where.find('"') != std::string::npos) {
-      return fail(Code::invalid, "Write sqlite:PATH, without quotation marks.", "from");
-    }
-  } else if (url.starts_with("postgresql://") || url.starts_with("postgres://")) {
-    connection->dialect = Dialect::postgresql;
-  } else {
-    return fail(Code::invalid, "Write sqlite:PATH or postgresql://USER@HOST/DATABASE.", "from");
-  }
+  connection->dialect = address->dialect;
+  connection->where = std::move(address->where);
   return SqlOutbox(std::move(connection));
 }
 

@@ -19,7 +19,7 @@
 
 #include "base/result.h"
 #include "outbox/batch.h"
-#include "outbox/dialect.h"
+#include "outbox/sql/tables.h"
 
 namespace hf::outbox {
 

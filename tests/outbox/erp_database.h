@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "outbox/dialect.h"
+#include "outbox/sql/tables.h"
 #include "outbox/sql_outbox.h"
 #include "tests/outbox/postgres_process.h"
 #include "tests/server/server_process.h"

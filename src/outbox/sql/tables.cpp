@@ -1,4 +1,4 @@
-#include "outbox/dialect.h"
+#include "outbox/sql/tables.h"
 
 namespace hf::outbox {
 
