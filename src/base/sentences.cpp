@@ -15,6 +15,7 @@ constexpr Sentence all[] = {
 #define HF_SENTENCE(english, chinese) {english, chinese},
 #include "base/chinese/answers.def"
 #include "base/chinese/client.def"
+#include "base/chinese/documents.def"
 #include "base/chinese/operation.def"
 #undef HF_SENTENCE
 };

@@ -69,9 +69,8 @@ class Condition {
 
   bool operator==(const Condition& other) const noexcept { return text_ == other.text_; }
 
- private:
-  friend class ConditionParser;
-
+  // What it is made of, for who says it in another language (documents/condition_sql.h). The last node is the root; the
+  // always-true condition has none.
   enum class Op : std::uint8_t { either, both, negate, equal, unequal, less, less_equal, greater, greater_equal, in };
   struct Node {
     Op op;
@@ -80,11 +79,16 @@ class Condition {
     std::uint16_t count;  // of literals
   };
   using Literal = std::variant<std::int64_t, std::string>;
+  const std::vector<Node>& nodes() const noexcept { return nodes_; }
+  const std::vector<Literal>& literals() const noexcept { return literals_; }
+
+ private:
+  friend class ConditionParser;
 
   bool evaluate(const FieldSource& fields, std::size_t node) const;
 
   std::string text_;
-  std::vector<Node> nodes_;  // the last one is the root
+  std::vector<Node> nodes_;
   std::vector<FieldUse> fields_;
   std::vector<Literal> literals_;
 };

@@ -35,13 +35,14 @@ NOT_FOR_PEOPLE = {
 PHRASES = [
     "text/plain; ", "SQLite format 3", "HTTP/1.1 101 Switching", "event: watch", "event: bill.changed", ": still here",  # protocols
     "This is Holdfast: a lock and status server",  # the page of the port, before the workbench
-    "holdfast outbox", "holdfast demo",  # names of programs
+    "holdfast outbox", "holdfast documents", "holdfast demo",  # names of programs
     "Content-Type: ", "Connection: ", " HTTP/1.1\\r\\n", "SameSite=Strict",
     "Authorization, Content-Type", "ETag, Retry-After", "private, no-cache",  # names of headers
     "# Made by `holdfast login`",  # in a file
 ]
 SQL = re.compile(r"^\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|BEGIN|SET|WITH|DROP|ALTER)\b|\b(WHERE|FROM|CAST|EXTRACT)\b"
-                 r"|\b(ORDER BY|AND) id\b")
+                 r"|\b(ORDER BY|AND) id\b|\b(LEFT JOIN|GROUP BY|LIMIT|ON CONFLICT|AS integer|AS text|with time zone)\b"
+                 r"|\bb\.(id|creator)\b")
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|R"(?P<d>[^()\s\\]{0,16})\((?P<raw>.*?)\)(?P=d)"|"(?P<text>(?:\\.|[^"\\\n])*)"'
                    r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'", re.S)
 BETWEEN = re.compile(r"(\s|//[^\n]*\n)*")
