@@ -65,7 +65,7 @@ struct Million {
         value = "n.i % 5000";
       else if (catalog::is_moment(column.kind))
         value = "strftime('%Y-%m-%dT%H:%M:%S.000Z', 1700000000 + n.i * 90, 'unixepoch')";
-      else if (column.nullable)
+      else if (column.nullable && column.name != "ApprovalStatus")
         continue;
       else if (column.kind == catalog::ColumnKind::text)
         value = "''";
