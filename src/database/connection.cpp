@@ -170,7 +170,7 @@ Result<void> Connection::begin_writing() {
 Result<void> Connection::commit() { return execute("COMMIT"); }
 
 void Connection::roll_back() noexcept {
-  if (session_) static_cast<void>(execute("ROLLBACK"));
+  if (session_ && !execute("ROLLBACK")) session_.reset();
 }
 
 }  // namespace hf::database

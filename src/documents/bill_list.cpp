@@ -279,7 +279,7 @@ class Planning {
     SqlText sql = sql_;
     const std::vector<Way> ways = ways_asked(sql);
     const std::string place = sql.bind(type_.name);
-    const std::string limit = " LIMIT " + std::to_string(bills_counted_max + 1);
+    std::string limit = " LIMIT " + std::to_string(bills_counted_max + 1);
     sql.add("SELECT COUNT(*) FROM (SELECT k FROM (" + unite(ways, place, [&](const Way&) { return limit; }) + ") u" +
             limit + ") c");
     sql.made.columns = 1;

@@ -32,7 +32,7 @@ std::string compared(Dialect dialect, const catalog::Column& column, std::string
 }
 
 std::string selected(Dialect dialect, const catalog::Column& column, std::string_view table) {
-  const std::string name = name_of(column, table);
+  std::string name = name_of(column, table);
   if (dialect == Dialect::sqlite) return name;
   switch (column.kind) {
     case ColumnKind::time: return "to_char(" + name + ", 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
