@@ -271,6 +271,39 @@ export interface NoticeListFields {
 export interface NoticeReadFields {
   notices: number[];
 }
+export interface BillGetFields {
+  type: string;
+  bill: string;
+  part?: string;
+  lines?: number;
+  next?: string;
+}
+export interface BillListFields {
+  type: string;
+  state?: string[];
+  group?: string;
+  text?: string;
+  partner?: string;
+  from?: string;
+  until?: string;
+  where?: string[];
+  sort?: string;
+  limit?: number;
+  total?: boolean;
+  next?: string;
+}
+export interface LookupFields {
+  table: string;
+  code?: string;
+  text?: string;
+  ids?: string[];
+  type?: string;
+  part?: string;
+  column?: string;
+  filled?: string[];
+  limit?: number;
+  next?: string;
+}
 export interface AuditListFields {
   action?: string;
   user?: string;
@@ -331,6 +364,9 @@ export interface Operations {
   "todo.page": TodoPageFields;
   "notice.list": NoticeListFields;
   "notice.read": NoticeReadFields;
+  "bill.get": BillGetFields;
+  "bill.list": BillListFields;
+  "lookup": LookupFields;
   "audit.list": AuditListFields;
   "catalog.get": CatalogGetFields;
   "stats.get": StatsGetFields;
@@ -564,6 +600,51 @@ export interface Notice {
   at: string;
   rejection?: true;
 }
+export interface Remainder {
+  effect: string;
+  ordered: string;
+  done: string;
+  reserved: string;
+  left: string;
+  reservers?: Reserver[];
+}
+export interface Reserver {
+  type: string;
+  id: string;
+  no?: string;
+  quantity: string;
+  creator?: Named;
+}
+export interface BillPart {
+  part: string;
+  lines: BillLine[];
+  next?: string;
+}
+export interface BillLine {
+  line: string;
+  fields: Record<string, string | boolean | null>;
+  left?: Remainder[];
+}
+export interface BillLink {
+  type: string;
+  id: string;
+  no?: string;
+}
+export interface BillRow {
+  id: string;
+  no?: string;
+  version: number;
+  creator?: Named;
+  handler?: Named;
+  fields: Record<string, string | boolean | null>;
+}
+export interface LookupRow {
+  id: string;
+  code?: string;
+  name?: string;
+  enabled: boolean;
+  fields: Record<string, string | boolean | null>;
+}
 export interface AuditEntry {
   at: string;
   action: string;
@@ -651,6 +732,9 @@ export interface Answers {
   "todo.page": { epoch: Id; rows: Row[]; next?: string };
   "notice.list": { notices: Notice[]; next?: string };
   "notice.read": Record<string, never>;
+  "bill.get": { type: string; id: string; no?: string; version: number; creator?: Named; handler?: Named; closed_by?: string; fields: Record<string, string | boolean | null>; left?: Remainder[]; parts: BillPart[]; sources?: BillLink[]; targets?: BillLink[]; lock?: { target: Target; free: boolean; mine: boolean; conflicts?: Conflict[] } };
+  "bill.list": { bills: BillRow[]; next?: string; total?: number; more?: true };
+  "lookup": { rows: LookupRow[]; next?: string };
   "audit.list": { entries: AuditEntry[]; next?: string };
   "catalog.get": { name: string; strict_types: boolean; edit_after_submit: string; types: { name: string; zh?: string; en?: string; area?: string; code: number; key: string; no?: string; parts: string[]; status: string[]; lifecycle?: string; editable_in: number[]; groups: string[]; actions: string[]; lock: { max_hold_ms: number; idle_takeover_ms: number; request_timeout_ms: number } }[]; models: { name: string; zh?: string; en?: string; kind: string; initial: number; values: { value: number; zh?: string; en?: string }[]; transitions: { from: number; to: number[] }[]; final: number[] }[]; actions: { name: string; zh?: string; en?: string; kind: string; right?: string; reason_required?: true; types?: string[] }[]; groups: { name: string; zh?: string; en?: string }[]; conversions: { name: string; zh?: string; en?: string; no: number; kind: string; action?: string; routes: { from: string; to: string }[]; asks: string[] }[]; roles: { name: string; zh?: string; en?: string; rights: string[]; tree: string[]; scope: string }[] };
   "stats.get": { locks: number; sessions: number; waits: number; requests: number; runs: number; nodes: number; granted: number; refused: number; released: number; expired: number; forced: number; handed_over: number; waited: number; deadlocks: number; clock_alarms: number; runs_begun: number; runs_done: number; runs_failed: number; runs_unknown: number; runs_settled: number; last_token: number; node: string; version: string };

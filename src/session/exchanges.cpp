@@ -222,7 +222,8 @@ void Hub::State::http_gone(ExchangeId id) {
     case Exchange::State::asked:
       if (Errand* errand = errands.find(exchange.ticket); errand != nullptr) errand->gone = true;
       if (!beginnings.empty()) run_asker_gone(id);
-      return cancel_audits(Face::http, id);
+      cancel_audits(Face::http, id);
+      return cancel_documents(Face::http, id);
     case Exchange::State::streaming: return end_streaming(exchange, id);
     case Exchange::State::waiting: break;
   }

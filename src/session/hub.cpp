@@ -29,6 +29,8 @@ Hub::State::State(HubOptions o, const Catalog& c, LockEngine& e, Transport& t, S
       everybody(std::make_shared<const Audience>(c, Claims{.super = true})),
       openapi_etag(session::entity_tag(options.openapi)) {
   engine.set_watching(watching_on);
+  if (options.documents == nullptr || options.namespaces.empty()) return;
+  if (const auto first = identities.namespace_of(options.namespaces.front())) documents_ns = *first;
 }
 
 void Hub::State::tick() {
@@ -53,7 +55,8 @@ void Hub::State::tick() {
   tell_positions();
   const double rate = options.requests_per_second_max;
   boost::unordered::erase_if(people, [&](auto& one) {
-    return one.second.streams == 0 && one.second.audits == 0 && one.second.allowance.is_full(rate, now.monotonic);
+    return one.second.streams == 0 && one.second.audits == 0 && one.second.document_questions == 0 &&
+           one.second.allowance.is_full(rate, now.monotonic);
   });
   todo.tick(now.monotonic);
   connections_due();
@@ -180,6 +183,11 @@ bool Hub::idle() const { return state_->connections.empty() && state_->exchanges
 void Hub::on_audit(Ticket ticket, Result<AuditAnswer>&& answer, Now now) {
   state_->now = now;
   state_->on_audit(ticket, std::move(answer));
+}
+
+void Hub::on_documents(Ticket ticket, Result<documents::Answer>&& answer, Now now) {
+  state_->now = now;
+  state_->on_documents(ticket, std::move(answer));
 }
 
 void Hub::on_outcome(Ticket ticket, Outcome&& outcome) { state_->on_outcome(ticket, std::move(outcome)); }

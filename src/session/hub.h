@@ -24,6 +24,7 @@
 #include "catalog/catalog.h"
 #include "catalog/rights.h"
 #include "session/audit_reader.h"
+#include "session/document_reader.h"
 #include "store/lock_engine.h"
 #include "wire/jwt.h"
 
@@ -32,7 +33,8 @@ namespace hf {
 // Limits of a node's connections, beside those of base/limits.h.
 inline constexpr std::uint32_t namespaces_dev_max = 100;
 inline constexpr std::uint32_t tokens_remembered_max = 4096;
-inline constexpr std::uint32_t audit_questions_per_user_max = 1;  // not answered yet
+inline constexpr std::uint32_t audit_questions_per_user_max = 1;      // not answered yet
+inline constexpr std::uint32_t document_questions_per_user_max = 32;  // not answered yet: a form asks many at once
 // How much the node reads from a peer before it knows the user.
 inline constexpr std::size_t login_bytes_max = 4 * 1024;   // of a login's body
 inline constexpr std::size_t login_code_bytes_max = 64;    // of the code in it
@@ -162,6 +164,8 @@ struct HubOptions {
   // The newest metrics in Prometheus' text format, for GET /metrics; none: 404.
   std::function<std::string()> metrics_text;
   AuditReader* audit = nullptr;  // for audit.list; none: it is refused. Outlives the hub
+  // For bill.get, bill.list and lookup, of the first of the namespaces; none: they are refused. Outlives the hub.
+  DocumentReader* documents = nullptr;
 };
 
 class Hub final : public LockEngineSink {
@@ -190,6 +194,8 @@ class Hub final : public LockEngineSink {
 
   // What options.audit was asked.
   void on_audit(Ticket ticket, Result<AuditAnswer>&& answer, Now now);
+  // What options.documents was asked.
+  void on_documents(Ticket ticket, Result<documents::Answer>&& answer, Now now);
 
   void on_outcome(Ticket ticket, Outcome&& outcome) override;
   void on_event(NamespaceIndex ns, const Event& event) override;

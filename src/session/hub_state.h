@@ -7,6 +7,7 @@
 //   operations.cpp   each operation once, for both faces: rights, then a command for the engine
 //   run_operations.cpp   runs of an ERP's actions, and the holds that they place
 //   audit_list.cpp   questions about the audit trail, which a disk answers
+//   documents.cpp    questions about bills and base data, which a database answers
 //   outcomes.cpp     what the engine answered, back to whom it concerns
 //   watched_bills.cpp  what watched bills are, to who watches them and sees them
 //   owed.cpp         what nobody was told of is taken back
@@ -18,6 +19,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +34,7 @@
 #include "session/todo_delivery.h"
 #include "session/watchers.h"
 #include "wire/answers.h"
+#include "wire/documents_said.h"
 #include "wire/messages.h"
 
 namespace hf {
@@ -64,6 +67,8 @@ enum class Step : std::uint8_t {
   audit,        // a page of the audit trail: tell the asker
   run_look,     // what the run is that the parked command finishes
   run_events,   // its events are on the board: now the parked command goes
+  documents,    // of the document store: tell the asker; of a bill, look at its lock first
+  bill_lock,    // who holds a bill that was read: tell the asker both
   owed,         // a command of the hub itself: repeated until the engine has decided it
   status,       // of the status board: tell the asker
   todo,         // of the status board: tell the to-do delivery
@@ -76,19 +81,20 @@ struct Errand {
   Call call;
   Op op = Op::stats_get;
   Step step = Step::answer;
-  Right right = Right::lock_edit;  // ask_types
-  bool gone = false;               // the exchange was closed by its peer
-  bool resumed = false;            // hello
-  SessionId session;               // that the command is for; nil: none
-  SessionId counted;               // under which it is in flight; nil: none
-  SessionId opened;                // hello, open, pong
-  LockId made;                     // the lock or wait that the command would make
-  Secret secret;                   // hello, open
-  std::uint64_t n = 0;             // pong
-  TodoAsker asker;                 // todo
-  ResyncId resync;                 // status: the one opened
-  std::string_view group;          // status: of a page, the catalog's text
-  TodoSelectionPtr selection;      // status: of counts
+  Right right = Right::lock_edit;              // ask_types
+  bool gone = false;                           // the exchange was closed by its peer
+  bool resumed = false;                        // hello
+  SessionId session;                           // that the command is for; nil: none
+  SessionId counted;                           // under which it is in flight; nil: none
+  SessionId opened;                            // hello, open, pong
+  LockId made;                                 // the lock or wait that the command would make
+  Secret secret;                               // hello, open
+  std::uint64_t n = 0;                         // pong
+  TodoAsker asker;                             // todo
+  ResyncId resync;                             // status: the one opened
+  std::string_view group;                      // status: of a page, the catalog's text
+  TodoSelectionPtr selection;                  // status: of counts
+  std::shared_ptr<documents::Bill> bill = {};  // bill_lock
 };
 
 // A session that a connection carries, or that has requests in flight.
@@ -104,7 +110,8 @@ struct Live {
 struct Person {
   Allowance allowance;
   std::uint32_t streams = 0;
-  std::uint32_t audits = 0;  // questions about the audit trail that are not answered yet
+  // Questions that are not answered yet: about the audit trail, and to the document store.
+  std::uint32_t audits = 0, document_questions = 0;
 };
 
 // An HTTP request that is not answered yet.
@@ -312,6 +319,16 @@ struct Hub::State {
   void finish_run(Call& call, FinishRun&& finish);
   void add_holds(FinishRun& finish, const RunInfo& run) const;
 
+  // ---- documents.cpp
+  void ask_documents(Call& call, Op op, documents::Question&& question);
+  void on_documents(Ticket ticket, Result<documents::Answer>&& answer);
+  void documents_answered(Errand& errand, Ticket ticket, Result<documents::Answer>&& answer);
+  void look_at_lock(Call& call, documents::Bill&& bill);
+  void bill_lock_answered(Errand& errand, LockOutcome& outcome);
+  void answer_bill(const Call& call, const BillGot& got);
+  // Of a connection or exchange that is gone.
+  void cancel_documents(Face face, std::uint64_t peer);
+
   // ---- todo_operations.cpp
   std::optional<Error> refuses_publishing(const Call& call, const std::vector<LogEvent>& events) const;
   void submit_status(Call& call, Errand&& errand, StatusCommand&& command);
@@ -426,6 +443,8 @@ struct Hub::State {
   boost::unordered_flat_map<LockId, std::vector<Errand>, IdHash> beginnings;  // of runs that wait for their locks
   boost::unordered_flat_map<Ticket, LockCommand> parked;
   std::vector<Ticket> audits;                    // of the errands: those that options.audit has
+  std::vector<Ticket> document_tickets;          // those that options.documents has
+  std::optional<NamespaceIndex> documents_ns;    // whose bills options.documents has
   boost::unordered_flat_map<Ticket, Owed> owed;  // on their way
   std::deque<Owed> owed_again;                   // could not be decided; sent again at the next tick
   TodoLink todo_link{*this};

@@ -56,8 +56,10 @@ class Identities {
   // How many namespaces are open: 0 .. namespaces() - 1.
   NamespaceIndex namespaces() const noexcept { return namespaces_end_; }
 
- private:
+  // Opens it if it is not open yet and this is development; else forbidden.
   Result<NamespaceIndex> namespace_of(const std::string& name);
+
+ private:
   std::shared_ptr<const RightSet> rights_of(const Identity& identity);
   void see(Bearer& bearer, Identity& identity);
 

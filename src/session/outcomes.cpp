@@ -60,6 +60,11 @@ void Hub::State::bring(Errand& errand, Ticket ticket, LockOutcome& outcome) {
       if (const Refusal* refusal = std::get_if<Refusal>(&outcome))
         audit_answered(errand, ticket, fail(refusal->code, refusal->detail));
       return;
+    case Step::documents:
+      if (const Refusal* refusal = std::get_if<Refusal>(&outcome))
+        documents_answered(errand, ticket, fail(refusal->code, refusal->detail));
+      return;
+    case Step::bill_lock: return bill_lock_answered(errand, outcome);
     case Step::owed: return owed_answered(ticket, outcome);
   }
 }

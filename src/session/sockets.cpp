@@ -352,6 +352,7 @@ void Hub::State::forget_connection(ConnectionId id) {
   todo.unsubscribe(id);
   subscribing.erase(id);
   cancel_audits(Face::websocket, id);
+  cancel_documents(Face::websocket, id);
   for (const SessionId session : carried) detach(session);
 }
 

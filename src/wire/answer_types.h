@@ -11,6 +11,7 @@
 
 #include "model/outcomes.h"
 #include "wire/catalog_view.h"
+#include "wire/documents_said.h"
 #include "wire/messages.h"
 #include "wire/pushes.h"
 #include "wire/said.h"

@@ -26,6 +26,7 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "model/commands.h"
+#include "model/documents.h"
 #include "model/field_rule.h"
 #include "wire/jwt.h"
 #include "wire/status_messages.h"
@@ -87,6 +88,9 @@ struct ParseLimits {
   HF_OP(todo_page, "todo.page", TodoPageFields, RowsPage, false, "GET /v1/todo/{type}/{group}")                        \
   HF_OP(notice_list, "notice.list", ListNotices, NoticesPage, false, "GET /v1/notices")                                \
   HF_OP(notice_read, "notice.read", ReadNotices, Done, false, "POST /v1/notices/read")                                 \
+  HF_OP(bill_get, "bill.get", documents::BillQuestion, BillGot, false, "GET /v1/bills/{type}/{bill}")                  \
+  HF_OP(bill_list, "bill.list", documents::BillListQuestion, BillPageMembers, false, "GET /v1/bills/{type}")           \
+  HF_OP(lookup, "lookup", documents::LookupQuestion, LookupPageMembers, false, "GET /v1/lookup/{table}")               \
   HF_OP(audit_list, "audit.list", AuditListFields, AuditTold, false, "GET /v1/audit")                                  \
   HF_OP(catalog_get, "catalog.get", CatalogGetFields, CatalogView, false, "GET /v1/catalog")                           \
   HF_OP(stats_get, "stats.get", GetStats, StatsAnswer, false, "GET /v1/stats")

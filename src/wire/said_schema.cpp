@@ -202,8 +202,12 @@ class SaidSchema {
     return rule.from_one ? kToken : kWhole;
   }
   template <class D, std::signed_integral T>
-  std::string schema_of(const T*, const FieldRule&) {
-    return R"({"type":"integer"})";
+  std::string schema_of(const T*, const FieldRule& rule) {
+    return rule.as_text ? R"({"type":"string","pattern":"^-?[0-9]+$"})" : R"({"type":"integer"})";
+  }
+  template <class D>
+  std::string schema_of(const Decimal*, const FieldRule&) {
+    return R"({"type":"string","pattern":"^-?[0-9]+(\\.[0-9]+)?$"})";
   }
   template <class D>
   std::string schema_of(const Millis*, const FieldRule&) {
@@ -241,6 +245,10 @@ class SaidSchema {
   template <class D>
   std::string schema_of(const std::vector<BillField>*, const FieldRule&) {
     return by_name(R"({"type":["string","integer"]})");
+  }
+  template <class D>
+  std::string schema_of(const std::vector<documents::BillField>*, const FieldRule&) {
+    return by_name(R"({"type":["string","boolean","null"]})");
   }
   template <class D, class T>
     requires Says<D, T>

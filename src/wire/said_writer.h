@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/sentences.h"
+#include "model/documents.h"
 #include "model/field_rule.h"
 #include "model/outcomes.h"
 #include "model/status.h"
@@ -166,7 +167,14 @@ class SaidWriter {
       w_.number(v);
     }
   }
-  void put(std::signed_integral auto v, const FieldRule&, Itself) { w_.signed_number(v); }
+  void put(std::signed_integral auto v, const FieldRule& rule, Itself) {
+    if (rule.as_text) {
+      w_.string(std::to_string(v));
+    } else {
+      w_.signed_number(v);
+    }
+  }
+  void put(const Decimal& v, const FieldRule&, Itself) { w_.string(v.text()); }
   void put(Millis v, const FieldRule&, Itself) { w_.signed_number(v.count()); }
   void put(Wall v, const FieldRule&, Itself) { w_.time(v); }
   template <class T>
@@ -206,6 +214,20 @@ class SaidWriter {
     for (const BillField& field : v) {
       w_.key_escaped(field.name);
       std::visit([&](const auto& value) { put(value, rule, by); }, field.value);
+    }
+    w_.end_object();
+  }
+  void put(const std::vector<documents::BillField>& v, const FieldRule&, Itself) {
+    w_.begin_object();
+    for (const documents::BillField& field : v) {
+      w_.key_escaped(field.column);
+      if (std::holds_alternative<std::monostate>(field.value)) {
+        w_.null();
+      } else if (const bool* const truth = std::get_if<bool>(&field.value)) {
+        w_.boolean(*truth);
+      } else {
+        w_.string(documents::text_of(field.value));
+      }
     }
     w_.end_object();
   }

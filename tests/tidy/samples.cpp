@@ -116,6 +116,13 @@ class Filler {
   void put(std::vector<BillField>& out, Itself) {
     out = {{"DataStatus", std::int64_t{-1}}, {"Memo", std::string("x")}};
   }
+  void put(Decimal& out, Itself) { out = Decimal::of(-105, 1); }
+  void put(std::vector<documents::BillField>& out, Itself) {
+    out = {{"SOrder_ID", documents::Cell(std::int64_t{7})},
+           {"isdeleted", documents::Cell(false)},
+           {"TotalAmount", documents::Cell(Decimal::of(105, 1))},
+           {"Notes", documents::Cell()}};
+  }
   template <class T, class D>
     requires Says<D, T>
   void put(T& out, D) {
