@@ -44,6 +44,7 @@ struct Flags {
       {"--redis", "engine.redis", "URL of the Redis engine", {}},
       {"--name", "engine.redis_name", "Name of the installation in Redis (holdfast)", {}},
       {"--catalog", "server.catalog", "Catalog of bill types (built in)", {}},
+      {"--documents", "documents.address", "Database that keeps the bills: sqlite:PATH or postgresql://… (none)", {}},
       {"--durability", "engine.durability", "full or relaxed (full)", {}},
   };
 };

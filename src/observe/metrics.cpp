@@ -117,6 +117,16 @@ struct Metrics::State {
   Counter& worker_refused = counter(r, "holdfast_worker_refused_total", "Jobs for the disk refused: too many waited");
   Gauge& worker_longest = gauge(r, "holdfast_worker_longest_seconds",
                                 "The longest that a job for the disk took since the start, or takes by now");
+  Gauge& documents_queued =
+      gauge(r, "holdfast_documents_queued", "Questions to the document store that wait for a connection");
+  Gauge& documents_running = gauge(r, "holdfast_documents_running", "Questions that the document store answers now");
+  Counter& documents_refused =
+      counter(r, "holdfast_documents_refused_total", "Questions to the document store refused: too many waited");
+  Counter& documents_failed =
+      counter(r, "holdfast_documents_failed_total", "Questions that the database of the document store did not answer");
+  Gauge& documents_longest =
+      gauge(r, "holdfast_documents_longest_seconds",
+            "The longest that an answer of the document store took since the start, or takes by now");
   Counter& check_slices =
       counter(r, "holdfast_check_slices_total", "Looks at the own state while there was nothing to do");
   Counter& check_entities = counter(r, "holdfast_check_entities_total", "Locks, bills and the like looked at by them");
@@ -182,6 +192,14 @@ void Metrics::set(const WorkerFigures& figures) noexcept {
   state_->worker_running.Set(static_cast<double>(figures.running));
   follow(state_->worker_refused, figures.refused);
   state_->worker_longest.Set(figures.longest_seconds);
+}
+
+void Metrics::set(const DocumentFigures& figures) noexcept {
+  state_->documents_queued.Set(static_cast<double>(figures.queued));
+  state_->documents_running.Set(static_cast<double>(figures.running));
+  follow(state_->documents_refused, figures.refused);
+  follow(state_->documents_failed, figures.failed);
+  state_->documents_longest.Set(figures.longest_seconds);
 }
 
 void Metrics::set(const CheckFigures& figures) noexcept {

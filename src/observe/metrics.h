@@ -64,6 +64,13 @@ struct WorkerFigures {
   double longest_seconds = 0;
 };
 
+// Questions to the document store (server/document_questions.h).
+struct DocumentFigures {
+  std::uint64_t queued = 0, running = 0;  // now
+  std::uint64_t refused = 0, failed = 0;
+  double longest_seconds = 0;
+};
+
 // What a node with nothing to do looked at of its own state (server/idle_check.h).
 struct CheckFigures {
   std::uint64_t slices = 0, entities = 0, rounds = 0;
@@ -94,6 +101,7 @@ class Metrics {
   void set(const BoardFigures& figures) noexcept;
   void set(const SocketTotals& totals) noexcept;
   void set(const WorkerFigures& figures) noexcept;
+  void set(const DocumentFigures& figures) noexcept;
   void set(const CheckFigures& figures) noexcept;
   void set_ready(bool ready) noexcept;
 

@@ -67,13 +67,26 @@ TEST(Log, only_the_five_levels_have_a_name) {
 
 TEST(Metrics, every_series_is_there_before_anything_happened) {
   const std::string text = Metrics().text();
-  for (const char* series :
-       {"holdfast_acquires_total{outcome=\"granted\"} 0", "holdfast_refusals_total{code=\"locked\"} 0",
-        "holdfast_refusals_total{code=\"unknown_outcome\"} 0", "holdfast_locks_lost_total{reason=\"expired\"} 0",
-        "holdfast_sign_in_failures_total{reason=\"bad_signature\"} 0", "holdfast_bills 0",
-        "holdfast_runs_ended_total{state=\"unknown\"} 0", "holdfast_runs 0", "holdfast_commit_seconds_count 0",
-        "holdfast_queue_drops_total 0", "holdfast_ready 0", "holdfast_worker_queued 0", "holdfast_worker_running 0",
-        "holdfast_worker_refused_total 0", "holdfast_worker_longest_seconds 0"}) {
+  for (const char* series : {"holdfast_acquires_total{outcome=\"granted\"} 0",
+                             "holdfast_refusals_total{code=\"locked\"} 0",
+                             "holdfast_refusals_total{code=\"unknown_outcome\"} 0",
+                             "holdfast_locks_lost_total{reason=\"expired\"} 0",
+                             "holdfast_sign_in_failures_total{reason=\"bad_signature\"} 0",
+                             "holdfast_bills 0",
+                             "holdfast_runs_ended_total{state=\"unknown\"} 0",
+                             "holdfast_runs 0",
+                             "holdfast_commit_seconds_count 0",
+                             "holdfast_queue_drops_total 0",
+                             "holdfast_ready 0",
+                             "holdfast_worker_queued 0",
+                             "holdfast_worker_running 0",
+                             "holdfast_worker_refused_total 0",
+                             "holdfast_worker_longest_seconds 0",
+                             "holdfast_documents_queued 0",
+                             "holdfast_documents_running 0",
+                             "holdfast_documents_refused_total 0",
+                             "holdfast_documents_failed_total 0",
+                             "holdfast_documents_longest_seconds 0"}) {
     EXPECT_NE(text.find(series), std::string::npos) << series << "\nin\n" << text;
   }
 }
@@ -86,6 +99,7 @@ TEST(Metrics, counts_go_to_the_series_they_name) {
   metrics.sign_in_failed(SignInFailure::wrong_code);
   metrics.set(BoardFigures{.bills = 9, .bills_of_fullest_type = 4});
   metrics.set(WorkerFigures{.queued = 3, .running = 2, .refused = 6, .longest_seconds = 0.5});
+  metrics.set(DocumentFigures{.queued = 7, .running = 4, .refused = 8, .failed = 2, .longest_seconds = 0.125});
   metrics.set(CheckFigures{.slices = 3, .entities = 2500, .rounds = 1, .seconds = 0.25});
   metrics.committed(0.0003, 7);
   metrics.set(EngineFigures{.locks = 5,
@@ -114,6 +128,11 @@ TEST(Metrics, counts_go_to_the_series_they_name) {
                              "holdfast_worker_running 2",
                              "holdfast_worker_refused_total 6",
                              "holdfast_worker_longest_seconds 0.5",
+                             "holdfast_documents_queued 7",
+                             "holdfast_documents_running 4",
+                             "holdfast_documents_refused_total 8",
+                             "holdfast_documents_failed_total 2",
+                             "holdfast_documents_longest_seconds 0.125",
                              "holdfast_check_slices_total 3",
                              "holdfast_check_entities_total 2500",
                              "holdfast_check_rounds_total 1",

@@ -16,6 +16,7 @@
 #include <sstream>
 #include <variant>
 
+#include "database/address.h"
 #include "net/address.h"
 #include "observe/log.h"
 #include "redis/url.h"
@@ -100,6 +101,8 @@ std::vector<Key> other_keys() {
       HF_KEY("engine", "audit_bytes", audit_bytes, 1 << 20, 1ULL << 44),
       HF_KEY("engine", "disk_reserve_bytes", disk_reserve_bytes, 1 << 20, 1ULL << 40),
       HF_KEY("engine", "idle_check", idle_check),
+      HF_KEY("documents", "address", documents),
+      HF_KEY("documents", "connections", document_connections, 1, 64),
       HF_KEY("auth", "audience", audience),
       HF_KEY("auth", "require_exp", require_exp),
       HF_KEY("auth", "cookie_secure", cookie_secure),
@@ -344,6 +347,21 @@ std::string as_toml(Field field) {
   return out + "]";
 }
 
+void check_documents(const Config& config, ConfigProblems& problems) {
+  if (config.documents.empty()) return;
+  const auto address = database::address_of(config.documents, "documents");
+  if (!address) {
+    problems.push_back("documents.address: " + address.error().detail);
+  } else if (address->dialect == Dialect::sqlite && config.engine == "redis") {
+    problems.emplace_back(
+        "documents.address: a file of SQLite is for one node, and over Redis there may be several. Name a PostgreSQL: "
+        "postgresql://USER@HOST/DATABASE.");
+  }
+  if (config.namespaces.size() > 1)
+    problems.emplace_back(
+        "documents.address: a database keeps the bills of one namespace. Let server.namespaces name one.");
+}
+
 }  // namespace
 
 ConfigProblems read_config_toml(Config& config, std::string_view text, std::string_view file) {
@@ -422,6 +440,7 @@ ConfigProblems check_config(const Config& config) {
       problems.push_back("engine.redis_quarantine_ms: below " + std::to_string(most.count()) +
                          ", for which the holder of the shortest lease (limits.lease_min_ms) relies on it.");
   }
+  check_documents(config, problems);
   if (!config.dev && config.keys.empty()) {
     problems.emplace_back("auth.key: without --dev, at least one [[auth.key]] says which tokens to believe.");
   }

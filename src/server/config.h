@@ -55,6 +55,9 @@ struct Config {
   std::uint64_t audit_bytes = 1ULL << 30;
   std::uint64_t disk_reserve_bytes = 64ULL << 20;
   bool idle_check = true;
+  // [documents]
+  std::string documents;  // sqlite:PATH or postgresql://…; empty: the server keeps no bills
+  std::uint32_t document_connections = 4;
   // [auth]
   std::string audience;
   bool require_exp = true;

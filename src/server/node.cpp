@@ -17,6 +17,7 @@
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "server/audit_questions.h"
+#include "server/document_questions.h"
 #include "server/engine_host.h"
 #include "server/idle_check.h"
 #include "server/metered_sink.h"
@@ -129,6 +130,7 @@ class Node final : public ConnectionHandler {
   void wake(Now now) override { hub_->wake(now); }
   void turn_end() override;
 
+  Result<void> open_documents();
   void tick();
   void on_signal(int number);
   void on_failed(const std::string& why);
@@ -150,6 +152,8 @@ class Node final : public ConnectionHandler {
   std::unique_ptr<EngineHost> engine_;
   Worker worker_{loop_};  // stops before what its jobs work on ends
   std::unique_ptr<AuditQuestions> audit_;
+  std::optional<Worker> documents_worker_;  // if there is a document store
+  std::unique_ptr<DocumentQuestions> documents_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<MeteredSink> sink_;
@@ -164,9 +168,23 @@ class Node final : public ConnectionHandler {
   NodeExit exit_ = NodeExit::drained;
 };
 
+Result<void> Node::open_documents() {
+  if (config_.documents.empty()) return {};
+  documents_worker_.emplace(loop_, WorkerOptions{.threads = config_.document_connections});
+  auto opened = DocumentQuestions::open(config_, catalog_, *documents_worker_,
+                                        [this](Ticket ticket, Result<documents::Answer>&& answer) {
+                                          hub_->on_documents(ticket, std::move(answer), Loop::now());
+                                          loop_.at_turn_end();
+                                        });
+  if (!opened) return tl::unexpected(std::move(opened.error()));
+  documents_ = std::move(*opened);
+  return {};
+}
+
 Result<void> Node::start(NodeKeys keys, Micros began) {
   auto listen = parse_listen_address(config_.listen);
   if (!listen) return tl::unexpected(listen.error());
+  if (auto opened = open_documents(); !opened) return opened;
   auto engine = config_.engine == "redis" ? open_redis_host(config_, catalog_, loop_, worker_)
                                           : open_embedded_host(config_, catalog_, loop_, worker_);
   if (!engine) return tl::unexpected(engine.error());
@@ -187,6 +205,7 @@ Result<void> Node::start(NodeKeys keys, Micros began) {
   HubOptions options = hub_options(config_, catalog_, std::move(keys));
   options.metrics_text = [this] { return metrics_text(); };
   options.audit = audit_.get();
+  options.documents = documents_.get();
   hub_ = std::make_unique<Hub>(std::move(options), catalog_, engine_->port(), *gateway_, secrets_);
   sink_ = std::make_unique<MeteredSink>(*hub_, metrics_, [this](const std::string& why) { on_failed(why); });
   engine_->attach(*sink_);
@@ -215,6 +234,7 @@ NodeExit Node::run() {
   tick();
   loop_.run();
   worker_.stop();
+  if (documents_worker_) documents_worker_->stop();
   // What is still in the engine is committed; nobody is left to be told.
   if (!failed_) engine_->stop();
   log(LogLevel::info, "stopped", {{"exit", static_cast<int>(exit_)}});
@@ -319,6 +339,15 @@ std::string Node::metrics_text() {
                              .running = jobs.running,
                              .refused = jobs.refused,
                              .longest_seconds = std::chrono::duration<double>(jobs.longest).count()});
+  if (documents_) {
+    const DocumentCounts questions = documents_->counts();
+    const WorkerCounts threads = documents_worker_->counts();
+    metrics_.set(DocumentFigures{.queued = questions.queued,
+                                 .running = questions.running,
+                                 .refused = questions.refused,
+                                 .failed = questions.failed,
+                                 .longest_seconds = std::chrono::duration<double>(threads.longest).count()});
+  }
   const IdleCheckCounts& checks = idle_check_.counts();
   metrics_.set(CheckFigures{.slices = checks.slices,
                             .entities = checks.entities,
