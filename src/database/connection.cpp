@@ -62,6 +62,21 @@ struct Bound {
   }
 };
 
+// Deadlocks and conflicts of snapshots (40P01, 40001) or SQLite's busy (5) and locked (6); unique keys (23505, 19).
+Failure failure_of(const std::exception& error) {
+  if (const auto* big = dynamic_cast<const soci::postgresql_soci_error*>(&error)) {
+    const std::string state = big->sqlstate();
+    if (state == "40001" || state == "40P01") return Failure::again;
+    return state == "23505" ? Failure::duplicate : Failure::other;
+  }
+  if (const auto* lite = dynamic_cast<const soci::sqlite3_soci_error*>(&error)) {
+    const int result = lite->result() & 0xff;
+    if (result == 5 || result == 6) return Failure::again;
+    return result == 19 ? Failure::duplicate : Failure::other;
+  }
+  return Failure::other;
+}
+
 void prepare(soci::statement& made, const std::string& text) {
   made.alloc();
   made.prepare(text, soci::details::st_one_time_query);
@@ -104,6 +119,7 @@ auto Connection::attempt(Work work) -> Result<decltype(work(std::declval<soci::s
   } catch (const std::exception& error) {
     std::string why = error.what();
     if (const auto* of_soci = dynamic_cast<const soci::soci_error*>(&error)) why = of_soci->get_error_message();
+    last_failure_ = failure_of(error);
     session_.reset();
     while (!why.empty() && (why.back() == '\n' || why.back() == ' ')) why.pop_back();
     return fail(Code::unavailable, options_.what + ": " + why);

@@ -31,6 +31,10 @@ struct ConnectionOptions {
   IfMissing if_missing = IfMissing::refuse;
 };
 
+// What a database said when it refused last: whether the same transaction may be tried again, or would write what
+// stands there once.
+enum class Failure : std::uint8_t { none, other, again, duplicate };
+
 class Connection {
  public:
   Connection(Address address, ConnectionOptions options);
@@ -39,6 +43,8 @@ class Connection {
   Connection& operator=(Connection&&) noexcept;
 
   Dialect dialect() const noexcept { return address_.dialect; }
+  // Of the last call that failed.
+  Failure last_failure() const noexcept { return last_failure_; }
 
   Result<Rows> read(const Statement& statement);
   // How many rows it changed.
@@ -63,6 +69,7 @@ class Connection {
   Address address_;
   ConnectionOptions options_;
   std::unique_ptr<soci::session> session_;
+  Failure last_failure_ = Failure::none;
 };
 
 }  // namespace hf::database

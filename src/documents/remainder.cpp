@@ -29,20 +29,6 @@ struct Acting {
         quantity(lines.find(effect.quantity)) {}
 };
 
-// The states in which a bill takes, or may come to take.
-std::string states_of(const Catalog& catalog, const catalog::Type& type, Taking taking) {
-  if (!type.lifecycle) return {};
-  const catalog::StatusModel& model = catalog.content().models[*type.lifecycle];
-  std::string list;
-  for (const catalog::StatusValue& value : model.values) {
-    const bool approved = model.is_approved(value.value);
-    const bool void_ = std::find(model.final.begin(), model.final.end(), value.value) != model.final.end();
-    if (taking == Taking::done ? approved : !approved && !void_)
-      list += (list.empty() ? "" : ", ") + std::to_string(value.value);
-  }
-  return list;
-}
-
 std::string size_of(const Acting& acting, Dialect dialect) {
   return "SUM(ABS(" + compared(dialect, *acting.quantity, acting.part != nullptr ? "x" : "t") + "))";
 }
@@ -98,6 +84,19 @@ Result<Decimal> read_sum(Dialect dialect, const Acting& acting, const std::optio
 
 }  // namespace
 
+std::string states_of(const Catalog& catalog, const catalog::Type& type, Taking taking) {
+  if (!type.lifecycle) return {};
+  const catalog::StatusModel& model = catalog.content().models[*type.lifecycle];
+  std::string list;
+  for (const catalog::StatusValue& value : model.values) {
+    const bool approved = model.is_approved(value.value);
+    const bool void_ = std::find(model.final.begin(), model.final.end(), value.value) != model.final.end();
+    if (taking == Taking::done ? approved : !approved && !void_)
+      list += (list.empty() ? "" : ", ") + std::to_string(value.value);
+  }
+  return list;
+}
+
 std::vector<const Effect*> effects_on(const Catalog& catalog, const catalog::Type& type, const catalog::Part* part) {
   std::vector<const Effect*> found;
   for (const Effect& effect : catalog.content().effects) {
@@ -109,11 +108,12 @@ std::vector<const Effect*> effects_on(const Catalog& catalog, const catalog::Typ
 }
 
 database::Statement plan_taken(const Catalog& catalog, Dialect dialect, const Effect& effect, std::int64_t bill,
-                               Taking taking) {
+                               Taking taking, std::int64_t except) {
   const Acting acting(catalog, effect);
   SqlText sql{dialect, {}};
   sql.add("SELECT k.source_line, " + size_of(acting, dialect));
   sql.add(acting_sql(sql, catalog, effect, acting, bill, taking));
+  if (except != 0) sql.add(" AND k.target_id <> " + sql.bind(except));
   sql.add(" GROUP BY k.source_line");
   sql.made.columns = 2;
   return std::move(sql.made);

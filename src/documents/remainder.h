@@ -32,9 +32,12 @@ std::vector<const catalog::Effect*> effects_on(const Catalog& catalog, const cat
 // Whose sums: bills that may still be approved, or those that are.
 enum class Taking : std::uint8_t { reserving, done };
 
-// For each line of the bill what bills take of it by the effect: source line, sum.
+// The lifecycle values of such bills, with commas between; empty: the type has none.
+std::string states_of(const Catalog& catalog, const catalog::Type& type, Taking taking);
+
+// For each line of the bill what bills take of it by the effect, all but `except`: source line, sum.
 database::Statement plan_taken(const Catalog& catalog, Dialect dialect, const catalog::Effect& effect,
-                               std::int64_t bill, Taking taking);
+                               std::int64_t bill, Taking taking, std::int64_t except = 0);
 // Who of them reserves, as far as the audience sees it: source line, bill, number, creator, creator's name, sum.
 database::Statement plan_reservers(const Catalog& catalog, Dialect dialect, const Audience& audience,
                                    const catalog::Effect& effect, std::int64_t bill);
