@@ -14,6 +14,7 @@ constexpr Sentence all[] = {
 #undef HF_ERROR
 #define HF_SENTENCE(english, chinese) {english, chinese},
 #include "base/chinese/answers.def"
+#include "base/chinese/bill_writing.def"
 #include "base/chinese/client.def"
 #include "base/chinese/documents.def"
 #include "base/chinese/operation.def"
