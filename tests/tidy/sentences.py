@@ -42,7 +42,9 @@ PHRASES = [
 ]
 SQL = re.compile(r"^\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|BEGIN|SET|WITH|DROP|ALTER)\b|\b(WHERE|FROM|CAST|EXTRACT)\b"
                  r"|\b(ORDER BY|AND) id\b|\b(LEFT JOIN|GROUP BY|LIMIT|ON CONFLICT|AS integer|AS text|with time zone)\b"
-                 r"|\bb\.(id|creator)\b")
+                 r"|\bb\.(id|creator)\b"
+                 r"|\b(AND|ORDER BY) (source|target|request)_\w+|\bAND (version|token|part_token)\b|\bORDER BY type\b"
+                 r"|\bRETURNING\b|\bto_char\(|\bJOIN hf_")
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|R"(?P<d>[^()\s\\]{0,16})\((?P<raw>.*?)\)(?P=d)"|"(?P<text>(?:\\.|[^"\\\n])*)"'
                    r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'", re.S)
 BETWEEN = re.compile(r"(\s|//[^\n]*\n)*")
