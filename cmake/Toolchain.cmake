@@ -6,6 +6,8 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 set(HF_SANITIZE "" CACHE STRING "address, thread or empty")
+# Several files of a module in one go: half the work, as what they share is compiled once. Not where one edits them one by one.
+set(HF_UNITY OFF CACHE BOOL "Compile the files of a module together")
 find_package(Threads REQUIRED)
 find_package(GTest REQUIRED)
 find_package(tl-expected REQUIRED)

@@ -3,7 +3,7 @@
 namespace hf {
 namespace {
 
-constexpr std::string_view digits = "0123456789ABCDEF";
+constexpr std::string_view hex_digits = "0123456789ABCDEF";
 
 int value_of(char digit) noexcept {
   if (digit >= '0' && digit <= '9') return digit - '0';
@@ -48,8 +48,8 @@ std::string percent_encoded(std::string_view text, std::string_view also_plain) 
     } else {
       const auto byte = static_cast<unsigned char>(c);
       out += '%';
-      out += digits[byte >> 4];
-      out += digits[byte & 15];
+      out += hex_digits[byte >> 4];
+      out += hex_digits[byte & 15];
     }
   }
   return out;

@@ -12,7 +12,7 @@
 namespace hf::redis {
 namespace {
 
-constexpr std::uint8_t format = 1;
+constexpr std::uint8_t batch_format = 1;
 // Ids and tokens do not shrink, all else does well at once; higher levels cost the loop four times as much for a tenth.
 constexpr int level = 1;
 constexpr std::size_t row_bytes = 24;              // beside its texts
@@ -65,7 +65,7 @@ std::size_t audit_bytes(const AuditRow& row) noexcept { return row_bytes + row.n
 std::string write_audit_rows(const std::vector<AuditRow>& rows) {
   std::string bytes;
   ByteWriter w(bytes);
-  w.u8(format);
+  w.u8(batch_format);
   w.varint(rows.size());
   for (const AuditRow& row : rows) {
     w.varint(row.place.generation);
@@ -81,7 +81,7 @@ std::optional<std::vector<AuditRow>> read_audit_rows(std::string_view bytes) {
   const auto plain = inflated(bytes);
   if (!plain) return std::nullopt;
   ByteReader r(*plain);
-  if (r.u8() != format) return std::nullopt;
+  if (r.u8() != batch_format) return std::nullopt;
   std::vector<AuditRow> rows;
   const std::uint64_t count = r.varint();
   for (std::uint64_t i = 0; i < count && r.ok(); ++i) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "redis/digits.h"
 #include "redis/scripts.h"
 
 namespace hf::redis {
@@ -13,8 +14,6 @@ constexpr Micros pay_again{1'000'000};
 constexpr Micros append_every = std::chrono::hours(1);  // also without changes: old batches go when one is appended
 constexpr Micros patience_apart{2'000'000};             // the next in rank waits that much longer for the trail to move
 constexpr std::size_t batches_a_time = 4;
-
-std::string digits(std::uint64_t n) { return std::to_string(n); }
 
 }  // namespace
 

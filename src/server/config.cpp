@@ -326,7 +326,7 @@ std::string upper(std::string_view text) {
   return out;
 }
 
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -336,14 +336,14 @@ std::string quoted(const std::string& text) {
 }
 
 std::string as_toml(Field field) {
-  if (auto* const* text = std::get_if<std::string*>(&field)) return quoted(**text);
+  if (auto* const* text = std::get_if<std::string*>(&field)) return in_quotes(**text);
   if (auto* const* flag = std::get_if<bool*>(&field)) return **flag ? "true" : "false";
   if (auto* const* small = std::get_if<std::uint32_t*>(&field)) return std::to_string(**small);
   if (auto* const* large = std::get_if<std::uint64_t*>(&field)) return std::to_string(**large);
   if (auto* const* millis = std::get_if<Millis*>(&field)) return std::to_string((*millis)->count());
   std::string out = "[";
   for (const std::string& one : **std::get_if<std::vector<std::string>*>(&field))
-    out.append(out.size() > 1 ? ", " : "").append(quoted(one));
+    out.append(out.size() > 1 ? ", " : "").append(in_quotes(one));
   return out + "]";
 }
 

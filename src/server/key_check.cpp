@@ -16,20 +16,20 @@ constexpr std::size_t distinct_min = 8;
 constexpr std::size_t period_min = 16;
 
 // In lower case, letters and digits only. Those of examples, and what people type until they have something better.
-constexpr std::array<std::string_view, 14> known = {"astringsecretatleast256bitslong",
-                                                    "avalidstringsecretthatisatleast512bitslongwhichisverylong",
-                                                    "changeme",
-                                                    "changethis",
-                                                    "changethissecret",
-                                                    "jwtsecret",
-                                                    "mysecret",
-                                                    "mysecretkey",
-                                                    "password",
-                                                    "secret",
-                                                    "secretkey",
-                                                    "supersecret",
-                                                    "your256bitsecret",
-                                                    "yoursecretkey"};
+constexpr std::array<std::string_view, 14> known_keys = {"astringsecretatleast256bitslong",
+                                                         "avalidstringsecretthatisatleast512bitslongwhichisverylong",
+                                                         "changeme",
+                                                         "changethis",
+                                                         "changethissecret",
+                                                         "jwtsecret",
+                                                         "mysecret",
+                                                         "mysecretkey",
+                                                         "password",
+                                                         "secret",
+                                                         "secretkey",
+                                                         "supersecret",
+                                                         "your256bitsecret",
+                                                         "yoursecretkey"};
 
 std::string letters_of(std::string_view text) {
   std::string letters;
@@ -50,7 +50,7 @@ std::string_view period_of(std::string_view text) {
 
 // A known one, alone or with nothing but digits or one character behind it.
 bool is_known(std::string_view letters) {
-  return std::ranges::any_of(known, [&](std::string_view one) {
+  return std::ranges::any_of(known_keys, [&](std::string_view one) {
     if (!letters.starts_with(one)) return false;
     const std::string_view rest = letters.substr(one.size());
     return std::ranges::all_of(rest, [](char c) { return c >= '0' && c <= '9'; }) ||

@@ -9,9 +9,7 @@ namespace hf {
 
 namespace {
 
-constexpr Millis retry_soon{1000};
-
-Millis retry_after(const Error& error) { return error.code == Code::too_many ? retry_soon : Millis{0}; }
+Millis retry_after(const Error& error) { return error.code == Code::too_many ? session::retry_later : Millis{0}; }
 
 std::string body_of(AuditAnswer&& answer) {
   AuditTold page;

@@ -9,10 +9,8 @@ namespace hf {
 
 namespace {
 
-constexpr Millis retry_soon{1000};
-
-Millis retry_after(const Error& error) {
-  return error.code == Code::too_many || error.code == Code::unavailable ? retry_soon : Millis{0};
+Millis when_again(const Error& error) {
+  return error.code == Code::too_many || error.code == Code::unavailable ? session::retry_later : Millis{0};
 }
 
 Error no_store() {
@@ -36,7 +34,7 @@ void Hub::State::ask_documents(Call& call, Op op, documents::Question&& question
   std::uint32_t& asked = people.try_emplace(call.who->person).first->second.document_questions;
   if (asked >= document_questions_per_user_max) {
     const Error error{Code::too_many, "Too many of your questions about bills are on their way: wait for answers.", {}};
-    return refuse(call, error, retry_after(error));
+    return refuse(call, error, when_again(error));
   }
   ++asked;
   AudiencePtr audience = call.who->audience;
@@ -63,7 +61,7 @@ void Hub::State::documents_answered(Errand& errand, Ticket ticket, Result<docume
   HF_ASSERT(person != people.end() && person->second.document_questions > 0);
   --person->second.document_questions;
   if (errand.gone || (call.face == Face::websocket && !connections.contains(call.peer))) return;
-  if (!answer) return refuse(call, answer.error(), retry_after(answer.error()));
+  if (!answer) return refuse(call, answer.error(), when_again(answer.error()));
   if (is_answer_unwanted(call, errand.op)) return refuse(call, unread_refusal());
   if (auto* const bill = std::get_if<documents::Bill>(&*answer)) return look_at_lock(call, std::move(*bill));
   std::string body;

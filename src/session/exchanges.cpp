@@ -14,7 +14,6 @@ using session::Page;
 
 namespace {
 
-constexpr Millis retry_soon{1000};
 constexpr std::string_view problem_type = "application/problem+json";
 
 // RFC 9110 §8.3.1: the letters' case means nothing, nor do blanks before the parameters.
@@ -158,7 +157,7 @@ void Hub::State::http(ExchangeId id, HttpRequest& request) {
   if (!who) return respond_failed(id, request, who.error(), language);
   if (!transport.belongs(request.connection, (*who)->person)) {
     Refusal crowded = session::refusal_of(Code::too_many, "You have as many connections as you may: close one.");
-    crowded.retry_after = retry_soon;
+    crowded.retry_after = session::retry_later;
     return respond_refusal(id, crowded, view_of(Face::http, language, **who));
   }
   if (const auto refusal = refuses_to_hear(**who, request.connection))
@@ -333,7 +332,8 @@ void Hub::State::begin_stream(const Call& call, const Checked& now_state) {
   if (draining) return respond_error(call.peer, Error{Code::draining, {}, {}}, call.language);
   session::Person& person = people.try_emplace(call.who->person).first->second;
   if (person.streams >= options.streams_per_user_max) {
-    return refuse(call, Error{Code::too_many, "You have as many streams as you may: close one.", {}}, retry_soon);
+    return refuse(call, Error{Code::too_many, "You have as many streams as you may: close one.", {}},
+                  session::retry_later);
   }
   HF_ASSERT(found->second.state == Exchange::State::asked);
   ++person.streams;

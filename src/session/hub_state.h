@@ -155,6 +155,10 @@ inline std::string entity_tag(std::string_view body) {
   return "\"" + Id128{fingerprint(body), body.size()}.text() + "\"";
 }
 
+// After how long one who has reached a limit may ask again.
+constexpr Millis retry_soon{100};    // there are too many requests
+constexpr Millis retry_later{1000};  // there are too many streams, connections or questions at work
+
 // Commands of the hub itself, which undo whatever nobody was told of. The engine must decide each of them, whatever
 // happens on the way; sending one twice is harmless.
 struct Owed {

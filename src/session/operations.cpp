@@ -15,8 +15,6 @@ using session::forbidden;
 
 namespace {
 
-constexpr Millis retry_soon{100};
-
 std::optional<Right> right_from_name(std::string_view name) noexcept {
   for (std::size_t i = 0; i < right_names.size(); ++i) {
     if (right_names[i] == name) return static_cast<Right>(i);
@@ -169,7 +167,7 @@ void Hub::State::submit(Call& call, Errand&& errand, Command&& command) {
     if (live.in_flight >= options.limits.requests_in_flight_per_session_max) {
       return refuse(call,
                     Error{Code::too_many, "Too many requests of this session are on their way: wait for answers.", {}},
-                    retry_soon);
+                    session::retry_soon);
     }
     ++live.in_flight;
   }

@@ -12,12 +12,11 @@ using session::cookie_value;
 
 namespace {
 
-constexpr Millis retry_soon{100};
 constexpr Millis idle_unsaid{366LL * 24 * 3600 * 1000};  // of a heartbeat: no newer activity than is known
 
 Refusal too_fast() {
   Refusal refusal = session::refusal_of(Code::too_many, "You send too many requests a second.");
-  refusal.retry_after = retry_soon;
+  refusal.retry_after = session::retry_soon;
   return refusal;
 }
 
@@ -39,7 +38,7 @@ bool Hub::State::is_unread(const Bearer& who, ConnectionId connection) const {
 
 Refusal Hub::State::unread_refusal() {
   Refusal refusal = session::refusal_of(Code::too_many, "Read the answers that you have before you ask for more.");
-  refusal.retry_after = retry_soon;
+  refusal.retry_after = session::retry_soon;
   return refusal;
 }
 

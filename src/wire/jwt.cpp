@@ -75,12 +75,14 @@ void append_base64url(std::string& out, std::string_view bytes) {
   if (count > 0) out.push_back(kBase64Url[(bits << (6 - count)) & 63U]);
 }
 
-const unsigned char* bytes_of(std::string_view s) noexcept { return reinterpret_cast<const unsigned char*>(s.data()); }
+const unsigned char* unsigned_of(std::string_view s) noexcept {
+  return reinterpret_cast<const unsigned char*>(s.data());
+}
 
 std::string hmac_sha256(std::string_view secret, std::string_view text) {
   unsigned char mac[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), bytes_of(text), text.size(), mac, &size);
+  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), unsigned_of(text), text.size(), mac, &size);
   return std::string(reinterpret_cast<const char*>(mac), size);
 }
 
@@ -124,7 +126,7 @@ bool is_signed_by(const JwtKey& key, std::string_view text, std::string_view sig
   const EVP_MD* digest = key.algorithm == JwtAlgorithm::rs256 ? EVP_sha256() : nullptr;  // Ed25519 hashes by itself
   const bool genuine =
       context != nullptr && EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key.public_key.get()) == 1 &&
-      EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(text), text.size()) == 1;
+      EVP_DigestVerify(context.get(), unsigned_of(signature), signature.size(), unsigned_of(text), text.size()) == 1;
   ERR_clear_error();  // the queue is the thread's: TLS would take what is left in it for its own
   return genuine;
 }

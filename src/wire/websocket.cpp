@@ -74,8 +74,8 @@ bool is_utf8(std::string_view text) noexcept {
   return check.feed(text) && check.complete();
 }
 
-WebSocketParser::WebSocketParser(Role role, std::size_t message_bytes_max) noexcept
-    : message_bytes_max_(message_bytes_max), role_(role) {}
+WebSocketParser::WebSocketParser(Role role, std::size_t bytes_max) noexcept
+    : message_bytes_max_(bytes_max), role_(role) {}
 
 std::size_t WebSocketParser::buffered() const noexcept { return heap_bytes(message_) + heap_bytes(control_); }
 

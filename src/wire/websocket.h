@@ -75,8 +75,8 @@ class WebSocketParser {
  public:
   enum class Role : std::uint8_t { server, client };  // of the end that parses
 
-  // A message may have up to `message_bytes_max` bytes.
-  WebSocketParser(Role role, std::size_t message_bytes_max) noexcept;
+  // A message may have up to `bytes_max` bytes.
+  WebSocketParser(Role role, std::size_t bytes_max) noexcept;
 
   // Takes all of `bytes`, unmasking them in place, and hands out what they complete. Nothing, or the code to
   // close with; after that, after a close frame and after stop() bytes are ignored. O(bytes).

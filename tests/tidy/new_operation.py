@@ -99,6 +99,19 @@ def apply(copy):
             file.write(whole.replace(before, text + before))
 
 
+def together(unit):
+    """The files that this unit of the build compiles together; none if it compiles but itself."""
+    if "/Unity/" not in unit["file"]:
+        return []
+    with open(unit["file"], encoding="utf-8") as file:
+        return re.findall(r'^#include "(.*)"$', file.read(), re.M)
+
+
+def knows_all(name):
+    with open(name, encoding="utf-8") as file:
+        return KNOWS_ALL.search(file.read())
+
+
 def compile_all(root, build, copy):
     """The objects of those that know all operations, by their path."""
     objects = {}
@@ -106,11 +119,18 @@ def compile_all(root, build, copy):
         units = json.load(file)
     for unit in units:
         path = os.path.relpath(unit["file"], root)
-        if not path.startswith(("src/", "tests/tidy/")) or path.endswith("_test.cpp") or not path.endswith(".cpp"):
-            continue
-        with open(os.path.join(root, path), encoding="utf-8") as file:
-            if not KNOWS_ALL.search(file.read()) and not path.startswith("tests/tidy/"):
+        sources = together(unit)
+        if sources:
+            if not any(knows_all(one) for one in sources):
                 continue
+            folder = next(os.path.dirname(one) for one in sources if one.startswith(f"{root}/src/"))
+            path = os.path.join(os.path.relpath(folder, root), os.path.basename(path))
+            with open(os.path.join(copy, path), "w", encoding="utf-8") as file:
+                file.writelines(f'#include "{one.replace(f"{root}/src", f"{copy}/src")}"\n' for one in sources)
+        elif not path.startswith(("src/", "tests/tidy/")) or path.endswith("_test.cpp") or not path.endswith(".cpp"):
+            continue
+        elif not path.startswith("tests/tidy/") and not knows_all(unit["file"]):
+            continue
         out = os.path.join(copy, path + ".o")
         arguments = shlex.split(unit["command"])
         arguments[arguments.index("-o") + 1] = out
