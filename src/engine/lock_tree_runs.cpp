@@ -99,25 +99,11 @@ OutcomeOf<BeginRun> LockTree::State::run(const BeginRun& c) {
 }
 
 SessionIx LockTree::State::open_own_session(const BeginRun& c) {
-  const SessionIx index = sessions.make();
-  SessionRec& session = sessions[index];
-  HF_ASSERT(!session_by_id.contains(SessionId{c.run.value}));
-  session.id.value = c.run.value;
-  session.who = std::make_shared<const Principal>(Principal{session.id, c.caller.user, c.caller.user_name, c.client});
-  session.party = next_party++;
-  session.lease = limits().temporary_ttl;
-  session.lease_end = now() + session.lease;
-  session.last_activity = now();
-  session.opened_at = clock.wall();
-  session.birth = next_birth++;
-  session.service = c.service;
-  session.live = true;
-  session_by_id.emplace(session.id, index);
-  session_by_party.emplace(session.party, index);
-  users[c.caller.user].sessions.push_back(index);
-  schedule_session(index);
-  put_session(index, Action::session_open, true);
-  return index;
+  return add_session(OpenSession{.caller = c.caller,
+                                 .session = SessionId{c.run.value},
+                                 .client = c.client,
+                                 .lease = limits().temporary_ttl,
+                                 .service = c.service});
 }
 
 // What the run's beginning is answered, now.

@@ -60,6 +60,11 @@ OutcomeOf<OpenSession> LockTree::State::open_session(const OpenSession& c, Sessi
     return Refusal{
         .code = Code::too_many, .detail = "This user has too many sessions: end one.", .retry_after = Millis(10'000)};
   }
+  const SessionRec& session = sessions[add_session(c)];
+  return SessionOpened{session.id, session.lease, clock.wall_of(session.lease_end), session.seq};
+}
+
+SessionIx LockTree::State::add_session(const OpenSession& c) {
   const SessionIx index = sessions.make();
   SessionRec& session = sessions[index];
   session.id = c.session;
@@ -80,7 +85,7 @@ OutcomeOf<OpenSession> LockTree::State::open_session(const OpenSession& c, Sessi
   users[c.caller.user].sessions.push_back(index);
   schedule_session(index);
   put_session(index, Action::session_open, true);
-  return SessionOpened{session.id, session.lease, clock.wall_of(session.lease_end), session.seq};
+  return index;
 }
 
 namespace {

@@ -416,6 +416,7 @@ struct LockTree::State {
   bool is_stale(const DueEntry& entry) const;
   void compact_due();
   void schedule_session(SessionIx session);
+  SessionIx add_session(const OpenSession& c);  // whoever calls has looked whether it may be opened
   void schedule_grant(GrantIx grant, bool warning_too);
   void fire(const DueEntry& entry);
   Instant end_of(const GrantRec& grant) const;
